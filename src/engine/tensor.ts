@@ -4,7 +4,12 @@
 export type DType = "float32" | "float64" | "int32" | "uint32" | "bool";
 
 /** Typed array that stores one {@link DType}. */
-export type TensorData = Float32Array | Float64Array | Int32Array | Uint32Array | Uint8Array;
+export type TensorData =
+  | Float32Array<ArrayBuffer>
+  | Float64Array<ArrayBuffer>
+  | Int32Array<ArrayBuffer>
+  | Uint32Array<ArrayBuffer>
+  | Uint8Array<ArrayBuffer>;
 
 /** Shape and element type of a tensor, without its numbers. */
 export interface TensorType {
@@ -18,7 +23,7 @@ export interface Tensor extends TensorType {
 }
 
 /** A leaf, or arrays and string-keyed objects of trees. Keys are visited in sorted order, as in jax-js. */
-export type Tree<Leaf> = Leaf | readonly Tree<Leaf>[] | { readonly [key: string]: Tree<Leaf> };
+export type Tree<Leaf> = Leaf | Tree<Leaf>[] | { [key: string]: Tree<Leaf> };
 
 const storage = {
   float32: Float32Array,
@@ -90,9 +95,9 @@ export function leavesWithPaths<Leaf extends TensorType>(
   if (isTensorType(tree)) return [[path, tree]];
   const join = (key: string | number) => (path === "" ? String(key) : `${path}/${key}`);
   if (Array.isArray(tree)) {
-    return (tree as readonly Tree<Leaf>[]).flatMap((child, i) => leavesWithPaths(child, join(i)));
+    return tree.flatMap((child, i) => leavesWithPaths(child, join(i)));
   }
-  const record = tree as { readonly [key: string]: Tree<Leaf> };
+  const record = tree;
   return Object.keys(record)
     .sort()
     .flatMap((key) => leavesWithPaths(record[key] as Tree<Leaf>, join(key)));
@@ -112,9 +117,9 @@ export function mapTree<A extends TensorType, B>(
   if (isTensorType(tree)) return replace(tree, path);
   const join = (key: string | number) => (path === "" ? String(key) : `${path}/${key}`);
   if (Array.isArray(tree)) {
-    return (tree as readonly Tree<A>[]).map((child, i) => mapTree(child, replace, join(i)));
+    return tree.map((child, i) => mapTree(child, replace, join(i)));
   }
-  const record = tree as { readonly [key: string]: Tree<A> };
+  const record = tree;
   return Object.fromEntries(
     Object.keys(record)
       .sort()

@@ -1,0 +1,95 @@
+/**
+ * Arithmetic on traced arrays and trees of them. Everything here borrows: arguments stay
+ * usable, so formulas can be written as formulas. That leaks references, which costs nothing
+ * while tracing, where arrays hold no memory, and steps are only ever traced.
+ */
+import { DType, lax, numpy as np, tree } from "@jax-js/jax";
+import type { ArrayTree } from "./program.ts";
+import type { DType as HostDType } from "./tensor.ts";
+
+/** jax-js's names of our element types. */
+export const jaxDType: Record<HostDType, DType> = {
+  float32: DType.Float32,
+  float64: DType.Float64,
+  int32: DType.Int32,
+  uint32: DType.Uint32,
+  bool: DType.Bool,
+};
+
+/**
+ * A scalar of the dtype of `like`. JavaScript numbers mixed into jax-js arithmetic are rounded
+ * to float32 even among float64 arrays (jax-js 0.1.25), so constants that must be exact go
+ * through here.
+ */
+export function scalar(value: number, like: np.Array): np.Array {
+  return np.array(value, { dtype: like.dtype });
+}
+
+export const add = (a: np.Array, b: np.Array): np.Array => np.add(a.ref, b.ref);
+export const subtract = (a: np.Array, b: np.Array): np.Array => np.subtract(a.ref, b.ref);
+export const multiply = (a: np.Array, b: np.Array): np.Array => np.multiply(a.ref, b.ref);
+export const divide = (a: np.Array, b: np.Array): np.Array => np.divide(a.ref, b.ref);
+export const square = (a: np.Array): np.Array => np.multiply(a.ref, a.ref);
+export const sqrt = (a: np.Array): np.Array => np.sqrt(a.ref);
+export const select = (on: np.Array, a: np.Array, b: np.Array): np.Array =>
+  np.where(on.ref, a.ref, b.ref);
+
+/** Mean over all elements, exact in float64 (`np.mean` rounds 1/n to float32 there). */
+export function mean(a: np.Array): np.Array {
+  return np.multiply(np.sum(a.ref), scalar(1 / Math.max(1, a.size), a));
+}
+
+/** Leaves of a tree of arrays. */
+export const leaves = (t: ArrayTree): np.Array[] => tree.leaves<np.Array>(t);
+
+/** Combine trees of the same structure leaf by leaf. `combine` borrows. */
+export function mapTrees(
+  combine: (...leaves: np.Array[]) => np.Array,
+  first: ArrayTree,
+  ...rest: ArrayTree[]
+): ArrayTree {
+  return tree.map(combine, first, ...rest);
+}
+
+/** A second reference to every leaf, for calls that consume. */
+export const share = <T extends ArrayTree>(t: T): T => tree.ref(t);
+
+/** ⟨a, b⟩ over all leaves: a scalar. */
+export function dot(a: ArrayTree, b: ArrayTree): np.Array {
+  const right = leaves(b);
+  const products = leaves(a).map((x, i) => np.sum(multiply(x, right[i] as np.Array)));
+  return products.reduce((sum, product) => np.add(sum, product));
+}
+
+/** ‖a‖² over all leaves: a scalar. */
+export const squaredNorm = (a: ArrayTree): np.Array => dot(a, a);
+
+/** ‖a‖ over all leaves, the Euclidean norm: a scalar. */
+export const norm = (a: ArrayTree): np.Array => np.sqrt(squaredNorm(a));
+
+/** s·a for a scalar s. */
+export const scale = (s: np.Array, a: ArrayTree): ArrayTree => mapTrees((x) => multiply(x, s), a);
+
+/** a + b, leaf by leaf. */
+export const addTrees = (a: ArrayTree, b: ArrayTree): ArrayTree => mapTrees(add, a, b);
+
+/** a − b, leaf by leaf. */
+export const subtractTrees = (a: ArrayTree, b: ArrayTree): ArrayTree => mapTrees(subtract, a, b);
+
+/** x + s·d for a scalar s. */
+export const moveAlong = (x: ArrayTree, s: np.Array, d: ArrayTree): ArrayTree =>
+  mapTrees((xi, di) => np.add(xi.ref, multiply(di, s)), x, d);
+
+/**
+ * `a` where the scalar `on` holds, else `b`. The native engine turns this into a branch:
+ * work that only the untaken side needs is not done.
+ */
+export const selectTree = (on: np.Array, a: ArrayTree, b: ArrayTree): ArrayTree =>
+  mapTrees((x, y) => select(on, x, y), a, b);
+
+/** A tree of zeros like `a`. */
+export const zerosLike = (a: ArrayTree): ArrayTree => mapTrees((x) => np.zerosLike(x.ref), a);
+
+/** Treat `a` as a constant when differentiating. */
+export const stopGradient = (a: ArrayTree): ArrayTree =>
+  mapTrees((x) => lax.stopGradient(x.ref), a);

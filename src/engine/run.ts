@@ -1,0 +1,119 @@
+/** What both engines do the same way: check what a run is given, cut it into chunks, stack records. */
+import type { RunOptions, RunResult, StepDefinition } from "./program.ts";
+import {
+  leavesOf,
+  leavesWithPaths,
+  sizeOf,
+  unflattenLike,
+  zeros,
+  type Tensor,
+  type TensorType,
+  type Tree,
+} from "./tensor.ts";
+
+/** Seconds of work per chunk: long enough to hide its cost, short enough to answer Ctrl-C. */
+const chunkSeconds = 0.2;
+
+/** Refuse carry, inputs or knobs that do not have the types the program was compiled for. */
+export function checkRun(definition: StepDefinition, options: RunOptions): void {
+  const { steps } = options;
+  if (!Number.isInteger(steps) || steps < 0) {
+    throw new RangeError(`invalid steps: ${steps} (give a whole number, 0 or more)`);
+  }
+  checkTypes("carry", definition.carry, options.carry);
+  checkTypes("inputs", definition.inputs, options.inputs);
+  checkTypes("knobs", definition.knobs, options.knobs, steps);
+}
+
+function checkTypes(
+  part: string,
+  expected: Tree<TensorType>,
+  given: Tree<Tensor>,
+  steps?: number,
+): void {
+  const wanted = leavesWithPaths(expected, part);
+  const found = new Map(leavesWithPaths(given, part));
+  for (const [path, { dtype, shape }] of wanted) {
+    const value = found.get(path);
+    if (value === undefined) throw new TypeError(`missing ${path}: the program needs this tensor`);
+    const shapes = steps === undefined ? [shape] : [shape, [steps, ...shape]];
+    const fits = shapes.some(
+      (s) => String(s) === String(value.shape) && s.length === value.shape.length,
+    );
+    if (value.dtype !== dtype || !fits || value.data.length !== sizeOf(value.shape)) {
+      throw new TypeError(
+        `invalid ${path}: ${describe(value)} where the program was compiled for ${describe({ dtype, shape })}`,
+      );
+    }
+    found.delete(path);
+  }
+  const [extra] = found.keys();
+  if (extra !== undefined) throw new TypeError(`unknown ${extra}: the program has no such tensor`);
+}
+
+const describe = ({ dtype, shape }: TensorType) => `${dtype}[${shape.join(", ")}]`;
+
+/** Runs `count` steps from step `first` on; `rows` holds one list of record leaves per step. */
+type RunSteps = (
+  first: number,
+  count: number,
+) => Promise<
+  { carry: Tree<Tensor>; rows: Tensor[][] } | { carry: Tree<Tensor>; stacked: Tensor[] }
+>;
+
+/** Drive `runSteps` chunk by chunk until done or aborted. */
+export async function runInChunks(
+  recordTypes: Tree<TensorType>,
+  options: RunOptions,
+  runSteps: RunSteps,
+): Promise<RunResult> {
+  const types = leavesOf(recordTypes);
+  const kept: Tensor[][] = [];
+  let carry = options.carry;
+  let done = 0;
+  let size = options.chunk ?? 1;
+  while (done < options.steps && !options.signal?.aborted) {
+    const count = Math.min(size, options.steps - done);
+    const began = performance.now();
+    const result = await runSteps(done, count);
+    const seconds = (performance.now() - began) / 1000;
+    carry = result.carry;
+    done += count;
+    const stacked = "stacked" in result ? result.stacked : stack(types, result.rows);
+    if (options.onChunk) {
+      const records = unflattenLike(recordTypes, stacked);
+      await options.onChunk({ step: done, carry, records });
+    } else {
+      kept.push(stacked);
+    }
+    if (options.chunk === undefined) {
+      // At most fourfold per chunk: the first calls are slower than the rest.
+      size = Math.max(1, Math.min(size * 4, Math.round((count * chunkSeconds) / seconds)));
+    }
+  }
+  const records = unflattenLike(recordTypes, concatenate(types, kept));
+  return { carry, records, steps: done };
+}
+
+function stack(types: readonly TensorType[], rows: readonly Tensor[][]): Tensor[] {
+  return types.map(({ dtype, shape }, i) => {
+    const stacked = zeros([rows.length, ...shape], dtype);
+    rows.forEach((row, r) => stacked.data.set((row[i] as Tensor).data, r * sizeOf(shape)));
+    return stacked;
+  });
+}
+
+/** Join chunks of stacked records along the step axis. */
+function concatenate(types: readonly TensorType[], chunks: readonly Tensor[][]): Tensor[] {
+  return types.map(({ dtype, shape }, i) => {
+    const parts = chunks.map((chunk) => chunk[i] as Tensor);
+    const steps = parts.reduce((sum, part) => sum + (part.shape[0] as number), 0);
+    const joined = zeros([steps, ...shape], dtype);
+    let offset = 0;
+    for (const part of parts) {
+      joined.data.set(part.data, offset);
+      offset += part.data.length;
+    }
+    return joined;
+  });
+}
