@@ -1,0 +1,53 @@
+/** Errors meant for people: one line that says what is wrong, with which value, and what to do. */
+
+/**
+ * What was given is wrong: a flag, a file, a value. The message begins with `missing`, `invalid`
+ * or `unknown`. The command line exits with 2.
+ */
+export class InputError extends Error {
+  override readonly name = "InputError";
+}
+
+/**
+ * What was given is fine, but this machine cannot do it: a full disk, no network. Messages read
+ * like those of {@link InputError}. The command line exits with 1.
+ */
+export class MachineError extends Error {
+  override readonly name = "MachineError";
+}
+
+/** The candidate that `name` is probably a misspelling of; `undefined` when none is close. */
+export function nearest(name: string, candidates: Iterable<string>): string | undefined {
+  const given = name.toLowerCase();
+  let best: string | undefined;
+  // A third of the letters may be wrong: "samm" means "sam", "xyz" means nothing.
+  let least = Math.max(1, Math.floor(given.length / 3)) + 1;
+  for (const candidate of candidates) {
+    const distance = editDistance(given, candidate.toLowerCase());
+    if (distance < least) [best, least] = [candidate, distance];
+  }
+  return best;
+}
+
+/** The error for a name that is not in a list: `unknown method "samm" (did you mean "sam"?)`. */
+export function unknownName(what: string, name: string, candidates: Iterable<string>): InputError {
+  const known = [...candidates];
+  const guess = nearest(name, known);
+  const remedy =
+    guess === undefined ? `choose from ${known.join(", ")}` : `did you mean "${guess}"?`;
+  return new InputError(`unknown ${what} "${name}" (${remedy})`);
+}
+
+/** Insertions, deletions and replacements that turn `a` into `b` (Levenshtein 1966). */
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const replaced = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      next.push(Math.min(replaced, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
+    }
+    row = next;
+  }
+  return row[b.length] ?? 0;
+}

@@ -1,0 +1,132 @@
+/** Files, with writes that happen completely or not at all and errors that people can read. */
+import { randomUUID } from "node:crypto";
+import { mkdir, open, readFile, rename, rm } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { InputError, MachineError } from "../../engine/errors.ts";
+
+/** Read a file. */
+export async function readBytes(path: string): Promise<Uint8Array<ArrayBuffer>> {
+  try {
+    return new Uint8Array(await readFile(path));
+  } catch (error) {
+    throw fileError(error, "read", path);
+  }
+}
+
+/** Read a UTF-8 file. */
+export async function readText(path: string): Promise<string> {
+  return new TextDecoder().decode(await readBytes(path));
+}
+
+/** Read a JSON file. The caller validates what is in it. */
+export async function readJson(path: string): Promise<unknown> {
+  const text = await readText(path);
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new InputError(`invalid file ${path}: not JSON (${(error as Error).message})`);
+  }
+}
+
+/** Make a folder and those above it; an existing one is fine. */
+export async function makeFolder(path: string): Promise<void> {
+  try {
+    await mkdir(path, { recursive: true });
+  } catch (error) {
+    throw fileError(error, "make", path);
+  }
+}
+
+/**
+ * Write a file so that at every moment, even through a crash, `path` holds either all of its old
+ * content or all of its new content. The folder must exist.
+ */
+export async function writeBytes(path: string, bytes: Uint8Array): Promise<void> {
+  await replaceFile(path, async (temporary) => {
+    // `wx`: never write into what somebody else put there.
+    const file = await open(temporary, "wx");
+    try {
+      await file.writeFile(bytes);
+      // Without this, a power cut after the rename could leave an empty file of the right name.
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+  });
+}
+
+/** {@link writeBytes} for text, as UTF-8. */
+export async function writeText(path: string, text: string): Promise<void> {
+  await writeBytes(path, new TextEncoder().encode(text));
+}
+
+/** {@link writeText} of a value as indented JSON. */
+export async function writeJson(path: string, value: unknown): Promise<void> {
+  await writeText(path, `${JSON.stringify(value, null, 2)}\n`);
+}
+
+/**
+ * Let `write` fill a temporary file beside `path`, then rename it to `path`. When `write` fails,
+ * the temporary file goes and `path` stays as it was.
+ */
+export async function replaceFile(
+  path: string,
+  write: (temporary: string) => Promise<void>,
+): Promise<void> {
+  // In the same folder, because a rename across file systems is not atomic.
+  const temporary = join(dirname(path), `.${basename(path)}.${randomUUID()}.tmp`);
+  try {
+    await write(temporary);
+    await rename(temporary, path);
+  } catch (error) {
+    await rm(temporary, { force: true }).catch(() => undefined);
+    throw fileError(error, "write", path);
+  }
+}
+
+/** What the chosen path is to blame for, and the remedy. */
+const pathFaults: Readonly<Record<string, string>> = {
+  EACCES: "permission denied; change its permissions or choose another path",
+  EEXIST: "a file of that name is in the way; move it or choose another path",
+  EISDIR: "it is a folder; give the path of a file",
+  ELOOP: "its symbolic links form a circle",
+  ENAMETOOLONG: "the name is too long; choose a shorter one",
+  ENOTDIR: "a folder on its path is a file; choose another path",
+  ENOTEMPTY: "it is a folder; give the path of a file",
+  EPERM: "not permitted; choose another path",
+  EROFS: "the file system is read-only; choose another path",
+};
+
+/** What the machine is to blame for, and the remedy. */
+const machineFaults: Readonly<Record<string, string>> = {
+  EDQUOT: "the disk quota is used up; free some space",
+  EIO: "the disk reports an error",
+  EMFILE: "too many files are open; raise the limit (ulimit -n)",
+  ENFILE: "too many files are open on this machine",
+  ENOSPC: "the disk is full; free some space",
+};
+
+/**
+ * The readable form of what a file operation threw: {@link InputError} where another path would
+ * help, {@link MachineError} where it would not. Anything that no operating system reported comes
+ * back as it is.
+ */
+export function fileError(error: unknown, verb: "read" | "write" | "make", path: string): unknown {
+  if (!(error instanceof Error) || !("code" in error) || typeof error.code !== "string") {
+    return error;
+  }
+  const { code } = error;
+  const what = verb === "make" ? "folder" : "file";
+  const cause = { cause: error };
+  if (code === "ENOENT") {
+    return verb === "read"
+      ? new InputError(`missing file ${path}: it does not exist`, cause)
+      : new InputError(`missing folder ${dirname(path)}: make it or choose another path`, cause);
+  }
+  const fault = pathFaults[code];
+  if (fault !== undefined) {
+    return new InputError(`invalid ${what} ${path}: cannot ${verb} it, ${fault}`, cause);
+  }
+  const reason = machineFaults[code] ?? error.message;
+  return new MachineError(`invalid ${what} ${path}: cannot ${verb} it, ${reason}`, cause);
+}
