@@ -3,7 +3,7 @@
  * usable, so formulas can be written as formulas. That leaks references, which costs nothing
  * while tracing, where arrays hold no memory, and steps are only ever traced.
  */
-import { DType, lax, numpy as np, tree } from "@jax-js/jax";
+import { DType, lax, numpy as np } from "@jax-js/jax";
 import type { ArrayTree } from "./program.ts";
 import type { DType as HostDType } from "./tensor.ts";
 
@@ -15,6 +15,9 @@ export const jaxDType: Record<HostDType, DType> = {
   uint32: DType.Uint32,
   bool: DType.Bool,
 };
+
+/** Our name of a jax-js element type; the two enumerations agree where both have a name. */
+export const hostDType = (dtype: string): HostDType => dtype as HostDType;
 
 /**
  * A scalar of the dtype of `like`. JavaScript numbers mixed into jax-js arithmetic are rounded
@@ -39,20 +42,44 @@ export function mean(a: np.Array): np.Array {
   return np.multiply(np.sum(a.ref), scalar(1 / Math.max(1, a.size), a));
 }
 
-/** Leaves of a tree of arrays. */
-export const leaves = (t: ArrayTree): np.Array[] => tree.leaves<np.Array>(t);
+/** Whether a tree node is an array or tracer. */
+const isArray = (node: ArrayTree): node is np.Array =>
+  !Array.isArray(node) && Object.getPrototypeOf(node) !== Object.prototype;
 
-/** Combine trees of the same structure leaf by leaf. `combine` borrows. */
+/** Leaves of a tree of arrays, keys in sorted order as in host trees. */
+export function leaves(node: ArrayTree): np.Array[] {
+  if (isArray(node)) return [node];
+  if (Array.isArray(node)) return node.flatMap(leaves);
+  return Object.keys(node)
+    .sort()
+    .flatMap((key) => leaves(node[key] as ArrayTree));
+}
+
+/**
+ * Combine trees of the same structure leaf by leaf, matching keys by name (jax-js's own
+ * `tree.map` matches them by order). `combine` borrows.
+ */
 export function mapTrees(
   combine: (...leaves: np.Array[]) => np.Array,
   first: ArrayTree,
   ...rest: ArrayTree[]
 ): ArrayTree {
-  return tree.map(combine, first, ...rest);
+  if (isArray(first)) return combine(first, ...(rest as np.Array[]));
+  const child = (key: string | number) => (node: ArrayTree) =>
+    (node as { [key: string | number]: ArrayTree })[key] as ArrayTree;
+  if (Array.isArray(first)) {
+    return first.map((node, i) => mapTrees(combine, node, ...rest.map(child(i))));
+  }
+  return Object.fromEntries(
+    Object.entries(first).map(([key, node]) => [
+      key,
+      mapTrees(combine, node, ...rest.map(child(key))),
+    ]),
+  );
 }
 
 /** A second reference to every leaf, for calls that consume. */
-export const share = <T extends ArrayTree>(t: T): T => tree.ref(t);
+export const share = (t: ArrayTree): ArrayTree => mapTrees((x) => x.ref, t);
 
 /** ⟨a, b⟩ over all leaves: a scalar. */
 export function dot(a: ArrayTree, b: ArrayTree): np.Array {

@@ -6,22 +6,13 @@ import {
   jit,
   makeJaxpr,
   numpy as np,
-  tree,
+  type Device,
 } from "@jax-js/jax";
-import { jaxDType, leaves } from "./arrays.ts";
-import type { ArrayTree, CompileOptions, Program, RunResult, StepDefinition } from "./program.ts";
-import { checkRun, runInChunks } from "./run.ts";
-import {
-  leavesOf,
-  mapTree,
-  sizeOf,
-  tensor,
-  typesOf,
-  unflattenLike,
-  type Tensor,
-  type TensorType,
-  type Tree,
-} from "./tensor.ts";
+import { hostDType, jaxDType } from "./arrays.ts";
+import { flattenStep } from "./flat.ts";
+import type { CompileOptions, Program, StepDefinition } from "./program.ts";
+import { checkRun, runInChunks, type Pace } from "./run.ts";
+import { leavesOf, sizeOf, tensor, unflattenLike, type Tensor, type TensorType } from "./tensor.ts";
 
 let ready: Promise<void> | undefined;
 
@@ -33,29 +24,27 @@ async function start(): Promise<void> {
   await ready;
 }
 
-const toDevice = ({ data, shape, dtype }: Tensor): np.Array =>
+/**
+ * In float64 steps run on jax-js's interpreter: its WebAssembly (0.1.25) computes sin, cos, exp
+ * and their kin to float32 accuracy even there.
+ */
+const deviceFor = (types: readonly TensorType[]): Device =>
+  types.some(({ dtype }) => dtype === "float64") ? "cpu" : defaultDevice();
+
+const toDevice = ({ data, shape, dtype }: Tensor, device: Device): np.Array =>
   np.array(dtype === "bool" ? Array.from(data, Boolean) : (data as Float32Array<ArrayBuffer>), {
     shape: [...shape],
     dtype: jaxDType[dtype],
+    device,
   });
-
-const toDeviceTree = (host: Tree<Tensor>): ArrayTree => mapTree(host, toDevice) as ArrayTree;
 
 async function toHost(array: np.Array): Promise<Tensor> {
   const { shape, dtype } = array;
-  return tensor(await array.data(), shape, dtype as Tensor["dtype"]);
+  return tensor(await array.data(), shape, hostDType(dtype));
 }
 
-/** This step's slice of a knob: knobs given per step have one axis more than their type. */
-function slice(knob: Tensor, type: TensorType, step: number): Tensor {
-  if (knob.shape.length === type.shape.length) return knob;
-  const size = sizeOf(type.shape);
-  return {
-    dtype: knob.dtype,
-    shape: type.shape,
-    data: knob.data.slice(step * size, (step + 1) * size),
-  };
-}
+const toHosts = (arrays: readonly np.Array[]) => Promise.all(arrays.map(toHost));
+const share = (arrays: readonly np.Array[]) => arrays.map((array) => array.ref);
 
 /** Compile a step for jax-js. `threads` and `provider` do not apply here. */
 export async function compileJax(
@@ -64,49 +53,48 @@ export async function compileJax(
 ): Promise<Program> {
   const began = performance.now();
   await start();
-  const step = jit((carry: ArrayTree, inputs: ArrayTree, knobs: ArrayTree) =>
-    definition.step(carry, inputs, knobs),
+  const flat = flattenStep(definition);
+  const knobTypes = leavesOf(definition.knobs);
+  const device = deviceFor(flat.argumentTypes);
+  const step = jit(flat.run);
+  const put = (host: Tensor) => toDevice(host, device);
+  // Trace once here: errors of the step belong to compilation, and the record's types are needed
+  // even for a run of no steps.
+  const examples = flat.argumentTypes.map(({ shape, dtype }) =>
+    np.zeros([...shape], { dtype: jaxDType[dtype] }),
   );
-  // Trace once here: errors of the step belong to compilation, and record types are needed even
-  // for a run of no steps.
-  const recordTypes = traceRecordTypes(definition);
+  makeJaxpr(flat.run)(...examples).jaxpr.dispose();
+  examples.forEach((example) => example.dispose());
   const compileMilliseconds = performance.now() - began;
+  const pace: Pace = { steps: 1 };
   let disposed = false;
 
   return {
     engine: "jax",
-    device: defaultDevice(),
+    device,
     compileMilliseconds,
-    async run(options): Promise<RunResult> {
+    async run(options) {
       checkRun(definition, options);
-      const inputs = toDeviceTree(options.inputs);
-      let carry = toDeviceTree(options.carry);
-      const carryToHost = async () =>
-        unflattenLike(
-          definition.carry,
-          await Promise.all(leaves(carry).map((leaf) => toHost(leaf.ref))),
-        );
+      const inputs = leavesOf(options.inputs).map(put);
+      const knobs = leavesOf(options.knobs);
+      let carry = leavesOf(options.carry).map(put);
+      const runSteps = async (first: number, count: number) => {
+        const rows: Tensor[][] = [];
+        for (let i = first; i < first + count; i++) {
+          const slices = knobs.map((knob, k) => put(slice(knob, rankOf(k), i)));
+          const results = step(...carry, ...share(inputs), ...slices);
+          carry = results.slice(0, flat.carryCount);
+          // jax-js queues lazily: without waiting every step, memory grows without bound.
+          await blockUntilReady(carry);
+          rows.push(await toHosts(results.slice(flat.carryCount)));
+        }
+        return { carry: unflattenLike(definition.carry, await toHosts(share(carry))), rows };
+      };
+      const rankOf = (k: number) => knobTypes[k]?.shape.length;
       try {
-        return await runInChunks(recordTypes, options, async (first, count) => {
-          const rows: Tensor[][] = [];
-          for (let i = first; i < first + count; i++) {
-            const knobLeaves = leavesOf(options.knobs);
-            const knobTypes = leavesOf(definition.knobs);
-            const knobs = unflattenLike(
-              definition.knobs,
-              knobLeaves.map((knob, k) => toDevice(slice(knob, knobTypes[k] as TensorType, i))),
-            ) as ArrayTree;
-            const next = step(carry, tree.ref(inputs), knobs);
-            carry = next.carry;
-            // jax-js queues lazily: without waiting every step, memory grows without bound.
-            await blockUntilReady(carry);
-            rows.push(await Promise.all(leaves(next.record).map(toHost)));
-          }
-          return { carry: await carryToHost(), rows };
-        });
+        return await runInChunks(flat.recordTypes(), options, runSteps, pace);
       } finally {
-        tree.dispose(inputs);
-        tree.dispose(carry);
+        [...inputs, ...carry].forEach((array) => array.dispose());
       }
     },
     async dispose() {
@@ -116,21 +104,10 @@ export async function compileJax(
   };
 }
 
-/** Types of a step's record, by abstract evaluation. */
-function traceRecordTypes(definition: StepDefinition): Tree<TensorType> {
-  let types: Tree<TensorType> | undefined;
-  const examples = [definition.carry, definition.inputs, definition.knobs].map((types) =>
-    mapTree(types, ({ shape, dtype }) => np.zeros([...shape], { dtype: jaxDType[dtype] })),
-  ) as [ArrayTree, ArrayTree, ArrayTree];
-  const { jaxpr } = makeJaxpr((carry: ArrayTree, inputs: ArrayTree, knobs: ArrayTree) => {
-    const { carry: next, record } = definition.step(carry, inputs, knobs);
-    types = tree.map(
-      (leaf: np.Array) => ({ dtype: leaf.dtype as TensorType["dtype"], shape: leaf.shape }),
-      record,
-    ) as Tree<TensorType>;
-    return [next, record];
-  })(...examples);
-  jaxpr.dispose();
-  examples.forEach((example) => tree.dispose(example));
-  return typesOf(types as Tree<TensorType>);
+/** One step's slice of a knob: knobs given per step have one axis more than their type. */
+function slice(knob: Tensor, rank: number | undefined, step: number): Tensor {
+  if (knob.shape.length === rank) return knob;
+  const shape = knob.shape.slice(1);
+  const size = sizeOf(shape);
+  return { dtype: knob.dtype, shape, data: knob.data.slice(step * size, (step + 1) * size) };
 }

@@ -61,19 +61,24 @@ type RunSteps = (
   { carry: Tree<Tensor>; rows: Tensor[][] } | { carry: Tree<Tensor>; stacked: Tensor[] }
 >;
 
+/** How many steps fill a chunk; a program keeps it from one run to the next. */
+export interface Pace {
+  steps: number;
+}
+
 /** Drive `runSteps` chunk by chunk until done or aborted. */
 export async function runInChunks(
   recordTypes: Tree<TensorType>,
   options: RunOptions,
   runSteps: RunSteps,
+  pace: Pace = { steps: 1 },
 ): Promise<RunResult> {
   const types = leavesOf(recordTypes);
   const kept: Tensor[][] = [];
   let carry = options.carry;
   let done = 0;
-  let size = options.chunk ?? 1;
   while (done < options.steps && !options.signal?.aborted) {
-    const count = Math.min(size, options.steps - done);
+    const count = Math.min(options.chunk ?? pace.steps, options.steps - done);
     const began = performance.now();
     const result = await runSteps(done, count);
     const seconds = (performance.now() - began) / 1000;
@@ -86,10 +91,9 @@ export async function runInChunks(
     } else {
       kept.push(stacked);
     }
-    if (options.chunk === undefined) {
-      // At most fourfold per chunk: the first calls are slower than the rest.
-      size = Math.max(1, Math.min(size * 4, Math.round((count * chunkSeconds) / seconds)));
-    }
+    // At most fourfold per chunk: the first calls are slower than the rest.
+    const fitting = Math.round((count * chunkSeconds) / Math.max(seconds, 1e-6));
+    pace.steps = Math.max(1, Math.min(count * 4, fitting));
   }
   const records = unflattenLike(recordTypes, concatenate(types, kept));
   return { carry, records, steps: done };
