@@ -7,7 +7,6 @@ test.each([
   ["samm", "sam"],
   ["SAM", "sam"],
   ["assm", "asam"],
-  ["fishersam", "fisher-sam"],
   ["swiching", "switching"],
   ["sgd", "gd"],
   ["adamw", undefined],

@@ -38,15 +38,28 @@ export function unknownName(what: string, name: string, candidates: Iterable<str
   return new InputError(`unknown ${what} "${name}" (${remedy})`);
 }
 
-/** Insertions, deletions and replacements that turn `a` into `b` (Levenshtein 1966). */
+/**
+ * Insertions, deletions, replacements and swaps of neighbors that turn `a` into `b` (Levenshtein
+ * 1966, with swaps as in Damerau 1964).
+ */
 function editDistance(a: string, b: string): number {
+  let before: readonly number[] = [];
   let row = Array.from({ length: b.length + 1 }, (_, j) => j);
   for (let i = 1; i <= a.length; i++) {
     const next = [i];
     for (let j = 1; j <= b.length; j++) {
       const replaced = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min(replaced, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
+      const swapped = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1];
+      next.push(
+        Math.min(
+          replaced,
+          (row[j] ?? 0) + 1,
+          (next[j - 1] ?? 0) + 1,
+          swapped ? (before[j - 2] ?? 0) + 1 : Infinity,
+        ),
+      );
     }
+    before = row;
     row = next;
   }
   return row[b.length] ?? 0;

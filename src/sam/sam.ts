@@ -1,10 +1,13 @@
 /** Sharpness-aware minimization and its ρ = 0 case, plain descent. */
-import { addTrees, dot, multiply, norm, scalar, select } from "../engine/arrays.ts";
 import { numpy as np } from "@jax-js/jax";
+import { z } from "zod";
+import { addTrees, dot, multiply, norm, scalar, select } from "../engine/arrays.ts";
 import type { ArrayTree } from "../engine/program.ts";
 import { normalized } from "./ascent.ts";
+import { entry, schedule, type MethodEntry } from "./entry.ts";
 import type { Ascent, Evidence, Knobs, Method, Outer, Schedule, Stateless } from "./method.ts";
 import { sgd } from "./outer.ts";
+import { parseSchedule } from "./schedules.ts";
 
 /** Forget the memory's type once the implementation has been checked against it. */
 export function method<Memory, K extends Knobs>(implementation: Method<Memory, K>): Method {
@@ -130,3 +133,44 @@ export function ascending({
 /** SAM: look where the loss rises fastest, at distance ρ   (Foret et al. 2021). */
 export const sam = ({ rho = 0.05, outer = sgd() }: SamOptions = {}): Method =>
   ascending({ name: "sam", ascent: normalized({ rho }), outer });
+
+/** Plain descent and SAM, as they are listed. */
+export const plainMethods: readonly MethodEntry[] = [
+  entry({
+    name: "gd",
+    aliases: ["sgd", "erm", "base"],
+    title: "Gradient descent",
+    formula: "x ← outer(x, ∇f(x))",
+    state: "none",
+    evaluations: 1,
+    hallucination: { possible: "no", why: "it rests only where the true gradient vanishes" },
+    options: z.object({}),
+    citation: "Robbins & Monro, Annals of Mathematical Statistics 22, 1951",
+    elsewhere: { "torch.optim": "SGD, AdamW", optax: "sgd, adamw" },
+    differences: [],
+    create: (_, outer) => gradientDescent({ outer }),
+  }),
+  entry({
+    name: "sam",
+    aliases: [],
+    title: "Sharpness-aware minimization",
+    formula: "x⁺ = x + ρ g/‖g‖;  x ← outer(x, ∇f(x⁺))",
+    state: "none",
+    evaluations: 2,
+    hallucination: {
+      possible: "yes",
+      why: "the ascent has length ρ however small the gradient: it can reach a critical point of f from afar",
+    },
+    options: z.object({
+      rho: schedule(0.05, "ρ, length of the ascent; davda54/sam and its ports use 0.05"),
+    }),
+    citation: "Foret, Kleiner, Mobahi & Neyshabur, ICLR 2021, arXiv 2010.01412",
+    elsewhere: { "davda54/sam": "SAM", pytorch_optimizer: "SAM", optax: "contrib.sam" },
+    differences: [
+      "A zero gradient gives a zero perturbation; google-research/sam and optax divide by zero there.",
+      "No constant is added to ‖g‖; public code adds 1e-12 to 1e-7.",
+      "The perturbed parameters are a value of their own, so restoring is exact for every parameter; davda54/sam leaves a parameter perturbed when its second gradient is missing.",
+    ],
+    create: ({ rho }, outer) => sam({ rho: parseSchedule(rho), outer }),
+  }),
+];

@@ -1,0 +1,103 @@
+import { describe, expect, test } from "vitest";
+import { InputError } from "../engine/errors.ts";
+import { sgd } from "./outer.ts";
+import {
+  createMethod,
+  describeSettings,
+  findMethod,
+  methods,
+  resolveSettings,
+} from "./registry.ts";
+import { parseSchedule, valueAt } from "./schedules.ts";
+
+const outer = sgd();
+
+describe("findMethod", () => {
+  test("finds every method by its name and aliases, in any case", () => {
+    for (const method of methods) {
+      for (const name of [method.name, ...method.aliases]) {
+        expect(findMethod(name)).toBe(method);
+        expect(findMethod(name.toUpperCase())).toBe(method);
+      }
+    }
+  });
+
+  test("names and aliases are unique", () => {
+    const names = methods.flatMap(({ name, aliases }) => [name, ...aliases]);
+    expect(new Set(names).size).toBe(names.length);
+  });
+
+  test("guesses what a misspelling meant", () => {
+    const error = new InputError('unknown method "samm" (did you mean "sam"?)');
+    expect(() => findMethod("samm")).toThrow(error);
+  });
+});
+
+describe("createMethod", () => {
+  test("takes settings as values and as text", () => {
+    expect(createMethod("sam", { rho: 0.1 }, outer).knobs).toEqual({ rho: 0.1 });
+    expect(createMethod("sam", { rho: "0.1" }, outer).knobs).toEqual({ rho: 0.1 });
+    expect(createMethod("sam", {}, outer).knobs).toEqual({ rho: 0.05 });
+  });
+
+  test("takes a schedule where it takes ρ", () => {
+    const { knobs } = createMethod("sam", { rho: "power(2, 0.5)" }, outer);
+    expect(valueAt(knobs["rho"] as (t: number) => number, 3, 10)).toBe(1);
+  });
+
+  test.each([
+    [{ roh: 1 }, 'unknown setting "roh" of sam (did you mean "rho"?)'],
+    [{ flavor: 1 }, 'unknown setting "flavor" of sam (choose from rho)'],
+    [{ rho: -1 }, "invalid rho: -1 (give a number, 0 or more"],
+    [{ rho: "" }, "invalid rho:  (give a number, "],
+    [{ rho: true }, "invalid rho: true (give a number, 0 or more"],
+    [{ rho: "cosine" }, "invalid rho: cosine (give a number, "],
+    [{ rho: NaN }, "invalid rho: NaN (give a number, 0 or more"],
+  ])("refuses %j", (settings, message) => {
+    expect(() => createMethod("sam", settings, outer)).toThrow(message);
+    expect(() => createMethod("sam", settings, outer)).toThrow(InputError);
+  });
+
+  test("resolves settings to plain JSON with defaults", () => {
+    expect(resolveSettings("sam", {})).toEqual({ rho: 0.05 });
+    expect(resolveSettings("sam", { rho: "cosine(1)" })).toEqual({ rho: "cosine(1)" });
+  });
+});
+
+test("every method and every setting says what it is", () => {
+  for (const method of methods) {
+    expect(method.title, method.name).not.toBe("");
+    expect(method.citation, method.name).toMatch(/\d{4}/);
+    for (const { name, description, default: fallback } of describeSettings(method)) {
+      expect(description, `${method.name} ${name}`).not.toBe("");
+      expect(fallback, `${method.name} ${name}`).toBeDefined();
+    }
+    expect(createMethod(method.name, {}, outer).outer, method.name).toBe(outer);
+  }
+});
+
+describe("parseSchedule", () => {
+  test.each([
+    ["0.1", [0.1, 0.1, 0.1]],
+    ["power(1, 1)", [1, 1 / 6, 1 / 10]],
+    ["linear(1, 0.5)", [1, 0.75, 0.55]],
+    ["cosine(2)", [2, 1, 2 * Math.sin(Math.PI / 20) ** 2]],
+    ["stepwise(1, 0.5)", [1, 0.5, 0.25]],
+  ])("reads %s", (text, values) => {
+    const schedule = parseSchedule(text);
+    [0, 5, 9].forEach((t, i) => expect(valueAt(schedule, t, 10)).toBeCloseTo(values[i] ?? NaN, 14));
+  });
+
+  test.each(["cosine", "cosine()", "cosine(1, 2, 3)", "cosine(a)", "", "1,2"])(
+    "refuses %j",
+    (text) => {
+      expect(() => parseSchedule(text)).toThrow(/^invalid schedule/);
+    },
+  );
+
+  test("guesses a misspelt name", () => {
+    expect(() => parseSchedule("cosin(1)")).toThrow(
+      'unknown schedule "cosin" (did you mean "cosine"?)',
+    );
+  });
+});
