@@ -1,10 +1,10 @@
 /** A fully connected network with cross-entropy loss. */
 import { numpy as np } from "@jax-js/jax";
 import { InputError, unknownName } from "../engine/errors.ts";
-import { randomStream } from "../engine/random.ts";
 import { sizeOf, tensor, type Tensor } from "../engine/tensor.ts";
 import { activations, type ActivationName } from "./activations.ts";
 import { checkLabels, countClasses, crossEntropy, labeledRows } from "./classification.ts";
+import { torchUniform } from "./torch-random.ts";
 import { roleByName, type FloatType, type Problem, type Split } from "./problem.ts";
 
 export interface MlpOptions {
@@ -26,8 +26,8 @@ export interface MlpOptions {
  * Multilayer perceptron: logits = Wₖ φ(… φ(W₀x + b₀) …) + bₖ, loss = mean cross-entropy.
  *
  * Parameters are `layers/0/weight` [out, in], `layers/0/bias` [out], … as PyTorch's `nn.Linear`
- * names, stores and initializes them: all uniform in ±1/√fan_in, each from a random stream of its
- * own name.
+ * names, stores and initializes them: all uniform in ±1/√fan_in, bit for bit the float32 numbers
+ * of `torch.manual_seed(seed)` and the layers made in order.
  *
  * @throws {InputError} when an option is unknown or out of range, or the samples do not fit.
  * @example
@@ -67,16 +67,19 @@ export function mlp(options: MlpOptions): Problem {
     train,
     ...(test && { test }),
     role: roleByName,
+    outputs: classes,
     init(seed) {
+      const uniform = torchUniform(seed);
+      const draw = (shape: number[], bound: number): Tensor => {
+        const values = Array.from({ length: sizeOf(shape) }, () => uniform(-bound, bound));
+        return tensor(values, shape, dtype);
+      };
       const layers = widths.slice(1).map((fanOut, i) => {
         const fanIn = widths[i] as number;
         const bound = 1 / Math.sqrt(fanIn);
-        const draw = (name: string, shape: number[]): Tensor => {
-          const stream = randomStream(seed, "mlp", `layers/${i}/${name}`);
-          const values = Array.from({ length: sizeOf(shape) }, () => stream.uniform(-bound, bound));
-          return tensor(values, shape, dtype);
-        };
-        return { weight: draw("weight", [fanOut, fanIn]), bias: draw("bias", [fanOut]) };
+        // In PyTorch's order: the weight draws first.
+        const weight = draw([fanOut, fanIn], bound);
+        return { weight, bias: draw([fanOut], bound) };
       });
       return { layers };
     },
