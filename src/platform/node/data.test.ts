@@ -1,0 +1,142 @@
+import { createReadStream } from "node:fs";
+import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { basename, join } from "node:path";
+import { gunzipSync } from "node:zlib";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { InputError, MachineError } from "../../engine/errors.ts";
+import type { Tensor } from "../../engine/tensor.ts";
+import { imageSplits } from "../../problems/images.ts";
+import { mnistFiles } from "../../problems/mnist.ts";
+import { cacheFolder } from "./cache.ts";
+import { loadMnist } from "./data.ts";
+
+let folder = "";
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "lucid-data-"));
+});
+afterEach(() => rm(folder, { recursive: true }));
+
+/** A machine without MNIST and without network. */
+const bare = () => ({
+  environment: { LUCID_DATA: folder, LUCID_CACHE: join(folder, "cache") },
+  mirrors: ["http://127.0.0.1:1/mnist/"],
+});
+
+async function failure(promise: Promise<unknown>): Promise<Error> {
+  const error: unknown = await promise.catch((error: unknown) => error);
+  expect(error).toBeInstanceOf(Error);
+  return error as Error;
+}
+
+test("the cache folder is LUCID_CACHE, or the system's", () => {
+  expect(cacheFolder({ LUCID_CACHE: "/some/where" })).toBe("/some/where");
+  expect(cacheFolder({})).toMatch(/lucid-sam/);
+});
+
+test("offline and without files, says what to do", async () => {
+  const error = await failure(loadMnist(bare()));
+  expect(error).toBeInstanceOf(MachineError);
+  expect(error.message).toMatch(
+    /^missing data mnist: no mirror could be reached \(127\.0\.0\.1:1: .+\); put the files into a folder and set LUCID_DATA=DIR, or use --data digits$/,
+  );
+});
+
+test("a LUCID_DATA that is no folder is not passed over", async () => {
+  const environment = { ...bare().environment, LUCID_DATA: join(folder, "typo") };
+  const error = await failure(loadMnist({ ...bare(), environment }));
+  expect(error).toBeInstanceOf(InputError);
+  expect(error.message).toBe(
+    `missing folder ${folder}/typo: LUCID_DATA names it, but it is not there`,
+  );
+});
+
+test.each([
+  ["train-images-idx3-ubyte", "its content has SHA-256 e3b0c44"],
+  ["train-images-idx3-ubyte.gz", "not a complete gzip file ("],
+  ["mnist/train-images-idx3-ubyte", "its content has SHA-256 e3b0c44"],
+  ["cache/mnist/train-images-idx3-ubyte", "its content has SHA-256 e3b0c44"],
+])("names the corrupt file %s", async (name, reason) => {
+  const path = join(folder, name);
+  await mkdir(join(path, ".."), { recursive: true });
+  await writeFile(path, "");
+  const error = await failure(loadMnist(bare()));
+  expect(error).toBeInstanceOf(InputError);
+  expect(error.message).toContain(`invalid data file ${path}: ${reason}`);
+  expect(error.message).toMatch(/; delete it and download again$/);
+});
+
+const data = process.env["LUCID_DATA"];
+const official = data === undefined ? "" : join(data, "mnist");
+
+if (data === undefined) {
+  console.warn("skipped: the tests on real MNIST, because LUCID_DATA is not set");
+}
+
+describe.skipIf(data === undefined)("real MNIST (needs LUCID_DATA)", () => {
+  test("has the known counts, first labels and mean, and is prepared as documented", async () => {
+    const mnist = await loadMnist({ ...bare(), environment: { LUCID_DATA: data } });
+    const { train, test } = mnist;
+    expect([train.count, train.height, train.width, test.count]).toEqual([60_000, 28, 28, 10_000]);
+    const histogram = Array.from({ length: 10 }, () => 0);
+    for (const label of train.labels.subarray(0, 500)) {
+      histogram[label] = (histogram[label] ?? 0) + 1;
+    }
+    // Counted with NumPy from the official file.
+    expect(histogram).toEqual([50, 66, 52, 50, 52, 39, 45, 52, 39, 55]);
+    expect([...train.labels.subarray(0, 10)]).toEqual([5, 0, 4, 1, 9, 2, 1, 3, 1, 4]);
+    expect([...test.labels.subarray(0, 5)]).toEqual([7, 2, 1, 0, 4]);
+    let sum = 0;
+    for (const byte of train.pixels) sum += byte;
+    expect(sum / 255 / train.pixels.length).toBeCloseTo(0.1307, 4);
+
+    const options = { train: 500, test: 100, pool: 2, dtype: "float64" } as const;
+    const { x, y } = imageSplits(mnist, options).train.batch as { x: Tensor; y: Tensor };
+    expect([x.shape, y.shape]).toEqual([[500, 196], [500]]);
+    // The first image once more, from the raw file.
+    const raw = gunzipSync(await readFile(join(official, "train-images-idx3-ubyte.gz")));
+    const pixel = (row: number, column: number) => (raw[16 + 28 * row + column] ?? NaN) / 255;
+    for (let row = 0; row < 14; row++) {
+      for (let column = 0; column < 14; column++) {
+        const [r, c] = [2 * row, 2 * column];
+        const mean = (pixel(r, c) + pixel(r, c + 1) + pixel(r + 1, c) + pixel(r + 1, c + 1)) / 4;
+        expect(x.data[14 * row + column]).toBeCloseTo((mean - 0.1307) / 0.3081, 13);
+      }
+    }
+  });
+
+  test("is found unpacked, packed, in the folder itself, in mnist/ and in the cache", async () => {
+    await mkdir(join(folder, "mnist"));
+    await mkdir(join(folder, "cache", "mnist"), { recursive: true });
+    const packed = (name: string) => join(official, `${name}-ubyte.gz`);
+    await copyFile(packed("train-images-idx3"), join(folder, "mnist/train-images-idx3-ubyte.gz"));
+    await copyFile(packed("t10k-images-idx3"), join(folder, "t10k-images-idx3-ubyte.gz"));
+    await copyFile(
+      packed("t10k-labels-idx1"),
+      join(folder, "cache/mnist/t10k-labels-idx1-ubyte.gz"),
+    );
+    const labels = gunzipSync(await readFile(packed("train-labels-idx1")));
+    await writeFile(join(folder, "train-labels-idx1-ubyte"), labels);
+    expect((await loadMnist(bare())).test.count).toBe(10_000);
+    expect(await readdir(join(folder, "cache", "mnist"))).toHaveLength(1);
+  });
+
+  test("is downloaded once, file by file, into the cache", async () => {
+    const server = createServer((request, response) => {
+      createReadStream(join(official, basename(request.url ?? ""))).pipe(response);
+    });
+    await new Promise<void>((ready) => server.listen(0, "127.0.0.1", ready));
+    const mirrors = [`http://127.0.0.1:${(server.address() as AddressInfo).port}/mnist/`];
+    const environment = { LUCID_CACHE: folder };
+    const files = new Set<string>();
+    const onProgress = (file: string) => void files.add(file);
+    expect((await loadMnist({ environment, mirrors, onProgress })).train.count).toBe(60_000);
+    expect([...files]).toEqual(Object.keys(mnistFiles));
+    expect((await readdir(join(folder, "mnist"))).sort()).toEqual(Object.keys(mnistFiles).sort());
+    server.closeAllConnections();
+    await new Promise((done) => server.close(done));
+    expect((await loadMnist({ environment, mirrors })).train.count).toBe(60_000);
+  });
+});
