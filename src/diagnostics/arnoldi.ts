@@ -1,0 +1,150 @@
+/** Edges of the spectrum of operators that need not be symmetric. */
+import { EigenvalueDecomposition, Matrix } from "ml-matrix";
+import { krylov, lift, type Projection } from "./krylov.ts";
+import { norm, orthogonalize, scaled, type Operator, type Vector } from "./vectors.ts";
+
+/** A place on the rim of a spectrum. */
+export type Edge = "leftmost" | "rightmost" | "largest";
+
+export interface ArnoldiOptions {
+  readonly operator: Operator;
+  readonly dimension: number;
+  /** Edges that must converge; default all three. */
+  readonly edges?: readonly Edge[];
+  /** A residual below `tolerance` times the largest |eigenvalue| counts as converged; default 1e-8. */
+  readonly tolerance?: number;
+  /** Vectors kept in memory; default 80. */
+  readonly basisSize?: number;
+  /** Default 1000. */
+  readonly maxApplications?: number;
+  /** Seed of the random start; default 0. */
+  readonly seed?: number;
+}
+
+/** An approximate eigenvalue re + i·im; of a complex pair, the one with im > 0. */
+export interface ComplexEigenvalue {
+  readonly re: number;
+  readonly im: number;
+  /**
+   * ‖A v − λ v‖ for the unit eigenvector v. For operators far from normal the distance to an
+   * eigenvalue can be larger, by the eigenvalue's condition number.
+   */
+  readonly residual: number;
+}
+
+export interface SpectrumEdges {
+  readonly leftmost: ComplexEigenvalue;
+  readonly rightmost: ComplexEigenvalue;
+  /** Of largest modulus. */
+  readonly largest: ComplexEigenvalue;
+  /** Real part of the leftmost eigenvector, of norm 1. */
+  readonly leftmostVector: Vector;
+  /** All eigenvalues found to the tolerance. */
+  readonly values: readonly ComplexEigenvalue[];
+  readonly converged: boolean;
+  readonly applications: number;
+}
+
+/** The edges of a spectrum by Arnoldi iteration with thick restarts. */
+export async function spectrumEdges({
+  edges = ["leftmost", "rightmost", "largest"],
+  tolerance = 1e-8,
+  basisSize = 80,
+  maxApplications = 1000,
+  seed = 0,
+  ...options
+}: ArnoldiOptions): Promise<SpectrumEdges> {
+  const { projection, done, applications } = await krylov({
+    ...options,
+    basisSize,
+    maxApplications,
+    seed,
+    judge(projection) {
+      const found = ritz(projection);
+      const limit = tolerance * Math.max(...found.map(modulus));
+      const sorted = edges.map((edge) => [...found].sort(orders[edge]));
+      const done = sorted.every(([first]) => first !== undefined && first.residual <= limit);
+      return { done, keep: span(projection.matrix.rows, sorted) };
+    },
+  });
+  const found = ritz(projection);
+  const limit = tolerance * Math.max(...found.map(modulus));
+  const at = (edge: Edge): RitzPair => [...found].sort(orders[edge])[0] as RitzPair;
+  const value = ({ re, im, residual }: RitzPair): ComplexEigenvalue => ({ re, im, residual });
+  const leftmostVector = lift(projection, at("leftmost").columns[0] as readonly number[]);
+  return {
+    leftmost: value(at("leftmost")),
+    rightmost: value(at("rightmost")),
+    largest: value(at("largest")),
+    leftmostVector: scaled(1 / norm(leftmostVector), leftmostVector),
+    values: found.filter(({ residual }) => residual <= limit).map(value),
+    converged: done,
+    applications,
+  };
+}
+
+interface RitzPair extends ComplexEigenvalue {
+  /** The eigenvector of T, or real and imaginary part of a pair's. */
+  readonly columns: readonly (readonly number[])[];
+}
+
+const modulus = ({ re, im }: ComplexEigenvalue): number => Math.hypot(re, im);
+
+const orders: Record<Edge, (a: ComplexEigenvalue, b: ComplexEigenvalue) => number> = {
+  leftmost: (a, b) => a.re - b.re,
+  rightmost: (a, b) => b.re - a.re,
+  largest: (a, b) => modulus(b) - modulus(a),
+};
+
+/** Eigenvalues of the projected matrix, complex pairs once. */
+function ritz({ matrix, coupling }: Projection): RitzPair[] {
+  const { realEigenvalues, imaginaryEigenvalues, eigenvectorMatrix } = new EigenvalueDecomposition(
+    matrix,
+  );
+  const pairs: RitzPair[] = [];
+  for (let i = 0; i < realEigenvalues.length; i++) {
+    const im = imaginaryEigenvalues[i] as number;
+    // Column i of a pair is the real part, column i + 1 the imaginary part of one eigenvector.
+    const columns = [i, ...(im === 0 ? [] : [i + 1])].map((j) => eigenvectorMatrix.getColumn(j));
+    const along = (y: readonly number[]) =>
+      y.reduce((sum, value, j) => sum + value * (coupling[j] as number), 0);
+    const residual = Math.hypot(...columns.map(along)) / Math.hypot(...columns.flat());
+    pairs.push({ re: realEigenvalues[i] as number, im: Math.abs(im), residual, columns });
+    if (im !== 0) i++;
+  }
+  return pairs;
+}
+
+/**
+ * An orthonormal basis of the span of the eigenvectors next to each edge: up to half of the
+ * projected space, shared out evenly among the edges.
+ */
+function span(size: number, sorted: readonly (readonly RitzPair[])[]): Matrix {
+  const chosen = new Set<RitzPair>();
+  let columns = 0;
+  const limit = Math.max(1, Math.floor(size / 2));
+  for (let depth = 0; depth < size && columns < limit; depth++) {
+    for (const pairs of sorted) {
+      const pair = pairs[depth];
+      if (pair && !chosen.has(pair) && columns + pair.columns.length <= Math.max(limit, 2)) {
+        chosen.add(pair);
+        columns += pair.columns.length;
+      }
+    }
+  }
+  return orthonormal([...chosen].flatMap((pair) => pair.columns));
+}
+
+/** An orthonormal basis, as columns, of the span of the given vectors. */
+function orthonormal(vectors: readonly (readonly number[])[]): Matrix {
+  const basis: Vector[] = [];
+  for (const given of vectors) {
+    const v = Float64Array.from(given);
+    const before = norm(v);
+    orthogonalize(v, basis);
+    const rest = norm(v);
+    // Eigenvectors of a nearly defective matrix may coincide.
+    if (rest > 1e-10 * before) basis.push(scaled(1 / rest, v));
+  }
+  return new Matrix(basis).transpose();
+}
