@@ -50,6 +50,8 @@ export interface Problem {
   role(path: string): Role;
   readonly train: Split;
   readonly test?: Split;
+  /** Outputs per sample, for problems whose forward pass returns outputs. */
+  readonly outputs?: number;
   /** Whether `forward` uses the random key. */
   readonly random?: boolean;
   /** Closed forms, for functions of two variables. */
@@ -72,10 +74,10 @@ export interface CriticalSet {
 
 /** A function of two variables with everything known about it, in float64. */
 export interface Plane {
-  value(x: Point): number;
-  gradient(x: Point): Point;
+  readonly value: (x: Point) => number;
+  readonly gradient: (x: Point) => Point;
   /** Rows of the symmetric 2 × 2 Hessian. Where f is only C¹ this is the Hessian of the piece at x. */
-  hessian(x: Point): readonly [Point, Point];
+  readonly hessian: (x: Point) => readonly [Point, Point];
   readonly critical: readonly CriticalSet[];
   /** Region worth drawing: [[x₁ min, x₁ max], [x₂ min, x₂ max]]. */
   readonly domain: readonly [Point, Point];
@@ -90,5 +92,5 @@ export function roleByName(path: string): Role {
   const name = path.toLowerCase();
   if (/norm|(^|\/)bn\d*(\/|$)/.test(name)) return "norm";
   if (/embedding/.test(name)) return "embedding";
-  return /bias$/.test(name) ? "bias" : "weight";
+  return name.endsWith("bias") ? "bias" : "weight";
 }
