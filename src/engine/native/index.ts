@@ -1,0 +1,69 @@
+/** The native engine: a step traced by jax-js, compiled to ONNX, run by ONNX Runtime in a loop. */
+import type { CompileOptions, Program, StepDefinition } from "../program.ts";
+import { Builder } from "./builder.ts";
+import { emit } from "./emit.ts";
+import { isFloat } from "./constants.ts";
+import { recognizeIdioms } from "./idioms.ts";
+import type { ElementType } from "./graph.ts";
+import { topological } from "./graph.ts";
+import { Lowering } from "./lower.ts";
+import { translate } from "./primitives.ts";
+import { simplify } from "./rules.ts";
+import { openProgram } from "./session.ts";
+import { schedule } from "./schedule.ts";
+import { traceStep, type TracedStep } from "./trace.ts";
+
+/**
+ * Compile a step for ONNX Runtime.
+ *
+ * @throws {UnsupportedError} when the step uses a primitive that cannot be compiled.
+ */
+export async function compileNative(
+  definition: StepDefinition,
+  options: CompileOptions = {},
+): Promise<Program> {
+  const began = performance.now();
+  const traced = await traceStep(definition);
+  const model = await compileToOnnx(traced);
+  return openProgram(definition, traced, model, options, began);
+}
+
+/** The compiler without the run time: trace → simplify → lower → schedule → emit. */
+export async function compileToOnnx(traced: TracedStep): Promise<Uint8Array> {
+  const builder = new Builder(simplify);
+  const dtypes = new Set(traced.arguments.map(({ dtype }) => dtype).filter(isFloat));
+  await recognizeIdioms(builder, [...dtypes]);
+  const constants = traced.constants.map(({ data, dtype, shape }) =>
+    builder.constant(data, dtype, shape),
+  );
+  const args = traced.arguments.map(({ part, path, dtype, shape }) =>
+    builder.argument(part, path, dtype, shape),
+  );
+  const results = translate(builder, traced.jaxpr, [...constants, ...args]);
+  const lowering = new Lowering(results);
+  for (const node of topological(results)) lowering.lower(node);
+  const roots = results.map((node) => lowering.lower(node));
+  const named = ({
+    path,
+    dtype,
+    shape,
+  }: {
+    path: string;
+    dtype: ElementType;
+    shape: readonly number[];
+  }) => ({
+    name: path,
+    dtype,
+    shape,
+  });
+  return emit(schedule(lowering.graph, roots), {
+    carry: traced.arguments.filter(({ part }) => part === "carry").map(named),
+    constants: traced.arguments
+      .filter(({ part }) => part !== "carry")
+      .map((argument) => ({
+        ...named(argument),
+        shape: argument.part === "knobs" ? [-1, ...argument.shape] : argument.shape,
+      })),
+    records: traced.records.map(named),
+  });
+}

@@ -1,0 +1,230 @@
+/**
+ * Rewrite rules of elementwise operations, tried on every node as it is built. Inputs are
+ * simple already. A rule may change rounding, never meaning; multiplying by the constant 0
+ * gives 0, as in jax-js's own kernels.
+ */
+import type { Builder, Simplify } from "./builder.ts";
+import {
+  constantData,
+  isScalar,
+  isScalarLike,
+  sameShape,
+  scalarValue,
+  type ElementType,
+  type Node,
+  type Operands,
+} from "./graph.ts";
+import { broadcastShapes, product } from "./shapes.ts";
+import { isFloat } from "./constants.ts";
+
+type Rule = (b: Builder, inputs: Operands, dtype: ElementType) => Node | undefined;
+
+const commutative = new Set(["add", "mul", "min", "max", "and", "or", "xor", "equal", "notEqual"]);
+
+/** The simpler equal of `op(inputs)`, if a rule knows one. */
+export const simplify: Simplify = (b, op, inputs, dtype) => {
+  const [x, y] = inputs;
+  // One order for equal expressions: constants last, then by age.
+  if (commutative.has(op) && rank(x) > rank(y)) return b.elementwise(op, [y, x], dtype);
+  return rules[op]?.(b, inputs, dtype);
+};
+
+const rank = (x: Node): number => (constantData(x) === undefined ? x.id : Infinity);
+
+const size = (x: Node): number => product(x.type.shape);
+
+/** `x` if the other, neutral operand does not enlarge it. */
+const neutral = (x: Node, other: Node): Node | undefined =>
+  sameShape(x.type.shape, broadcastShapes(x.type.shape, other.type.shape)) ? x : undefined;
+
+const rules: Readonly<Record<string, Rule>> = {
+  add(b, [x, y]) {
+    if (isScalar(y, 0)) return neutral(x, y);
+    if (y.op === "neg") return b.sub(x, y.inputs[0]);
+    if (x.op === "neg") return b.sub(y, x.inputs[0]);
+    const [inner, constant] = x.inputs;
+    if (x.op === "add" && scalarValue(y) !== undefined && scalarValue(constant) !== undefined) {
+      return b.add(inner, b.add(constant, y));
+    }
+    return undefined;
+  },
+
+  sub(b, [x, y], dtype) {
+    if (isScalar(x, 0)) return b.neg(y);
+    if (y.op === "neg") return b.add(x, y.inputs[0]);
+    if (x.op === "neg") return b.neg(b.add(x.inputs[0], y));
+    if (scalarValue(y) !== undefined && isFloat(dtype)) return b.add(x, b.neg(y));
+    // (x − max x) − log Σ exp(x − max x)
+    const shifted = softmaxOf(x);
+    if (shifted !== undefined && y.op === "log") {
+      const exponential = b.unary("exp", x);
+      if (isSumOf(y.inputs[0], exponential, shifted.axis)) {
+        return b.softmax("logSoftmax", shifted.logits, shifted.axis);
+      }
+    }
+    return undefined;
+  },
+
+  mul(b, [x, y], dtype) {
+    if (isScalar(y, 1)) return neutral(x, y);
+    if (isScalar(y, 0)) return b.broadcast(y, x.type.shape);
+    if (isScalar(y, -1)) return b.neg(x);
+    if (y.op === "neg") return b.neg(b.mul(x, y.inputs[0]));
+    if (x.op === "neg") {
+      const bare = x.inputs[0];
+      return scalarValue(y) === undefined ? b.neg(b.mul(bare, y)) : b.mul(bare, b.neg(y));
+    }
+    if (x === y && isSignMask(x)) return b.scalar(1, dtype);
+    // Small factors meet each other before they meet the large one.
+    for (const [large, small] of [
+      [x, y],
+      [y, x],
+    ] as const) {
+      const [p, q] = large.inputs;
+      if (large.op !== "mul") continue;
+      if (size(q) < size(p) && size(b.mul(q, small)) < size(p)) return b.mul(p, b.mul(q, small));
+      if (size(p) < size(q) && size(b.mul(p, small)) < size(q)) return b.mul(q, b.mul(p, small));
+      if (scalarValue(q) !== undefined && scalarValue(small) !== undefined) {
+        return b.mul(p, b.mul(q, small));
+      }
+    }
+    for (const [mask, other] of [
+      [x, y],
+      [y, x],
+    ] as const) {
+      if (isSignMask(mask) && mask.inputs[0].inputs[0] === other) {
+        const magnitude = b.unary("abs", other);
+        return isScalar(mask.inputs[1], 1) ? b.neg(magnitude) : magnitude;
+      }
+    }
+    // exp(x − max x) · (… · 1/Σ exp(x − max x))
+    for (const [exponential, other] of [
+      [x, y],
+      [y, x],
+    ] as const) {
+      if (exponential.op !== "exp") continue;
+      const shifted = softmaxOf(exponential.inputs[0]);
+      if (shifted === undefined) continue;
+      const rest = withoutFactor(
+        b,
+        other,
+        (factor) =>
+          factor.op === "reciprocal" && isSumOf(factor.inputs[0], exponential, shifted.axis),
+      );
+      if (rest === undefined) continue;
+      return b.mul(b.softmax("softmax", shifted.logits, shifted.axis), rest);
+    }
+    return undefined;
+  },
+
+  neg(b, [x]) {
+    const [inner, other] = x.inputs;
+    if (x.op === "neg") return inner;
+    if (x.op === "sub") return b.sub(other, inner);
+    if (x.op === "mul" && scalarValue(other) !== undefined) return b.mul(inner, b.neg(other));
+    return undefined;
+  },
+
+  reciprocal: (_, [x]) => (x.op === "reciprocal" ? x.inputs[0] : undefined),
+
+  abs: (b, [x]) => (x.op === "neg" || x.op === "abs" ? b.unary("abs", x.inputs[0]) : undefined),
+
+  floor: (_, [x]) => (isFloat(x.type.dtype) ? undefined : x),
+  ceil: (_, [x]) => (isFloat(x.type.dtype) ? undefined : x),
+
+  not: (_, [x]) => (x.op === "not" ? x.inputs[0] : undefined),
+
+  max: (_, [x, y]) => (x === y ? x : undefined),
+  min: (_, [x, y]) => (x === y ? x : undefined),
+
+  and(_, [x, y]) {
+    if (x === y) return x;
+    return isTrue(y) ? neutral(x, y) : undefined;
+  },
+
+  or(_, [x, y]) {
+    if (x === y) return x;
+    return isFalse(y) ? neutral(x, y) : undefined;
+  },
+
+  equal(b, [x, y]) {
+    if (isTrue(y)) return neutral(x, y);
+    return isFalse(y) ? b.unary("not", x) : undefined;
+  },
+
+  notEqual(b, [x, y]) {
+    if (isFalse(y)) return neutral(x, y);
+    return isTrue(y) ? b.unary("not", x) : undefined;
+  },
+
+  where(b, [condition, x, y]) {
+    const known = scalarValue(condition);
+    const shape = broadcastShapes(condition.type.shape, x.type.shape, y.type.shape);
+    if (known !== undefined) return b.broadcast(known ? x : y, shape);
+    if (x === y) return b.broadcast(x, shape);
+    if (condition.op === "not") return b.where(condition.inputs[0], y, x);
+    // What the same condition chose before is known here.
+    if (x.op === "where" && x.inputs[0] === condition) {
+      return b.where(condition, x.inputs[1], y);
+    }
+    if (y.op === "where" && y.inputs[0] === condition) {
+      return b.where(condition, x, y.inputs[2]);
+    }
+    if (isTrue(x) && isFalse(y)) return b.broadcast(condition, shape);
+    if (isFalse(x) && isTrue(y)) return b.broadcast(b.unary("not", condition), shape);
+    return undefined;
+  },
+
+  cast(b, [x], dtype) {
+    const inner = x.inputs[0];
+    return x.op === "cast" && inner.type.dtype === "bool" ? b.cast(inner, dtype) : undefined;
+  },
+};
+
+const isTrue = (x: Node): boolean => x.type.dtype === "bool" && isScalar(x, 1);
+const isFalse = (x: Node): boolean => x.type.dtype === "bool" && isScalar(x, 0);
+
+/** `where(x < 0, ±1, ∓1)`, as jax-js writes signs. */
+export function isSignMask(x: Node): boolean {
+  const [condition, a, b] = x.inputs;
+  return (
+    x.op === "where" &&
+    condition.op === "less" &&
+    isScalar(condition.inputs[1], 0) &&
+    ((isScalar(a, 1) && isScalar(b, -1)) || (isScalar(a, -1) && isScalar(b, 1)))
+  );
+}
+
+/** The logits and axis of `x − max x`, where the maximum is over one axis. */
+function softmaxOf(shifted: Node): { logits: Node; axis: number } | undefined {
+  const [logits, maximum] = shifted.inputs;
+  if (shifted.op !== "sub") return undefined;
+  const axis = reducedAxis(maximum, logits, "max");
+  return axis === undefined ? undefined : { logits, axis };
+}
+
+const isSumOf = (sum: Node, x: Node, axis: number): boolean => reducedAxis(sum, x, "sum") === axis;
+
+/** The one axis over which `reduced` reduces `x`, if it does so and keeps that axis as a 1. */
+function reducedAxis(reduced: Node, x: Node, reduction: string): number | undefined {
+  const reduce = reduced.op === "reshape" ? reduced.inputs[0] : reduced;
+  const axes = reduce.attributes["axes"] as readonly number[] | undefined;
+  if (reduce.op !== "reduce" || reduce.attributes["reduction"] !== reduction) return undefined;
+  const [axis] = axes ?? [];
+  if (reduce.inputs[0] !== x || axes?.length !== 1 || axis === undefined) return undefined;
+  return sameShape(reduced.type.shape, x.type.shape.toSpliced(axis, 1, 1)) ||
+    (isScalarLike(reduced) && x.type.shape.every((side, i) => i === axis || side === 1))
+    ? axis
+    : undefined;
+}
+
+/** `x` divided by its first factor that satisfies `test`. */
+function withoutFactor(b: Builder, x: Node, test: (factor: Node) => boolean): Node | undefined {
+  if (test(x)) return b.scalar(1, x.type.dtype);
+  if (x.op !== "mul") return undefined;
+  const [p, q] = x.inputs;
+  const left = withoutFactor(b, p, test);
+  if (left !== undefined) return b.mul(left, q);
+  const right = withoutFactor(b, q, test);
+  return right === undefined ? undefined : b.mul(p, right);
+}

@@ -1,0 +1,103 @@
+/** Runs a compiled step with ONNX Runtime, chunk by chunk. */
+import { InferenceSession, listSupportedBackends, Tensor as OrtTensor } from "onnxruntime-node";
+import type { CompileOptions, Program, RunOptions, StepDefinition } from "../program.ts";
+import { checkRun, runInChunks } from "../run.ts";
+import {
+  leavesWithPaths,
+  sizeOf,
+  unflattenLike,
+  wrap,
+  type Tensor,
+  type TensorData,
+  type TensorType,
+} from "../tensor.ts";
+import { resultName } from "./emit.ts";
+import type { TracedStep } from "./trace.ts";
+
+/** Load a model and make it a program. */
+export async function openProgram(
+  definition: StepDefinition,
+  traced: TracedStep,
+  model: Uint8Array,
+  { threads = 1, provider = "cpu" }: CompileOptions,
+  began: number,
+): Promise<Program> {
+  checkProvider(provider);
+  const session = await InferenceSession.create(model, {
+    executionProviders: [provider],
+    intraOpNumThreads: threads,
+    interOpNumThreads: 1,
+    executionMode: "sequential",
+    graphOptimizationLevel: "all",
+    logSeverityLevel: 3,
+  });
+  const compileMilliseconds = performance.now() - began;
+  const carryTypes = leavesWithPaths(definition.carry, "carry");
+  const knobTypes = new Map(leavesWithPaths(definition.knobs, "knobs"));
+  let disposed = false;
+
+  /** Feeds of `count` steps from step `first` on. */
+  const knobFeeds = (options: RunOptions, first: number, count: number) =>
+    leavesWithPaths(options.knobs, "knobs").map(([path, { dtype, shape, data }]) => {
+      const type = knobTypes.get(path) as TensorType;
+      if (shape.length === type.shape.length) return [path, feed(dtype, [1, ...shape], data)];
+      const size = sizeOf(type.shape);
+      const rows = data.subarray(first * size, (first + count) * size);
+      return [path, feed(dtype, [count, ...type.shape], rows)];
+    });
+
+  return {
+    engine: "native",
+    device:
+      provider === "cpu" ? `cpu, ${threads} ${threads === 1 ? "thread" : "threads"}` : provider,
+    compileMilliseconds,
+    async run(options) {
+      checkRun(definition, options);
+      // Tensors of the data set wrap its memory and serve all chunks.
+      const inputs = leavesWithPaths(options.inputs, "inputs").map(([path, t]) => [
+        path,
+        feed(t.dtype, t.shape, t.data),
+      ]);
+      let carry = leavesWithPaths(options.carry, "carry");
+      return runInChunks(traced.recordTypes, options, async (first, count) => {
+        const feeds = Object.fromEntries([
+          ...inputs,
+          ...carry.map(([path, t]) => [path, feed(t.dtype, t.shape, t.data)]),
+          ...knobFeeds(options, first, count),
+          ["steps", new OrtTensor("int64", BigInt64Array.of(BigInt(count)), [])],
+        ]) as Record<string, OrtTensor>;
+        const results = await session.run(feeds);
+        const read = (name: string, type: TensorType): Tensor =>
+          wrap((results[name] as OrtTensor).data as TensorData, type.shape, type.dtype);
+        carry = carryTypes.map(([path, type]) => [path, read(resultName(path), type)]);
+        const stacked = traced.records.map(({ path, dtype, shape }) =>
+          read(path, { dtype, shape: [count, ...shape] }),
+        );
+        return {
+          carry: unflattenLike(
+            definition.carry,
+            carry.map(([, leaf]) => leaf),
+          ),
+          stacked,
+        };
+      });
+    },
+    toOnnx: () => model.slice(),
+    async dispose() {
+      if (!disposed) await session.release();
+      disposed = true;
+    },
+  };
+}
+
+const feed = (dtype: Tensor["dtype"], shape: readonly number[], data: TensorData): OrtTensor =>
+  new OrtTensor(dtype, data as Float32Array, shape);
+
+function checkProvider(provider: string): void {
+  const known = listSupportedBackends().map(({ name }) => name);
+  if (!known.includes(provider)) {
+    throw new Error(
+      `missing provider "${provider}": this build of ONNX Runtime has ${known.join(", ")}`,
+    );
+  }
+}
