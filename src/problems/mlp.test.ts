@@ -279,6 +279,10 @@ test("refuses options and samples it cannot use", () => {
   );
   expect(make({ activation: "toString" as ActivationName })).toThrow(/^unknown activation/);
   expect(make({ classes: 2 })).toThrow("invalid train/y: label 2 of sample 2 (give 0 to 1)");
+  const narrow = samples(2, 6);
+  expect(make({ train: narrow, test: train })).toThrow(
+    "invalid test/y: label 2 of sample 2 (give 0 to 1)",
+  );
   expect(make({ classes: 0 })).toThrow(/^invalid classes: 0/);
   expect(make({ test: samples(4, 5) })).toThrow("invalid test/x: 5 features (give 6");
   expect(make({ train: { ...train, size: 0 } })).toThrow(/^invalid train: 0 samples/);

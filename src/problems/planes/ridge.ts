@@ -4,20 +4,20 @@ import { along, planeProblem, type PlaneOptions, type PlaneProblem } from "./pla
 
 /**
  * f = (x₁² − 1)² s(x₂) with s = ½ + 2/(4 + x₂²): two valleys and, between them, a ridge that is
- * highest at the origin. A rational function, so analytic, and computed without rounding tricks in
- * either dtype.
+ * highest at the origin. A rational function, so analytic, and the same on every engine.
  *
  * The global minimizers form the curve x₁² = 1, two parallel lines; the origin is the one isolated
  * maximizer; nothing else is critical, since ∂₁f = 4x₁(x₁² − 1)s and ∂₂f = (x₁² − 1)² s′ with
  * s′ = 0 at x₂ = 0 only. What SAM makes of it (numbers in docs/ridge.md, each one tested):
  *
  * - ρ < 1: away from f's own critical points, g⁺ vanishes only at (±ρ, 0) and (0, ±ρ), whose
- *   ascent point is the maximizer. All four repel; SAM ends beside a valley.
+ *   ascent point is the maximizer. All four repel; SAM ends beside a valley or, started within ρ
+ *   of the ridge, on it.
  * - 1 < ρ < 2: g⁺ also vanishes where x₁ + ρu₁ = 1, x₁ < 0, and on the mirror image: a curve of
  *   hallucinated minimizers whose ascent points lie in the *other* valley. It starts at the
  *   maximizer when ρ = 1, crosses the axis at x₁ = 1 − ρ, and drifts outward as ρ grows. It
- *   attracts: there the one nonzero eigenvalue of H⁺M is positive, and from ρ = 1.3 on sym(M) ≻ 0
- *   between |x₂| = 0 and 3, the sufficient condition of Theorem 3.2.
+ *   attracts: there the one nonzero eigenvalue of H⁺M is positive, and for ρ ≥ 1.3 and |x₂| ≤ 3
+ *   sym(M) ≻ 0, the sufficient condition of Theorem 3.2.
  * - ρ = 2, the distance of the valleys: the curve has reached x₁² = 1 and coincides with f's
  *   minimizers exactly, since next to a valley u is normal to it.
  */
