@@ -1,0 +1,88 @@
+/** The command line `lucid`. Data on stdout, progress on stderr; exit 0 done, 1 failed, 2 bad input. */
+import { Command, CommanderError } from "@commander-js/extra-typings";
+import { InputError, MachineError } from "../engine/errors.ts";
+import { packageVersion } from "../platform/node/host.ts";
+import { addMethods } from "./methods.ts";
+import { addProblems } from "./problems.ts";
+import { Interrupted, processTerminal, type Terminal } from "./terminal.ts";
+import { addTrain } from "./train.ts";
+
+/**
+ * Run one command.
+ *
+ * @param argv as in `process.argv`: two entries, then the arguments.
+ * @returns the exit code: 0 done, 1 failed, 2 bad input, 130 interrupted.
+ */
+export async function main(argv: string[], terminal: Terminal = processTerminal): Promise<number> {
+  // A reader that has seen enough, as in `lucid methods | head -1`, is no error.
+  const onPipe = (error: NodeJS.ErrnoException) => {
+    if (error.code === "EPIPE") process.exit(0);
+    throw error;
+  };
+  process.stdout.on("error", onPipe);
+  try {
+    const program = createProgram(terminal);
+    if (argv.length > 2) await program.parseAsync(argv);
+    else terminal.out(program.helpInformation());
+    return 0;
+  } catch (error) {
+    return report(error, terminal);
+  } finally {
+    process.stdout.off("error", onPipe);
+  }
+}
+
+function createProgram(terminal: Terminal) {
+  const program = new Command("lucid")
+    .description("Sharpness-aware training that knows when it is hallucinating.")
+    .version(packageVersion, "--version", "print the version")
+    .helpOption("--help", "print this help")
+    .exitOverride()
+    .configureOutput({
+      writeOut: terminal.out,
+      writeErr: () => {},
+    });
+  addTrain(program, terminal);
+  addMethods(program, terminal);
+  addProblems(program, terminal);
+  return program;
+}
+
+/** Say in one line what went wrong, and choose the exit code. */
+function report(error: unknown, { err }: Terminal): number {
+  if (error instanceof CommanderError) {
+    if (error.exitCode === 0) return 0;
+    err.write(`${translate(error)}\n`);
+    return 2;
+  }
+  if (error instanceof Interrupted) {
+    if (error.message !== "") err.write(`${error.message}\n`);
+    return 130;
+  }
+  const { message, stack } = error instanceof Error ? error : new Error(String(error));
+  const expected = error instanceof InputError || error instanceof MachineError;
+  const line = message.split("\n", 1)[0] ?? "";
+  err.write(expected ? `${line}\n` : `invalid state inside lucid: ${line}\n`);
+  if (process.env["LUCID_DEBUG"]) err.write(`${stack}\n`);
+  else if (!expected) err.write("(LUCID_DEBUG=1 shows where)\n");
+  return error instanceof InputError ? 2 : 1;
+}
+
+/** Commander's complaints in our words. */
+function translate({ code, message }: CommanderError): string {
+  const [, subject = ""] = /'([^']*)'/.exec(message) ?? [];
+  const [, guess] = /Did you mean ([^?]*)\?/.exec(message) ?? [];
+  const flag = /--[a-z-]+/.exec(subject)?.[0] ?? subject;
+  switch (code) {
+    case "commander.optionMissingArgument":
+      return `missing value for ${flag}`;
+    case "commander.missingArgument":
+      return `missing ${subject}`;
+    case "commander.unknownOption":
+      return `unknown option "${subject}" (${guess ? `did you mean "${guess}"?` : "see --help"})`;
+    case "commander.unknownCommand":
+      return `unknown command "${subject}" (${guess ? `did you mean "${guess}"?` : "see lucid --help"})`;
+    default:
+      return `invalid command line: ${message.replace(/^error: /, "").split("\n", 1)[0]}`;
+  }
+}
