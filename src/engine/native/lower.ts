@@ -180,7 +180,7 @@ export const lowerings: Readonly<Record<string, Rule>> = {
   sqrt: direct("Sqrt"),
   abs: direct("Abs"),
   tanh: direct("Tanh"),
-  sigmoid: direct("Sigmoid"),
+  sigmoid: onFloat64(special.sigmoid, direct("Sigmoid")),
   not: direct("Not"),
   add: (l, node) => lowerAffine(l, node) ?? direct("Add")(l, node),
   sub: direct("Sub"),
@@ -283,25 +283,8 @@ export const lowerings: Readonly<Record<string, Rule>> = {
     return l.op("Slice", [x, ...lists], {}, x.type.dtype, x.type.shape);
   },
   pad(l, { inputs, attributes }) {
-    let x = l.lower(inputs[0]);
-    const interior = attributes["interior"] as number[];
-    interior.forEach((gap, axis) => {
-      const side = x.type.shape[axis] as number;
-      if (gap === 0 || side < 2) return;
-      // [n] → [n, 1] → [n, 1 + gap] → [n·(1 + gap)], cut after the last element.
-      const { shape } = x.type;
-      const column = l.reshape(x, shape.toSpliced(axis + 1, 0, 1));
-      const none = column.type.shape.map(() => 0);
-      const padded = l.pad(column, none, none.with(axis + 1, gap));
-      const flat = l.reshape(padded, shape.with(axis, side * (1 + gap)));
-      const ends = flat.type.shape.with(axis, (side - 1) * (1 + gap) + 1);
-      x = l.slice(
-        flat,
-        shape.map(() => 0),
-        ends,
-      );
-    });
-    return l.pad(x, attributes["low"] as number[], attributes["high"] as number[]);
+    const spread = l.padInterior(l.lower(inputs[0]), attributes["interior"] as number[]);
+    return l.pad(spread, attributes["low"] as number[], attributes["high"] as number[]);
   },
   concatenate: (l, { inputs, attributes }) =>
     l.concatenate(

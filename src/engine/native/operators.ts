@@ -89,6 +89,28 @@ export class Operators {
     return this.op("Pad", [x, this.integers([...low, ...high])], {}, x.type.dtype, shape);
   }
 
+  /** `gaps[axis]` zeros between neighbors along each axis. */
+  padInterior(x: Node, gaps: readonly number[]): Node {
+    let result = x;
+    gaps.forEach((gap, axis) => {
+      const { shape } = result.type;
+      const side = shape[axis] as number;
+      if (gap === 0 || side < 2) return;
+      // [n] → [n, 1] → [n, 1 + gap] → [n·(1 + gap)], cut after the last element.
+      const column = this.reshape(result, shape.toSpliced(axis + 1, 0, 1));
+      const none = column.type.shape.map(() => 0);
+      const padded = this.pad(column, none, none.with(axis + 1, gap));
+      const flat = this.reshape(padded, shape.with(axis, side * (1 + gap)));
+      const ends = flat.type.shape.with(axis, (side - 1) * (1 + gap) + 1);
+      result = this.slice(
+        flat,
+        shape.map(() => 0),
+        ends,
+      );
+    });
+    return result;
+  }
+
   concatenate(parts: readonly Node[], axis: number): Node {
     const [first] = parts as [Node];
     if (parts.length === 1) return first;

@@ -103,14 +103,34 @@ export const primitives: Readonly<Record<string, Primitive>> = {
     return b.contract(b.cast(x, common), b.cast(y, common), [rank - 1], rank);
   },
   conv(b, [x, kernel], { params, outputs, common }) {
-    const shape = (outputs[0] as ValueType).shape;
-    if (params["vmapDims"] !== 0) throw unsupported("conv under vmap", [x, kernel]);
-    return b.convolve(
-      b.cast(x, common),
-      b.cast(kernel, common),
-      shape,
-      params as unknown as Convolution,
-    );
+    const [{ shape }] = outputs as [ValueType];
+    const lead = params["vmapDims"] as number;
+    const convolution = params as unknown as Convolution;
+    const [left, right] = [b.cast(x, common), b.cast(kernel, common)];
+    if (lead === 0) return b.convolve(left, right, shape, convolution);
+    // Groups, and whatever else was mapped over: one convolution each.
+    const mapped = shape.slice(0, lead);
+    const parts = [left, right].map((part) => {
+      const own = part.type.shape.slice(lead);
+      const all = b.reshape(b.broadcast(part, [...mapped, ...own]), [product(mapped), ...own]);
+      const sides = all.type.shape;
+      return range(product(mapped)).map((i) =>
+        b.reshape(
+          b.slice(
+            all,
+            sides.map((_, axis) => (axis === 0 ? i : 0)),
+            [i + 1, ...own],
+          ),
+          own,
+        ),
+      );
+    });
+    const results = range(product(mapped)).map((i) => {
+      const [a, c] = parts.map((part) => part[i]) as [Node, Node];
+      const own = shape.slice(lead);
+      return b.reshape(b.convolve(a, c, own, convolution), [1, ...own]);
+    });
+    return b.reshape(b.concatenate(results, 0), shape);
   },
   pool: (b, [x], { params }) =>
     pool(b, x, params["window"] as number[], params["strides"] as number[]),

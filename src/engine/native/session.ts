@@ -3,6 +3,7 @@ import { InferenceSession, listSupportedBackends, Tensor as OrtTensor } from "on
 import type { CompileOptions, Program, RunOptions, StepDefinition } from "../program.ts";
 import { checkRun, runInChunks } from "../run.ts";
 import {
+  leavesOf,
   leavesWithPaths,
   sizeOf,
   unflattenLike,
@@ -28,7 +29,8 @@ export async function openProgram(
     intraOpNumThreads: threads,
     interOpNumThreads: 1,
     executionMode: "sequential",
-    graphOptimizationLevel: "all",
+    // Some of the further fusions make float64 operators that have no kernel.
+    graphOptimizationLevel: usesFloat64(definition) ? "basic" : "all",
     logSeverityLevel: 3,
   });
   const compileMilliseconds = performance.now() - began;
@@ -89,6 +91,9 @@ export async function openProgram(
     },
   };
 }
+
+const usesFloat64 = ({ carry, inputs, knobs }: StepDefinition): boolean =>
+  [carry, inputs, knobs].some((tree) => leavesOf(tree).some(({ dtype }) => dtype === "float64"));
 
 const feed = (dtype: Tensor["dtype"], shape: readonly number[], data: TensorData): OrtTensor =>
   new OrtTensor(dtype, data as Float32Array, shape);

@@ -15,6 +15,12 @@ const arithmetic = (l: Operators) => ({
 const guess = (l: Operators, name: string, x: Node): Node =>
   l.cast(l.op(name, [l.cast(x, "float32")]), "float64");
 
+/** ONNX Runtime has this kernel, but fuses x·sigmoid(x) into one it lacks. */
+export function sigmoid(l: Operators, x: Node): Node {
+  const one = l.scalar(1, "float64");
+  return l.op("Reciprocal", [l.op("Add", [l.op("Exp", [l.op("Neg", [x])]), one])]);
+}
+
 /** atan x = y + atan((x cos y − sin y)/(cos y + x sin y)); with y from float32 the rest is ~1e-7. */
 export function atan(l: Operators, x: Node): Node {
   const { add, sub, mul, div } = arithmetic(l);
