@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 
 const module = fileURLToPath(new URL("interrupt.ts", import.meta.url));
 
@@ -22,6 +22,7 @@ async function run(onAbort: string, signals: NodeJS.Signals[]) {
   const child = spawn(process.execPath, ["--input-type=module", "--eval", program(onAbort)], {
     stdio: ["ignore", "pipe", "inherit"],
   });
+  onTestFinished(() => void child.kill("SIGKILL"));
   const lines: string[] = [];
   createInterface(child.stdout).on("line", (line) => {
     lines.push(line);
