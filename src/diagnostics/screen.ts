@@ -26,8 +26,8 @@ export interface ScreenTolerances {
 export const screenTolerances: ScreenTolerances = {
   vanishedRatio: 0.1,
   vanishedGradient: 1e-6,
-  smallGradient: 0.02,
-  largeRatio: 3,
+  smallGradient: 0.1,
+  largeRatio: 10,
   aligned: 0.5,
   misaligned: 0.1,
   fall: 0.01,
@@ -149,7 +149,6 @@ function decide(
       ? { name: "inconclusive", because: "There were no steps to judge." }
       : { name: "diverged", because: `The last ${signals.notFinite} steps were not finite.` };
   }
-  const range = signals.highestLoss - signals.lowestLoss;
   if (
     recent.loss > first.loss + 10 * Math.max(1, Math.abs(first.loss)) &&
     recent.loss > earlier.loss
@@ -176,7 +175,7 @@ function decide(
     return { name: "hallucinated-point", because: `${ratio}; ${norm}.` };
   }
   if (relative <= tolerances.vanishedGradient && gradRatio <= tolerances.largeRatio) {
-    return range > 0 && recent.loss <= first.loss
+    return signals.highestLoss > signals.lowestLoss && recent.loss <= first.loss
       ? { name: "minimizer", because: `${norm}; curvature was not examined.` }
       : { name: "inconclusive", because: `${norm}, but the loss never fell: certify it.` };
   }
@@ -187,15 +186,16 @@ function decide(
       because: `It averages ${round(recent.loss)} now and ${round(earlier.loss)} before.`,
     };
   }
-  if (relative < tolerances.smallGradient && gradRatio > tolerances.largeRatio) {
+  if (relative < tolerances.smallGradient) {
     if (recent.cosine > tolerances.aligned) {
       return {
         name: "minimizer",
-        because: `SAM chatters across it at a distance its fixed rho keeps: ${norm}; ${angle}.`,
+        because: `SAM chatters across it at the distance a fixed rho keeps: ${norm}; ${angle}.`,
       };
     }
-    if (recent.cosine < 0)
+    if (gradRatio > tolerances.largeRatio) {
       return { name: "trapped-at-saddle", because: `${ratio}; ${norm}; ${angle}.` };
+    }
   }
   return { name: "oscillating", because: `${ratio}; ${norm}; ${angle}.` };
 }
