@@ -4,12 +4,17 @@ import { compileJax } from "../../src/engine/jax.ts";
 import { compileNative } from "../../src/engine/native/index.ts";
 import type { RunResult } from "../../src/engine/program.ts";
 import { leavesWithPaths } from "../../src/engine/tensor.ts";
-import { mlp, type Case, type Float } from "./steps.ts";
+import { convolutional, curvature, mlp, transformer, type Case, type Float } from "./steps.ts";
 
 /** Largest difference allowed after 50 steps, relative to each tensor's largest entry. */
 const tolerance = { float64: 1e-10, float32: 2e-4 };
 
-const cases: Record<string, (dtype: Float) => Case> = { mlp };
+const cases: Record<string, (dtype: Float) => Case> = {
+  mlp,
+  convolutional,
+  transformer,
+  curvature,
+};
 
 function largestDifference(a: RunResult, b: RunResult): number {
   const [left, right] = [a, b].map(({ carry, records }) => leavesWithPaths({ carry, records }));

@@ -6,6 +6,7 @@ import { UnsupportedError } from "../program.ts";
 import { isFloat } from "./constants.ts";
 import { convolve } from "./convolve.ts";
 import {
+  isScalarLike,
   printType,
   sameShape,
   scalarValue,
@@ -16,7 +17,7 @@ import {
   type Node,
 } from "./graph.ts";
 import { Operators } from "./operators.ts";
-import { product, range } from "./shapes.ts";
+import { range } from "./shapes.ts";
 import * as special from "./special.ts";
 
 /** One pass over a graph in the compiler's operations, writing the ONNX one. */
@@ -218,8 +219,8 @@ export const lowerings: Readonly<Record<string, Rule>> = {
     const test = l.lower(condition);
     const { dtype } = type;
     const native = dtype === "bool" || dtype === "uint32" ? "int64" : dtype;
-    if (product(condition.type.shape) === 1 && product(type.shape) > 1) {
-      // A choice between whole arrays; schedule.ts decides whether it becomes a branch.
+    if (isScalarLike(condition)) {
+      // A choice between whole values; schedule.ts decides whether it becomes a branch.
       const wide = via(l, sides, native).map((side) => l.expand(side, type.shape));
       return l.cast(l.op("Select", [l.reshape(test, []), ...wide], {}, native, type.shape), dtype);
     }
