@@ -190,7 +190,7 @@ function decide(
     if (recent.cosine > tolerances.aligned) {
       return {
         name: "minimizer",
-        because: `SAM chatters across it at the distance a fixed rho keeps: ${norm}; ${angle}.`,
+        because: `SAM chatters across it at the distance a fixed rho keeps: ${norm}; ${angle}. Curvature was seen along the gradient only.`,
       };
     }
     if (gradRatio > tolerances.largeRatio) {
