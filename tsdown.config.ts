@@ -1,0 +1,10 @@
+import { defineConfig } from "tsdown";
+
+/** One built file per source file: the command line and the workers find each other by path. */
+export default defineConfig({
+  entry: ["src/**/*.ts", "!src/**/*.test.ts"],
+  format: "esm",
+  platform: "node",
+  unbundle: true,
+  dts: true,
+});
