@@ -78,6 +78,20 @@ export function mapTrees(
   );
 }
 
+/** Replace every leaf, told its path (`"layers/0/bias"`). `replace` borrows. */
+export function mapWithPaths(
+  tree: ArrayTree,
+  replace: (leaf: np.Array, path: string) => np.Array,
+  path = "",
+): ArrayTree {
+  if (isArray(tree)) return replace(tree, path);
+  const at = (key: string | number) => (path === "" ? String(key) : `${path}/${key}`);
+  if (Array.isArray(tree)) return tree.map((node, i) => mapWithPaths(node, replace, at(i)));
+  return Object.fromEntries(
+    Object.entries(tree).map(([key, node]) => [key, mapWithPaths(node, replace, at(key))]),
+  );
+}
+
 /** A second reference to every leaf, for calls that consume. */
 export const share = (t: ArrayTree): ArrayTree => mapTrees((x) => x.ref, t);
 

@@ -7,6 +7,8 @@ test.each([
   ["samm", "sam"],
   ["SAM", "sam"],
   ["assm", "asam"],
+  ["fishersam", "fisher-sam"],
+  ["fihser-sma", "fisher-sam"],
   ["swiching", "switching"],
   ["sgd", "gd"],
   ["adamw", undefined],

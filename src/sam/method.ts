@@ -61,7 +61,7 @@ export interface Ascent<Memory = ArrayTree, K extends Knobs = Knobs> {
   readonly knobs: K;
   /** Whether the ascent draws random numbers. */
   readonly random?: boolean;
-  init(params: Tree<Tensor>): Host<Memory>;
+  init(params: Tree<Tensor>, size: ProblemSize): Host<Memory>;
   /** Traced, borrows. Must return the zero perturbation for a zero gradient. */
   perturb(context: AscentContext<Memory, K>): {
     readonly perturbation: ArrayTree;
@@ -122,6 +122,8 @@ export interface ProblemSize {
   readonly samples: number;
   /** Samples per step. */
   readonly batch: number;
+  /** Outputs per sample, for problems that have outputs. */
+  readonly outputs?: number;
 }
 
 /** An optimizer: from parameters, state and a gradient oracle to the next parameters. */

@@ -1,13 +1,14 @@
 /** The gradient oracle a method is given: a problem on this step's batch. */
 import { grad, jvp, numpy as np, valueAndGrad } from "@jax-js/jax";
-import { mean, select, selectTree, share } from "../engine/arrays.ts";
+import { mapTrees, mean, select, selectTree, share } from "../engine/arrays.ts";
 import type { ArrayTree } from "../engine/program.ts";
 import type { Forward, ForwardContext, Problem, Role } from "../problems/problem.ts";
+import { afterPass, eitherUpdate, settled, type Update } from "./statistics.ts";
 
 /**
  * A problem seen from one training step. Every call borrows its arguments. All passes of a step
- * see the same random key, hence the same dropout masks, and the first pass of a step is the
- * one that updates running statistics.
+ * see the same random key, hence the same dropout masks, and the first gradient pass of a step is
+ * the one that updates running statistics.
  */
 export interface Objective {
   /** Mean loss (scalar) and its gradient. One gradient evaluation. */
@@ -27,13 +28,20 @@ export interface Objective {
   hessianVectorProduct(params: ArrayTree, vector: ArrayTree, batch?: ArrayTree): ArrayTree;
   /**
    * `yes()` where the scalar boolean `on` holds, else `no()`: two trees of one structure. The
-   * native engine runs only the branch that is taken, and only that branch is counted.
+   * native engine runs only the branch that is taken, and only that branch is counted. `align`
+   * may bring the two to one structure first.
    */
-  branch<T>(on: np.Array, yes: () => T, no: () => T): T;
+  branch<T>(on: np.Array, yes: () => T, no: () => T, align?: (a: T, b: T) => readonly [T, T]): T;
   /** This step's batch: what a pass uses when not given another. */
   readonly batch: ArrayTree;
   /** Number of samples in this step's batch. */
   readonly size: number;
+  /** Which training samples this step's batch holds: int32 [size]. */
+  readonly rows: np.Array;
+  /** Number of training samples. */
+  readonly samples: number;
+  /** A batch of training samples by their indices, int32 [n]. */
+  take(rows: np.Array): ArrayTree;
   /** What a parameter tensor is for, by its path. */
   role(path: string): Role;
 }
@@ -49,15 +57,24 @@ export interface CountedObjective extends Objective {
   readonly statistics: ArrayTree | undefined;
 }
 
-/** View `problem` from one step on `batch`. */
+/** The training set, and which of its samples form the batch. */
+export interface Samples {
+  readonly all: ArrayTree;
+  /** int32 [batch]. */
+  readonly rows: np.Array;
+}
+
+/** View `problem` from one step on `batch`: the whole training set unless `samples` says otherwise. */
 export function objectiveOf(
   problem: Pick<Problem, "forward" | "role">,
   batch: ArrayTree,
   context: ForwardContext = {},
+  samples?: Samples,
 ): CountedObjective {
   const size = batchSize(batch);
+  const all = samples?.all ?? batch;
   let evaluations: number | np.Array = 0;
-  let statistics: ArrayTree | undefined;
+  let update: Update | undefined;
 
   const count = (passes: number, of: ArrayTree) => {
     const spent = (passes * batchSize(of)) / size;
@@ -70,10 +87,6 @@ export function objectiveOf(
   });
   const forward = (params: ArrayTree, of: ArrayTree): Forward =>
     problem.forward(params, share(of), shared());
-  const keepStatistics = (result: Forward) => {
-    statistics ??= result.statistics;
-    return result;
-  };
   const differentiate: Objective["differentiate"] = (ofForward, params, of = batch) => {
     count(1, of);
     const value = (p: ArrayTree): [np.Array, { [key: string]: ArrayTree }] => {
@@ -85,18 +98,24 @@ export function objectiveOf(
       p: ArrayTree,
     ) => [[np.Array, Forward], ArrayTree];
     const [[loss, result], gradient] = run(share(params));
-    return { loss, gradient, forward: keepStatistics(result) };
+    update = afterPass(update, result.statistics);
+    return { loss, gradient, forward: result };
   };
 
   return {
     batch,
     size,
+    samples: batchSize(all),
+    get rows() {
+      return samples?.rows ?? np.arange(0, size, 1, { dtype: np.int32 });
+    },
+    take: (rows) => mapTrees((leaf) => np.take(leaf.ref, rows.ref, 0), all),
     role: (path) => problem.role(path),
     differentiate,
     lossAndGradient: (params, of) => differentiate(({ losses }) => mean(losses), params, of),
     forward(params, of = batch) {
       count(1 / 3, of);
-      return keepStatistics(forward(share(params), of));
+      return forward(share(params), of);
     },
     hessianVectorProduct(params, vector, of = batch) {
       count(2, of);
@@ -105,22 +124,28 @@ export function objectiveOf(
       ) => ArrayTree;
       return jvp(gradient, [share(params)], [share(vector)])[1];
     },
-    branch<T>(on: np.Array, yes: () => T, no: () => T): T {
-      const before = evaluations;
+    branch<T>(
+      on: np.Array,
+      yes: () => T,
+      no: () => T,
+      align: (a: T, b: T) => readonly [T, T] = (a, b) => [a, b],
+    ): T {
+      const before = { evaluations, update };
       const a = yes();
-      const afterYes = evaluations;
-      evaluations = before;
+      const afterYes = { evaluations, update };
+      ({ evaluations, update } = before);
       const b = no();
-      if (afterYes !== evaluations) {
-        evaluations = select(on, toArray(afterYes), toArray(evaluations));
+      if (afterYes.evaluations !== evaluations) {
+        evaluations = select(on, toArray(afterYes.evaluations), toArray(evaluations));
       }
-      return selectTree(on, a as ArrayTree, b as ArrayTree) as T;
+      update = eitherUpdate(on, afterYes.update, update);
+      return selectTree(on, ...(align(a, b) as readonly [ArrayTree, ArrayTree])) as T;
     },
     get evaluations() {
       return evaluations;
     },
     get statistics() {
-      return statistics;
+      return settled(update, context.statistics);
     },
   };
 }

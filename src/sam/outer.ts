@@ -14,6 +14,7 @@ import {
   square,
   subtract,
 } from "../engine/arrays.ts";
+import { InputError } from "../engine/errors.ts";
 import type { ArrayTree } from "../engine/program.ts";
 import { mapTree, scalarTensor, zeros, type Tensor, type Tree } from "../engine/tensor.ts";
 import type { Knobs, Outer, Schedule } from "./method.ts";
@@ -47,10 +48,10 @@ export function sgd({
   weightDecay = 0,
 }: SgdOptions = {}): Outer {
   if (!(momentum >= 0 && momentum < 1)) {
-    throw new RangeError(`invalid momentum: ${momentum} (give a number in [0, 1))`);
+    throw new InputError(`invalid momentum: ${momentum} (give a number in [0, 1))`);
   }
   if (nesterov && momentum === 0) {
-    throw new RangeError("invalid nesterov: momentum is 0 (give a momentum, such as 0.9)");
+    throw new InputError("invalid nesterov: momentum is 0 (give a momentum, such as 0.9)");
   }
   checkNonNegative("weight decay", weightDecay);
   const knobs = { learningRate } satisfies Knobs;
@@ -104,7 +105,7 @@ export function adamW({
 }: AdamWOptions = {}): Outer {
   for (const [name, value] of Object.entries({ b1, b2 })) {
     if (!(value >= 0 && value < 1)) {
-      throw new RangeError(`invalid ${name}: ${value} (give a number in [0, 1))`);
+      throw new InputError(`invalid ${name}: ${value} (give a number in [0, 1))`);
     }
   }
   checkNonNegative("weight decay", weightDecay);
@@ -191,6 +192,6 @@ export function dtypeOf(params: Tree<Tensor>): "float32" | "float64" {
 
 function checkNonNegative(thing: string, value: number): void {
   if (!(value >= 0 && value < Infinity)) {
-    throw new RangeError(`invalid ${thing}: ${value} (give a number, 0 or more)`);
+    throw new InputError(`invalid ${thing}: ${value} (give a number, 0 or more)`);
   }
 }

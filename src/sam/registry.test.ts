@@ -47,11 +47,13 @@ describe("createMethod", () => {
 
   test.each([
     [{ roh: 1 }, 'unknown setting "roh" of sam (did you mean "rho"?)'],
-    [{ flavor: 1 }, 'unknown setting "flavor" of sam (choose from rho)'],
+    [{ flavor: 1 }, 'unknown setting "flavor" of sam (choose from rho, groups)'],
     [{ rho: -1 }, "invalid rho: -1 (give a number, 0 or more"],
     [{ rho: "" }, "invalid rho:  (give a number, "],
     [{ rho: true }, "invalid rho: true (give a number, 0 or more"],
     [{ rho: "cosine" }, "invalid rho: cosine (give a number, "],
+    [{ groups: "bais:1" }, "invalid groups: bais:1 (give a factor per role"],
+    [{ groups: "bias" }, "invalid groups: bias (give a factor per role"],
     [{ rho: NaN }, "invalid rho: NaN (give a number, 0 or more"],
   ])("refuses %j", (settings, message) => {
     expect(() => createMethod("sam", settings, outer)).toThrow(message);
@@ -59,8 +61,34 @@ describe("createMethod", () => {
   });
 
   test("resolves settings to plain JSON with defaults", () => {
-    expect(resolveSettings("sam", {})).toEqual({ rho: 0.05 });
-    expect(resolveSettings("sam", { rho: "cosine(1)" })).toEqual({ rho: "cosine(1)" });
+    expect(resolveSettings("sam", {})).toEqual({ rho: 0.05, groups: {} });
+    expect(resolveSettings("sam", { rho: "cosine(1)", groups: "bias:0,norm:2" })).toEqual({
+      rho: "cosine(1)",
+      groups: { bias: 0, norm: 2 },
+    });
+  });
+});
+
+describe("methods around another method", () => {
+  test("pass on the settings they do not know", () => {
+    const { knobs, name } = createMethod("switching", { at: 0.5, of: "asam", rho: 2 }, outer);
+    expect(name).toBe("gd to asam");
+    expect(knobs["to"]).toEqual({ rho: 2 });
+    expect(resolveSettings("switching", { of: "vasso", theta: "0.4" })).toEqual({
+      at: 0.1,
+      until: 1,
+      of: "vasso",
+      rho: 0.05,
+      theta: 0.4,
+      groups: {},
+    });
+  });
+
+  test("say whose setting is unknown", () => {
+    expect(() => createMethod("switching", { of: "vasso", theat: 1 }, outer)).toThrow(
+      'unknown setting "theat" of vasso (did you mean "theta"?)',
+    );
+    expect(() => createMethod("switching", { of: "samm" }, outer)).toThrow('unknown method "samm"');
   });
 });
 

@@ -3,12 +3,44 @@ import type { z } from "zod";
 import { InputError, nearest, unknownName } from "../engine/errors.ts";
 import type { MethodEntry } from "./entry.ts";
 import type { Method, Outer } from "./method.ts";
+import { adaptiveMethods } from "./adaptive.ts";
+import { bayesianMethods } from "./bayesian.ts";
+import { chunkedMethods } from "./chunks.ts";
+import { efficientMethods } from "./esam.ts";
+import { entropyMethods } from "./entropy.ts";
+import { exactMethods } from "./exact.ts";
+import { gsamMethods } from "./gsam.ts";
+import { multiStepMethods } from "./multistep.ts";
+import { parallelMethods } from "./parallel.ts";
+import { partialMethods } from "./partial.ts";
 import { plainMethods } from "./sam.ts";
+import { smoothedMethods } from "./smoothed.ts";
+import { sometimesMethods } from "./sometimes.ts";
+import { sparseMethods } from "./sparse.ts";
+import { switchingMethods } from "./switching.ts";
+import { trajectoryMethods } from "./trajectory.ts";
 
 export type { MethodEntry } from "./entry.ts";
 
 /** All methods, from plain descent on, by increasing difficulty. */
-export const methods: readonly MethodEntry[] = [...plainMethods];
+export const methods: readonly MethodEntry[] = [
+  ...plainMethods,
+  ...exactMethods,
+  ...chunkedMethods,
+  ...adaptiveMethods,
+  ...smoothedMethods,
+  ...partialMethods,
+  ...sparseMethods,
+  ...multiStepMethods,
+  ...gsamMethods,
+  ...sometimesMethods,
+  ...switchingMethods,
+  ...efficientMethods,
+  ...parallelMethods,
+  ...bayesianMethods,
+  ...trajectoryMethods,
+  ...entropyMethods,
+];
 
 /**
  * The method of a name or alias, in any case of letters.

@@ -139,10 +139,15 @@ export function trainingStep({
       const stepBatch =
         rows === undefined ? inputs : mapTrees((leaf) => np.take(leaf.ref, rows.ref, 0), inputs);
       const time: StepTime = { step: knobs.step, ...(knobs.key && { key: knobs.key }) };
-      const objective = objectiveOf(problem, stepBatch, {
-        ...(knobs.key && { key: knobs.key }),
-        ...(problem.initStatistics && { statistics }),
-      });
+      const objective = objectiveOf(
+        problem,
+        stepBatch,
+        {
+          ...(knobs.key && { key: knobs.key }),
+          ...(problem.initStatistics && { statistics }),
+        },
+        rows && { all: inputs, rows },
+      );
       const result = method.step({
         objective,
         params,
@@ -259,7 +264,11 @@ function initialCarry(
   seed: number,
 ): TrainingState["carry"] {
   const params = problem.init(seed);
-  const size: ProblemSize = { samples: problem.train.size, batch: samples };
+  const size: ProblemSize = {
+    samples: problem.train.size,
+    batch: samples,
+    ...(problem.outputs !== undefined && { outputs: problem.outputs }),
+  };
   return {
     params,
     memory: method.init(params, size),
