@@ -1,0 +1,116 @@
+/** The worker thread of sweeps: runs one cell at a time, on one core, with its own programs. */
+import type { EngineChoice } from "../engine/index.ts";
+import type { Host } from "../platform/host.ts";
+import { serve, type Protocol, type TaskContext } from "../platform/node/workers.ts";
+import { finishedRow, formatHistory, type Row } from "./cell.ts";
+import { decodeCheckpoint, encodeCheckpoint } from "./checkpoint.ts";
+import { nodeDatasets } from "./datasets.ts";
+import { createRunner, type Runner } from "./run.ts";
+import type { RunSpec } from "./spec.ts";
+import type { Cell } from "./study.ts";
+
+export interface ThreadSetup {
+  readonly engine: EngineChoice;
+  readonly host: Host;
+}
+
+export interface RunTask {
+  readonly kind: "run";
+  readonly cell: Cell;
+  /** Keep a row of the history of every so many steps. */
+  readonly record: number;
+  /** Where an interrupted run of the cell stood. */
+  readonly from?: Uint8Array;
+}
+
+/** Measure how long a step takes. */
+export interface TimeTask {
+  readonly kind: "time";
+  readonly spec: RunSpec;
+}
+
+export interface CellEvent {
+  /** Steps taken. */
+  readonly step: number;
+  /** Lines to append to the cell's history. */
+  readonly history: string;
+  /** Given now and then: where the run stands, these lines included. */
+  readonly checkpoint?: Uint8Array;
+}
+
+export type CellResult =
+  | { readonly kind: "finished"; readonly row: Row; readonly history: string }
+  | { readonly kind: "stopped"; readonly checkpoint: Uint8Array }
+  | { readonly kind: "timed"; readonly secondsPerStep: number };
+
+export interface CellProtocol extends Protocol {
+  readonly setup: ThreadSetup;
+  readonly task: RunTask | TimeTask;
+  readonly event: CellEvent;
+  readonly result: CellResult;
+}
+
+/** Milliseconds between checkpoints: what a crash may cost. */
+const saveInterval = 30_000;
+
+/** Seconds of steps that are timed for an estimate. */
+const timedSeconds = 0.5;
+
+serve<CellProtocol>(({ engine, host }) => {
+  const runner = createRunner({ host, engine, threads: 1, loadDataset: nodeDatasets() });
+  return (task, context) =>
+    task.kind === "run" ? run(runner, task, context) : time(runner, task.spec);
+});
+
+async function run(
+  runner: Runner,
+  { cell, record, from }: RunTask,
+  { emit, signal }: TaskContext<CellProtocol>,
+): Promise<CellResult> {
+  const began = performance.now();
+  const stored = from && decodeCheckpoint(from, `checkpoint of cell ${cell.id}`);
+  let length = stored?.metricsLength ?? 0;
+  let lastSave = began;
+  const outcome = await runner.run(cell.spec, {
+    recordEvery: record,
+    signal,
+    ...(stored && { from: stored.restore }),
+    onChunk({ rows, checkpoint }) {
+      const history = formatHistory(rows);
+      length += Buffer.byteLength(history);
+      const due = performance.now() - lastSave > saveInterval;
+      if (due) lastSave = performance.now();
+      emit({
+        step: checkpoint.state.step,
+        history,
+        ...(due && { checkpoint: encodeCheckpoint(checkpoint, length) }),
+      });
+    },
+  });
+  if (outcome.status === "interrupted") {
+    return { kind: "stopped", checkpoint: encodeCheckpoint(outcome.checkpoint, length) };
+  }
+  const row = finishedRow(cell, outcome.result, {
+    finished: new Date().toISOString(),
+    wallSeconds: (performance.now() - began) / 1000,
+  });
+  return { kind: "finished", row, history: formatHistory([outcome.last]) };
+}
+
+/** Take steps until they have lasted long enough; the first chunk warms up and does not count. */
+async function time(runner: Runner, spec: RunSpec): Promise<CellResult> {
+  const enough = new AbortController();
+  let first: { readonly step: number; readonly seconds: number } | undefined;
+  let secondsPerStep = 0;
+  await runner.run(spec, {
+    signal: enough.signal,
+    onChunk({ checkpoint: { state, seconds } }) {
+      const { step } = state;
+      secondsPerStep =
+        first === undefined ? seconds / step : (seconds - first.seconds) / (step - first.step);
+      first ??= { step, seconds };
+      if (seconds - first.seconds > timedSeconds) enough.abort();
+    },
+  });
+  return { kind: "timed", secondsPerStep };
+}

@@ -1,0 +1,99 @@
+/** What a study keeps of a cell: one row, whatever happened, and a thinned history. */
+import type { Warning } from "../diagnostics/screen.ts";
+import type { Verdict } from "../diagnostics/verdict.ts";
+import type { Host } from "../platform/host.ts";
+import type { MetricRow } from "./rows.ts";
+import type { Final, Provenance, RunResult } from "./run.ts";
+import type { RunSpec } from "./spec.ts";
+import type { Cell, Coordinates } from "./study.ts";
+
+/**
+ * `ok`: ran to its end, whatever the verdict. `inconclusive`: so did it, but no verdict could be
+ * reached. `diverged`: left all bounds. `failed`: could not be run.
+ */
+export type Status = "ok" | "inconclusive" | "diverged" | "failed";
+
+/** The result of one cell. */
+export interface Row {
+  /** Identity of the cell: the hash of its spec. */
+  readonly cell: string;
+  readonly status: Status;
+  readonly at: Coordinates;
+  readonly spec: RunSpec;
+  /** `null`, as everything below, when the cell failed. */
+  readonly final: Final | null;
+  readonly verdict: Verdict | null;
+  /** The first warning of the screen, if it gave one. */
+  readonly warning: Warning | null;
+  /** Gradient evaluations spent. */
+  readonly evaluations: number | null;
+  /** Why the cell failed, in one line. */
+  readonly error: string | null;
+  readonly provenance: RowProvenance;
+}
+
+/** Where a row comes from. Rows of the same cell agree in everything but this. */
+export interface RowProvenance extends Host, Partial<Omit<Provenance, keyof Host>> {
+  /** When the cell ended, in ISO 8601. */
+  readonly finished: string;
+  /** What the cell took in all, in seconds; `seconds` are those spent in steps. */
+  readonly wallSeconds: number;
+}
+
+/** The row of a cell that ran to its end. */
+export function finishedRow(
+  { id, at }: Cell,
+  { spec, final, verdict, warning, evaluations, provenance }: RunResult,
+  times: Pick<RowProvenance, "finished" | "wallSeconds">,
+): Row {
+  const { name } = verdict;
+  return {
+    cell: id,
+    status: name === "diverged" || name === "inconclusive" ? name : "ok",
+    at,
+    spec,
+    final,
+    verdict,
+    warning,
+    evaluations,
+    error: null,
+    provenance: { ...provenance, ...times },
+  };
+}
+
+/** The row of a cell that could not be run. */
+export function failedRow({ id, at, spec }: Cell, error: string, provenance: RowProvenance): Row {
+  return {
+    cell: id,
+    status: "failed",
+    at,
+    spec,
+    final: null,
+    verdict: null,
+    warning: null,
+    evaluations: null,
+    error,
+    provenance,
+  };
+}
+
+/** Significant digits of histories: about those of float32. */
+const digits = 7;
+
+/** Rows of a history as lines of JSON; numbers that are not finite become `null`. */
+export const formatHistory = (rows: readonly MetricRow[]): string =>
+  rows.map((row) => `${JSON.stringify(row, shorten)}\n`).join("");
+
+const shorten = (_: string, value: unknown) =>
+  typeof value === "number" && Number.isFinite(value) ? Number(value.toPrecision(digits)) : value;
+
+/** One line of {@link formatHistory}. */
+export const parseHistoryRow = (line: string): MetricRow =>
+  JSON.parse(line, (_, value: unknown) => (value === null ? NaN : value)) as MetricRow;
+
+/** Rows kept of a run's history unless the study says otherwise. */
+const historyRows = 256;
+
+/** The smallest power of two that keeps at most 256 rows of a run of `steps` steps. */
+export const historyStride = (steps: number): number =>
+  2 ** Math.max(0, Math.ceil(Math.log2(steps / historyRows)));

@@ -1,0 +1,72 @@
+/** Where a study stands, from its cells and rows. */
+import type { Row, Status } from "./cell.ts";
+import { canonicalJson } from "./spec.ts";
+import type { Cell, Coordinates } from "./study.ts";
+
+/** Cells that differ in their seed only. */
+export interface Group {
+  readonly at: Coordinates;
+  readonly cells: number;
+  readonly done: number;
+  /** How often each verdict occurs; failed cells count as `failed`. */
+  readonly verdicts: { readonly [verdict: string]: number };
+  /** Final losses in increasing order; those that are not finite are left out. */
+  readonly losses: readonly number[];
+}
+
+export interface StudyStatus {
+  readonly cells: number;
+  readonly done: number;
+  readonly statuses: { readonly [S in Status]?: number };
+  readonly groups: readonly Group[];
+  readonly failures: readonly Pick<Row, "cell" | "at" | "error">[];
+  /** Rows of cells that the study no longer has. */
+  readonly foreign: number;
+}
+
+/** Count. */
+export async function studyStatus(
+  cells: readonly Cell[],
+  rows: AsyncIterable<Row> | Iterable<Row>,
+): Promise<StudyStatus> {
+  const groups = new Map<string, { -readonly [Key in keyof Group]: Group[Key] } & Counters>();
+  const groupOf = new Map<string, Counters>();
+  for (const {
+    id,
+    at: { seed: _, ...at },
+  } of cells) {
+    const key = canonicalJson(at);
+    let group = groups.get(key);
+    if (group === undefined)
+      groups.set(key, (group = { at, cells: 0, done: 0, verdicts: {}, losses: [] }));
+    group.cells++;
+    groupOf.set(id, group);
+  }
+  const statuses: { [S in Status]?: number } = {};
+  const failures: StudyStatus["failures"][number][] = [];
+  let done = 0;
+  let foreign = 0;
+  for await (const { cell, at, status, verdict, final, error } of rows) {
+    const group = groupOf.get(cell);
+    if (group === undefined) {
+      foreign++;
+      continue;
+    }
+    done++;
+    group.done++;
+    statuses[status] = (statuses[status] ?? 0) + 1;
+    const name = verdict?.name ?? "failed";
+    group.verdicts[name] = (group.verdicts[name] ?? 0) + 1;
+    if (typeof final?.loss === "number") group.losses.push(final.loss);
+    if (status === "failed") failures.push({ cell, at, error });
+  }
+  for (const { losses } of groups.values()) losses.sort((a, b) => a - b);
+  return { cells: cells.length, done, statuses, groups: [...groups.values()], failures, foreign };
+}
+
+interface Counters {
+  cells: number;
+  done: number;
+  verdicts: { [verdict: string]: number };
+  losses: number[];
+}

@@ -1,0 +1,70 @@
+/** Rows as tables: one flat row each, for spreadsheets, pandas, DuckDB. */
+import { parquetWriteBuffer } from "hyparquet-writer";
+
+/** A table's cell. */
+export type Value = string | number | boolean | null;
+
+export interface Column {
+  readonly name: string;
+  readonly values: readonly Value[];
+}
+
+/**
+ * Columns named by paths, parts joined by underscores: `final_loss`, `spec_rho`, `at_seed`.
+ * Lists become JSON; what a row does not have is `null`.
+ */
+export function toColumns(rows: readonly object[]): Column[] {
+  const columns = new Map<string, Value[]>();
+  rows.forEach((row, index) => {
+    for (const [name, value] of flatten(row)) {
+      let values = columns.get(name);
+      if (values === undefined) columns.set(name, (values = []));
+      while (values.length < index) values.push(null);
+      values[index] = value;
+    }
+  });
+  return [...columns]
+    .filter(([, values]) => values.some((value) => value !== null))
+    .map(([name, values]) => ({
+      name,
+      values: Array.from(rows, (_, index) => values[index] ?? null),
+    }));
+}
+
+function flatten(value: object, prefix = ""): [string, Value][] {
+  return Object.entries(value).flatMap(([key, field]: [string, unknown]): [string, Value][] => {
+    const name = `${prefix}${key.replaceAll(/[^A-Za-z0-9]/g, "_")}`;
+    if (field === null || field === undefined) return [[name, null]];
+    if (Array.isArray(field)) return [[name, JSON.stringify(field)]];
+    if (typeof field === "object") return flatten(field, `${name}_`);
+    return [[name, field as Value]];
+  });
+}
+
+/** Comma-separated values as in RFC 4180, `null` as nothing. */
+export function toCsv(columns: readonly Column[]): string {
+  const lines = [columns.map(({ name }) => quote(name)).join(",")];
+  const [first] = columns;
+  first?.values.forEach((_, index) => {
+    lines.push(columns.map(({ values }) => quote(values[index] ?? null)).join(","));
+  });
+  return lines.map((line) => `${line}\r\n`).join("");
+}
+
+const quote = (value: Value): string => {
+  const text = value === null ? "" : String(value);
+  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+};
+
+/** Parquet: numbers as DOUBLE, truth values as BOOLEAN, everything else as text. */
+export function toParquet(columns: readonly Column[]): Uint8Array<ArrayBuffer> {
+  const columnData = columns.map(({ name, values }) => {
+    const present = values.filter((value) => value !== null);
+    const all = (type: string) => present.every((value) => typeof value === type);
+    if (all("number")) return { name, data: [...values], type: "DOUBLE" as const };
+    if (all("boolean")) return { name, data: [...values], type: "BOOLEAN" as const };
+    const data = values.map((value) => (value === null ? null : String(value)));
+    return { name, data, type: "STRING" as const };
+  });
+  return new Uint8Array(parquetWriteBuffer({ columnData }));
+}
