@@ -21,6 +21,7 @@ export default {
       seeds: 16,
       steps: 20_000,
       record: 256,
+      keep: true,
     },
     /** 784–128–10 on 1000 images. Overnight on a laptop. */
     standard: {

@@ -111,6 +111,7 @@ async function run(file: string, flags: SweepFlags, terminal: Terminal): Promise
           sweeper.run({
             source: folder.source,
             record: study.record,
+            keep: study.keep,
             signal,
             onEvent(event) {
               if (event.kind === "step") onStep(event.cell, event.step);

@@ -3,7 +3,7 @@ import type { EngineChoice } from "../engine/index.ts";
 import type { Host } from "../platform/host.ts";
 import { serve, type Protocol, type TaskContext } from "../platform/node/workers.ts";
 import { finishedRow, formatHistory, type Row } from "./cell.ts";
-import { decodeCheckpoint, encodeCheckpoint } from "./checkpoint.ts";
+import { decodeCheckpoint, encodeCheckpoint, encodeParameters } from "./checkpoint.ts";
 import { nodeDatasets } from "./datasets.ts";
 import { createRunner, type Runner } from "./run.ts";
 import type { RunSpec } from "./spec.ts";
@@ -19,6 +19,8 @@ export interface RunTask {
   readonly cell: Cell;
   /** Keep a row of the history of every so many steps. */
   readonly record: number;
+  /** Hand over the final parameters. */
+  readonly keep: boolean;
   /** Where an interrupted run of the cell stood. */
   readonly from?: Uint8Array;
 }
@@ -39,7 +41,14 @@ export interface CellEvent {
 }
 
 export type CellResult =
-  | { readonly kind: "finished"; readonly row: Row; readonly history: string }
+  | {
+      readonly kind: "finished";
+      readonly row: Row;
+      /** The last line of the history. */
+      readonly history: string;
+      /** As safetensors, where they are kept. */
+      readonly parameters?: Uint8Array;
+    }
   | { readonly kind: "stopped"; readonly checkpoint: Uint8Array }
   | { readonly kind: "timed"; readonly secondsPerStep: number };
 
@@ -64,7 +73,7 @@ serve<CellProtocol>(({ engine, host }) => {
 
 async function run(
   runner: Runner,
-  { cell, record, from }: RunTask,
+  { cell, record, keep, from }: RunTask,
   { emit, signal }: TaskContext<CellProtocol>,
 ): Promise<CellResult> {
   const began = performance.now();
@@ -94,7 +103,12 @@ async function run(
     finished: new Date().toISOString(),
     wallSeconds: (performance.now() - began) / 1000,
   });
-  return { kind: "finished", row, history: formatHistory([outcome.last]) };
+  return {
+    kind: "finished",
+    row,
+    history: formatHistory([outcome.last]),
+    ...(keep && { parameters: encodeParameters(outcome.checkpoint) }),
+  };
 }
 
 /** Take steps until they have lasted long enough; the first chunk warms up and does not count. */

@@ -38,6 +38,8 @@ const files = {
   replaced: "replaced.jsonl",
   /** One file per cell: its thinned history, while it runs and after. */
   metrics: "metrics",
+  /** One file per cell: its final parameters, where the study keeps them. */
+  points: "points",
   /** One file per unfinished cell: where its run stands. */
   running: "running",
 } as const;
@@ -107,7 +109,7 @@ export async function openStudyFolder(
       join(path, files.cells),
       cells.map((cell) => `${JSON.stringify(cell)}\n`).join(""),
     );
-    for (const name of [files.metrics, files.running]) {
+    for (const name of [files.metrics, files.running, ...(study.keep ? [files.points] : [])]) {
       await mkdir(join(path, name), { recursive: true });
     }
     for (const folder of [path, join(path, files.running)]) await clearTemporary(folder);
@@ -140,6 +142,7 @@ function checkSame(path: string, before: StudyConfig, now: StudyConfig): void {
     ["study", before.study.name, now.study.name],
     ["engine", before.engine, now.engine],
     ["record", before.study.record, now.study.record],
+    ["keep", before.study.keep, now.study.keep],
     ["certify", before.study.certify, now.study.certify],
   ] as const;
   for (const [what, old, wanted] of aspects) {
@@ -205,7 +208,10 @@ async function claim(
       await metrics.sync();
       await writeBytes(checkpointPath, checkpoint);
     },
-    async finish(row) {
+    async finish(row, parameters) {
+      if (parameters) {
+        await writeBytes(join(path, files.points, `${cell.id}.safetensors`), parameters);
+      }
       await metrics.sync();
       await metrics.close();
       await rows.append(`${JSON.stringify(row)}\n`);

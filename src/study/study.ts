@@ -43,6 +43,7 @@ export interface StudyPreset {
   readonly seeds?: Seeds;
   readonly steps?: number;
   readonly record?: number;
+  readonly keep?: boolean;
   readonly certify?: boolean;
 }
 
@@ -66,6 +67,8 @@ export interface Study {
   readonly seeds: Seeds;
   /** Keep a row of a run's history of every so many steps. */
   readonly record: number | null;
+  /** Keep final parameters. */
+  readonly keep: boolean;
   /** Certify end points in float64. */
   readonly certify: boolean;
 }
@@ -114,6 +117,7 @@ const presetFields = {
   ),
   steps: count,
   record: count,
+  keep: z.boolean({ error: "give true or false" }),
   certify: z.boolean({ error: "give true or false" }),
 };
 const presetSchema = z.strictObject(presetFields).partial();
@@ -164,6 +168,7 @@ export function parseStudy(input: unknown, preset?: string): Study {
     axes: { ...file.axes, ...chosen?.axes },
     seeds: merged.seeds ?? 1,
     record: merged.record ?? null,
+    keep: merged.keep ?? false,
     certify: merged.certify ?? false,
   };
 }

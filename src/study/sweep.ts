@@ -20,8 +20,8 @@ export interface ClaimedCell {
   append(history: string): Promise<void>;
   /** Keep where the run stands; everything appended so far belongs to it. */
   save(checkpoint: Uint8Array): Promise<void>;
-  /** Keep the row: the cell is done. */
-  finish(row: Row): Promise<void>;
+  /** Keep the row, and final parameters where they are given: the cell is done. */
+  finish(row: Row, parameters?: Uint8Array): Promise<void>;
   /** Give the cell back unfinished. */
   release(): Promise<void>;
 }
@@ -44,6 +44,8 @@ export interface SweepOptions {
   readonly source: CellSource;
   /** Keep a row of a history of every so many steps; `null`: the smallest power of two that keeps at most 256. */
   readonly record: number | null;
+  /** Keep final parameters. */
+  readonly keep: boolean;
   /** Stops all cells where they stand and gives them back. */
   readonly signal: AbortSignal;
   readonly onEvent?: (event: SweepEvent) => void;
@@ -84,8 +86,12 @@ export function openSweeper({
     openThread<CellProtocol>(siblingModule(import.meta.url, "cell-thread"), { engine, host });
   const threads = Array.from({ length: workers }, open);
   /** Serve with every thread until `work` has nothing left for it. */
-  const onAll = (work: (slot: number) => Promise<void>) =>
-    Promise.all(threads.map((_, slot) => work(slot)));
+  const onAll = async (work: (slot: number) => Promise<void>) => {
+    // All must have ended before anything that they write to is closed.
+    const ends = await Promise.allSettled(threads.map((_, slot) => work(slot)));
+    const failure = ends.find((end) => end.status === "rejected");
+    if (failure) throw failure.reason;
+  };
 
   return {
     workers,
@@ -108,7 +114,7 @@ export function openSweeper({
       });
       return { secondsPerStep, programs: examples.size };
     },
-    async run({ source, record, signal, onEvent }) {
+    async run({ source, record, keep, signal, onEvent }) {
       // A fault of the machine stops everything: it would only fail every cell in turn.
       const fault = new AbortController();
       const stop = AbortSignal.any([signal, fault.signal]);
@@ -121,6 +127,7 @@ export function openSweeper({
           try {
             await runCell(threads[slot] as Thread<CellProtocol>, claimed, {
               record,
+              keep,
               stop,
               host,
               onEvent,
@@ -141,6 +148,7 @@ export function openSweeper({
 
 interface CellOptions {
   readonly record: number | null;
+  readonly keep: boolean;
   readonly stop: AbortSignal;
   readonly host: Host;
   readonly onEvent: ((event: SweepEvent) => void) | undefined;
@@ -150,7 +158,7 @@ interface CellOptions {
 async function runCell(
   thread: Thread<CellProtocol>,
   claimed: ClaimedCell,
-  { record, stop, host, onEvent }: CellOptions,
+  { record, keep, stop, host, onEvent }: CellOptions,
 ): Promise<void> {
   const { cell, from, lost } = claimed;
   const began = performance.now();
@@ -163,8 +171,8 @@ async function runCell(
   };
   const onStop = () => thread.stop();
   signal.addEventListener("abort", onStop);
-  const finish = async (row: Row) => {
-    await claimed.finish(row);
+  const finish = async (row: Row, parameters?: Uint8Array) => {
+    await claimed.finish(row, parameters);
     onEvent?.({ kind: "row", cell, row });
   };
   try {
@@ -178,6 +186,7 @@ async function runCell(
           kind: "run",
           cell,
           record: record ?? historyStride(cell.spec.steps),
+          keep,
           ...(from && { from }),
         },
         ({ step, history, checkpoint }) => {
@@ -197,7 +206,7 @@ async function runCell(
       onEvent?.({ kind: "released", cell });
     } else if (result.kind === "finished") {
       await claimed.append(result.history);
-      await finish(result.row);
+      await finish(result.row, result.parameters);
     } else if (result.kind === "failed") {
       const wallSeconds = (performance.now() - began) / 1000;
       const finished = new Date().toISOString();
