@@ -1,7 +1,7 @@
 /** Dense matrices on small problems, where whole spectra can be had. */
 import { EigenvalueDecomposition, Matrix, SingularValueDecomposition } from "ml-matrix";
 import type { ComplexEigenvalue } from "./arnoldi.ts";
-import type { Vector } from "./vectors.ts";
+import { unit, type Vector } from "./vectors.ts";
 
 /** (A + Aᵀ)/2. */
 export const symmetricPart = (a: Matrix): Matrix => Matrix.add(a, a.transpose()).mul(0.5);
@@ -22,6 +22,13 @@ export function spectrum(a: Matrix): ComplexEigenvalue[] {
     im: imaginaryEigenvalues[i] as number,
     residual: 0,
   }));
+}
+
+/** Real part of an eigenvector, of norm 1, to the eigenvalue with the least real part. */
+export function leftmostEigenvector(a: Matrix): Vector {
+  const { realEigenvalues, eigenvectorMatrix } = new EigenvalueDecomposition(a);
+  const least = realEigenvalues.indexOf(Math.min(...realEigenvalues));
+  return unit(Float64Array.from(eigenvectorMatrix.getColumn(least)));
 }
 
 /** Singular values, descending. */

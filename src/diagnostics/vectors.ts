@@ -59,16 +59,21 @@ export function combine(weights: ArrayLike<number>, vectors: readonly Vector[]):
 
 /**
  * Take out of `v`, in place, its components along orthonormal vectors, and return them. Classical
- * Gram–Schmidt done twice, which leaves `v` orthogonal to working accuracy   (Giraud et al. 2005).
+ * Gram–Schmidt, done again where much was taken out: that leaves `v` orthogonal to working
+ * accuracy   (Daniel, Gragg, Kaufman & Stewart 1976).
  */
 export function orthogonalize(v: Vector, basis: readonly Vector[]): Vector {
   const components = new Float64Array(basis.length);
-  for (let pass = 0; pass < 2; pass++) {
+  let after = norm(v);
+  for (let pass = 0; pass < 3; pass++) {
+    const before = after;
     const found = basis.map((q) => dot(q, v));
     basis.forEach((q, i) => {
       addTo(v, -(found[i] as number), q);
       components[i] = (components[i] as number) + (found[i] as number);
     });
+    after = norm(v);
+    if (after > 0.7 * before) break;
   }
   return components;
 }
