@@ -31,7 +31,7 @@ export function pairs(flags: string, description: string): Option {
 
 /** The flag of a field: its description and default are the field's own. */
 export function fieldOption(field: SpecField, placeholder?: string): Option {
-  const flag = `--${field.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+  const flag = `--${kebab(field)}`;
   const description = describe(field);
   return placeholder === undefined
     ? new Option(flag, description)
@@ -45,3 +45,7 @@ function describe(field: SpecField): string {
   if (data === undefined || data === false || text.includes("default")) return text;
   return `${text} (default: ${data.toString()})`;
 }
+
+/** `weightDecay` as a flag has it: `weight-decay`. */
+export const kebab = (name: string): string =>
+  name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);

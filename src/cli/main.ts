@@ -2,8 +2,10 @@
 import { Command, CommanderError } from "@commander-js/extra-typings";
 import { InputError, MachineError } from "../engine/errors.ts";
 import { packageVersion } from "../platform/node/host.ts";
+import { addDoctor } from "./doctor.ts";
 import { addMethods } from "./methods.ts";
 import { addProblems } from "./problems.ts";
+import { addSweep } from "./sweep.ts";
 import { Interrupted, processTerminal, type Terminal } from "./terminal.ts";
 import { addTrain } from "./train.ts";
 
@@ -43,8 +45,10 @@ function createProgram(terminal: Terminal) {
       writeErr: () => {},
     });
   addTrain(program, terminal);
+  addSweep(program, terminal);
   addMethods(program, terminal);
   addProblems(program, terminal);
+  addDoctor(program, terminal);
   return program;
 }
 

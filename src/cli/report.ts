@@ -24,6 +24,13 @@ export function progressLine({ checkpoint, latest }: RunChunk, pace: Pace): stri
   ].join("  ");
 }
 
+/** `downloading train-images-idx3-ubyte  3.1 of 9.9 MB` */
+export function downloadLine(file: string, received: number, total: number | undefined): string {
+  const megabytes = (bytes: number) => (bytes / 1e6).toFixed(1);
+  const of = total === undefined ? "" : ` of ${megabytes(total)}`;
+  return `downloading ${file}  ${megabytes(received)}${of} MB`;
+}
+
 /** A finished run in a few lines, the verdict first. */
 export function summary({
   spec,
@@ -76,14 +83,14 @@ function numbers(final: Final): string[] {
 const grouped = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
 
 /** `12,345` */
-const whole = (value: number) => grouped.format(value);
+export const whole = (value: number) => grouped.format(value);
 
 /** Four digits: enough to compare, few enough to read. */
-const short = (value: number | null) =>
+export const short = (value: number | null) =>
   value === null || !Number.isFinite(value) ? "not finite" : String(Number(value.toPrecision(4)));
 
 /** `0:17`, `1:02:03` */
-function duration(seconds: number): string {
+export function duration(seconds: number): string {
   if (!Number.isFinite(seconds)) return "?";
   const total = Math.ceil(seconds);
   const pad = (value: number) => String(value).padStart(2, "0");

@@ -1,16 +1,14 @@
 /** `lucid train`: one run, watched, with a verdict at the end. */
 import type { Command } from "@commander-js/extra-typings";
 import { InputError, unknownName } from "../engine/errors.ts";
-import { describeHost } from "../platform/node/host.ts";
-import { catchInterrupt } from "../platform/node/interrupt.ts";
-import { startProgress } from "../platform/node/progress.ts";
-import { nodeDatasets } from "../study/datasets.ts";
+import { continueRunFolder, readRunFolder } from "../study/folder.ts";
 import { defaultStride, type MetricRow } from "../study/rows.ts";
-import { createRunner } from "../study/run.ts";
-import { isNetwork, parseSpec } from "../study/spec.ts";
-import { fieldOption, option, pairs } from "./flags.ts";
-import { progressLine, summary } from "./report.ts";
-import { Interrupted, printJson, type Terminal } from "./terminal.ts";
+import type { RunResult } from "../study/run.ts";
+import { isNetwork, parseSpec, specFields } from "../study/spec.ts";
+import { fieldOption, kebab, option, pairs } from "./flags.ts";
+import { carryOut, type Job } from "./job.ts";
+import { summary } from "./report.ts";
+import { printJson, type Terminal } from "./terminal.ts";
 
 const engines = ["auto", "native", "jax"] as const;
 
@@ -19,7 +17,10 @@ interface RunFlags {
   readonly engine?: string;
   readonly threads?: string;
   readonly recordEvery?: string;
+  readonly saveEvery?: string;
   readonly trace?: boolean;
+  readonly out?: string;
+  readonly resume?: string;
   readonly json?: boolean;
   readonly set?: { readonly [key: string]: string };
 }
@@ -64,59 +65,64 @@ export function addTrain(program: Command, terminal: Terminal): void {
       ),
     )
     .option("--trace", "keep a row of every step, and print the rows with --json; planes always do")
+    .addOption(option("--out <folder>", "keep the run in a new folder"))
+    .addOption(option("--save-every <seconds>", "save where the run stands so often (default: 10)"))
+    .addOption(option("--resume <folder>", "continue the run in a folder, bit for bit"))
     .option("--json", "print one JSON document instead of a summary")
     .action((flags) => train(flags, terminal));
 }
 
 async function train(flags: RunFlags, terminal: Terminal): Promise<void> {
-  const { engine = "auto", threads, recordEvery, trace, json, set, ...fields } = flags;
-  const spec = parseSpec({ ...fields, ...(set && { settings: set }) });
+  const { json = false, trace = false, resume } = flags;
+  const print = (result: RunResult, rows: readonly MetricRow[], out: string | undefined) => {
+    if (json) {
+      const shown = trace || !isNetwork(result.spec);
+      printJson(terminal, { ...result, trace: shown ? rows : null, out: out ?? null });
+    } else terminal.out(summary(result));
+  };
+  if (resume === undefined) {
+    const { result, rows, out } = await carryOut(newJob(flags), json, terminal);
+    print(result, rows, out);
+    return;
+  }
+  refuseOtherFlags(flags);
+  const stored = await readRunFolder(resume);
+  if (stored.result !== undefined) {
+    print(stored.result, stored.rows, resume);
+    return;
+  }
+  const { spec, engine, threads, recordEvery } = stored.config;
+  const saveEvery = seconds("save-every", flags.saveEvery);
+  const continued = await continueRunFolder(resume, saveEvery);
+  const job = { spec, engine, threads, recordEvery, saveEvery, out: resume, continued };
+  const { result, rows } = await carryOut(job, json, terminal);
+  print(result, rows, resume);
+}
+
+function newJob(flags: RunFlags): Job {
+  const { engine = "auto", threads, recordEvery, trace, out, set } = flags;
+  const fields = Object.entries(flags).filter(([flag]) => Object.hasOwn(specFields, flag));
+  const spec = parseSpec({ ...Object.fromEntries(fields), ...(set && { settings: set }) });
   const chosen = engines.find((name) => name === engine);
   if (chosen === undefined) throw unknownName("engine", engine, engines);
   const stride = wholeNumber("record-every", recordEvery);
-  const progress = startProgress({ stream: terminal.err });
-  const interrupt = catchInterrupt(() => progress.note("stopping …"));
-  const runner = createRunner({
-    host: await describeHost(),
-    loadDataset: nodeDatasets(),
+  return {
+    spec,
     engine: chosen,
     threads: wholeNumber("threads", threads) ?? 1,
-    onFallback: (reason) => progress.note(reason),
-  });
-  const rows: MetricRow[] = [];
-  try {
-    let began = { step: 0, at: 0 };
-    const outcome = await runner.run(spec, {
-      recordEvery: stride ?? (trace ? 1 : defaultStride(spec.steps)),
-      signal: interrupt.signal,
-      onStart({ step }) {
-        began = { step, at: performance.now() };
-      },
-      onChunk(chunk) {
-        rows.push(...chunk.rows);
-        if (chunk.warning) progress.note(chunk.warning.sentence);
-        progress.update(() =>
-          progressLine(chunk, {
-            steps: spec.steps,
-            taken: chunk.checkpoint.state.step - began.step,
-            seconds: (performance.now() - began.at) / 1000,
-          }),
-        );
-      },
-    });
-    progress.done();
-    if (outcome.status === "interrupted") throw new Interrupted("");
-    const { result, last } = outcome;
-    if (json) {
-      printJson(terminal, {
-        ...result,
-        trace: trace || !isNetwork(spec) ? [...rows, last] : null,
-        out: null,
-      });
-    } else terminal.out(summary(result));
-  } finally {
-    interrupt.dispose();
-    await runner.dispose();
+    recordEvery: stride ?? (trace ? 1 : defaultStride(spec.steps)),
+    saveEvery: seconds("save-every", flags.saveEvery),
+    ...(out !== undefined && { out }),
+  };
+}
+
+/** A run continues as it began: nothing about it can be changed. */
+function refuseOtherFlags(flags: RunFlags): void {
+  const other = Object.keys(flags).find(
+    (flag) => !["resume", "saveEvery", "json", "trace"].includes(flag),
+  );
+  if (other !== undefined) {
+    throw new InputError(`invalid --${kebab(other)}: a resumed run keeps its own (leave it out)`);
   }
 }
 
@@ -126,4 +132,11 @@ function wholeNumber(flag: string, text: string | undefined): number | undefined
   const value = Number(text);
   if (Number.isSafeInteger(value) && value >= 1) return value;
   throw new InputError(`invalid ${flag}: ${text} (give a whole number, 1 or more)`);
+}
+
+/** A number of seconds, as text; default 10. */
+function seconds(flag: string, text = "10"): number {
+  const value = Number(text);
+  if (Number.isFinite(value) && value >= 0) return value;
+  throw new InputError(`invalid ${flag}: ${text} (give a number of seconds, 0 or more)`);
 }

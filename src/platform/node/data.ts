@@ -1,7 +1,7 @@
 /** Data sets from the user's folder, the cache or the network, checked before use. */
 import { createHash } from "node:crypto";
 import { stat } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { gunzip } from "node:zlib";
 import { InputError } from "../../engine/errors.ts";
@@ -68,6 +68,18 @@ export async function loadMnist({
   const files = {} as Record<MnistFile, Uint8Array>;
   for (const name of Object.keys(mnistFiles) as MnistFile[]) files[name] = await load(name);
   return readMnist(files);
+}
+
+/** The folder with the files of MNIST on this machine, unverified; `undefined` when one is missing. */
+export async function locateMnist(
+  environment: NodeJS.ProcessEnv = process.env,
+): Promise<string | undefined> {
+  const folders = [
+    ...(await dataFolders("mnist", environment)),
+    join(cacheFolder(environment), "mnist"),
+  ];
+  const found = await Promise.all(Object.keys(mnistFiles).map((name) => find(name, folders)));
+  return found.every((path) => path !== undefined) ? dirname(found[0] ?? "") : undefined;
 }
 
 /** The folders of the user in which the files of a data set may lie. */

@@ -1,7 +1,7 @@
 /** Files, with writes that happen completely or not at all and errors that people can read. */
 import { randomUUID } from "node:crypto";
-import { mkdir, open, readFile, rename, rm } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
+import { mkdir, open, readFile, rename, rm, stat } from "node:fs/promises";
+import { basename, dirname, join, resolve } from "node:path";
 import { InputError, MachineError } from "../../engine/errors.ts";
 
 /** Read a file. */
@@ -28,12 +28,36 @@ export async function readJson(path: string): Promise<unknown> {
   }
 }
 
-/** Make a folder and those above it; an existing one is fine. */
-export async function makeFolder(path: string): Promise<void> {
+/**
+ * Make a folder and those above it; an existing one is fine.
+ *
+ * @returns the topmost folder that was made, `undefined` when all were there.
+ */
+export async function makeFolder(path: string): Promise<string | undefined> {
   try {
-    await mkdir(path, { recursive: true });
+    return await makeFolders(resolve(path));
   } catch (error) {
     throw fileError(error, "make", path);
+  }
+}
+
+/**
+ * Node's own recursive `mkdir` (24.21) never returns below /proc, and calls a read-only file
+ * system a missing folder.
+ */
+async function makeFolders(path: string): Promise<string | undefined> {
+  try {
+    await mkdir(path);
+    return path;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "EEXIST" && (await stat(path)).isDirectory()) return undefined;
+    if (code !== "ENOENT" || dirname(path) === path) throw error;
+    const made = await makeFolders(dirname(path));
+    // The folder above was there all along: it refuses this one.
+    if (made === undefined) throw error;
+    await mkdir(path);
+    return made;
   }
 }
 
@@ -118,7 +142,7 @@ export function fileError(error: unknown, verb: "read" | "write" | "make", path:
   const { code } = error;
   const what = verb === "make" ? "folder" : "file";
   const cause = { cause: error };
-  if (code === "ENOENT") {
+  if (code === "ENOENT" && verb !== "make") {
     return verb === "read"
       ? new InputError(`missing file ${path}: it does not exist`, cause)
       : new InputError(`missing folder ${dirname(path)}: make it or choose another path`, cause);

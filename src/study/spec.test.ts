@@ -1,0 +1,152 @@
+import { describe, expect, it } from "vitest";
+import { InputError } from "../engine/errors.ts";
+import { programKey } from "./build.ts";
+import { canonicalJson, parseSpec, specHash } from "./spec.ts";
+
+describe("parseSpec", () => {
+  it("fills in the defaults of networks", () => {
+    expect(parseSpec({})).toEqual({
+      problem: "mlp",
+      data: "digits",
+      n: 500,
+      pool: 1,
+      normalization: "standard",
+      hidden: [64],
+      activation: "tanh",
+      method: "sam",
+      rho: 0.05,
+      settings: expect.any(Object),
+      optimizer: "sgd",
+      lr: 0.01,
+      momentum: 0,
+      nesterov: false,
+      weightDecay: 0,
+      schedule: "constant",
+      steps: 5000,
+      batch: "full",
+      seed: 0,
+      dtype: "float32",
+    });
+  });
+
+  it("fills in the defaults of planes, which have no data", () => {
+    const spec = parseSpec({ problem: "cosine", method: "gd" });
+    expect(spec).toMatchObject({ start: [2, 0.5], lr: 0.1, steps: 1000, dtype: "float64" });
+    expect(Object.keys(spec)).not.toEqual(expect.arrayContaining(["rho"]));
+    expect(Object.keys(spec)).not.toEqual(expect.arrayContaining(["hidden"]));
+  });
+
+  it("fills in the defaults of AdamW, which has no momentum", () => {
+    const spec = parseSpec({ optimizer: "adamw" });
+    expect(spec).toMatchObject({ lr: 0.001, weightDecay: 0.01 });
+    expect(spec).not.toHaveProperty("momentum");
+  });
+
+  it("reads texts as flags have them", () => {
+    const texts = { problem: "cosine", rho: "4", start: "2,-0.5", steps: "7", seed: "3" };
+    const values = { problem: "cosine", rho: 4, start: [2, -0.5], steps: 7, seed: 3 };
+    expect(parseSpec(texts)).toEqual(parseSpec(values));
+    expect(parseSpec({ hidden: "128,64", batch: "32" })).toMatchObject({
+      hidden: [128, 64],
+      batch: 32,
+    });
+    expect(parseSpec({ hidden: "none" })).toMatchObject({ hidden: [] });
+  });
+
+  it("resolves aliases, and rho among the settings", () => {
+    expect(parseSpec({ method: "SGD" })).toEqual(parseSpec({ method: "gd" }));
+    expect(parseSpec({ settings: { rho: "2" } })).toEqual(parseSpec({ rho: 2 }));
+  });
+
+  it.each([
+    {},
+    { problem: "quadratic", separate: true, switch: 0.1 },
+    { optimizer: "adamw", clip: 1, schedule: "cosine", batch: 50, rho: "linear(2, 0)" },
+  ])("leaves a canonical form as it is: %j", (input) => {
+    const spec = parseSpec(input);
+    expect(parseSpec(structuredClone(spec))).toEqual(spec);
+  });
+
+  it.each<[object, RegExp | string]>([
+    [{ rho: -1 }, /^invalid rho: -1 \(give a number, 0 or more/],
+    [{ rho: NaN }, /^invalid rho: NaN/],
+    [{ rho: "abc" }, /^invalid rho: abc/],
+    [{ rho: 1, settings: { rho: 2 } }, "invalid rho: 1 and 2 (give it once)"],
+    [{ method: "samm" }, 'unknown method "samm" (did you mean "sam"?)'],
+    [{ method: "gd", rho: 1 }, /^unknown setting "rho" of gd/],
+    [{ method: "gd", switch: 0.1 }, /^invalid switch: 0.1 from plain descent to itself/],
+    [{ settings: { roh: 1 } }, /^unknown setting "roh" of sam \(did you mean "rho"\?\)/],
+    [{ problem: "cosne" }, 'unknown problem "cosne" (did you mean "cosine"?)'],
+    [{ problem: "cosine", hidden: [3] }, "invalid hidden: problem cosine has none (leave it out)"],
+    [{ problem: "ridge", separate: true }, /^invalid separate: problem ridge has none/],
+    [{ start: [1, 2] }, "invalid start: problem mlp has none (leave it out)"],
+    [{ problem: "cosine", start: [NaN, 1] }, /^invalid start: NaN,1 \(give two numbers/],
+    [{ problem: "cosine", start: "1" }, "invalid start: 1 (give two numbers, such as 2,0.5)"],
+    [{ problem: "cosine", batch: 2.5 }, /^invalid batch: 2.5 \(give "full" or a whole number/],
+    [{ n: 0 }, "invalid n: 0 (give a whole number, 1 or more)"],
+    [{ hidden: [0] }, "invalid hidden: 0 (give widths of 1 or more, such as 128,64)"],
+    [{ hidden: "64,x" }, /^invalid hidden: 64,x/],
+    [{ activation: "tahn" }, 'unknown activation "tahn" (did you mean "tanh"?)'],
+    [{ data: "mnsit" }, 'unknown data "mnsit" (did you mean "mnist"?)'],
+    [{ batch: 600 }, 'invalid batch: 600 of 500 images (give "full" or at most 500)'],
+    [{ optimizer: "adam" }, 'unknown optimizer "adam" (did you mean "adamw"?)'],
+    [{ optimizer: "adamw", momentum: 0.9 }, "invalid momentum: adamw has none (leave it out)"],
+    [{ momentum: 1 }, "invalid momentum: 1 (give a number, 0 or more, below 1)"],
+    [{ nesterov: true }, /^invalid nesterov: momentum is 0/],
+    [{ weightDecay: -1 }, "invalid weight decay: -1 (give a number, 0 or more)"],
+    [{ clip: 0 }, "invalid clip: 0 (give a number, above 0)"],
+    [{ lr: 0 }, "invalid lr: 0 (give a number, above 0)"],
+    [{ steps: 1.5 }, "invalid steps: 1.5 (give a whole number, 1 or more)"],
+    [{ seed: -1 }, "invalid seed: -1 (give a whole number from 0 to 4294967295)"],
+    [{ switch: 2 }, "invalid switch: 2 (give a number from 0 to 1)"],
+    [{ stpes: 3 }, 'unknown field "stpes" (did you mean "steps"?)'],
+    [[], /^invalid run: /],
+  ])("refuses %j in one line", (input, message) => {
+    const parse = () => parseSpec(input);
+    expect(parse).toThrow(InputError);
+    expect(parse).toThrow(message);
+  });
+});
+
+describe("specHash", () => {
+  it("does not depend on the order of fields or on how defaults were given", async () => {
+    const hash = await specHash(parseSpec({ rho: 4, seed: 1 }));
+    expect(await specHash(parseSpec({ seed: "1", method: "sam", rho: "4.0" }))).toBe(hash);
+    expect(hash).toMatch(/^[0-9a-f]{16}$/);
+  });
+
+  it("is the SHA-256 of the canonical JSON", async () => {
+    // printf '{"a":[1,{"b":2,"c":3}],"d":null}' | sha256sum
+    const value = { d: null, a: [1, { c: 3, b: 2 }] };
+    expect(canonicalJson(value)).toBe('{"a":[1,{"b":2,"c":3}],"d":null}');
+    expect(await specHash(value as never)).toBe("d2f8435f901d6a2b");
+  });
+
+  it("tells apart what changes a run", async () => {
+    const changes = [
+      {},
+      { rho: 4 },
+      { seed: 1 },
+      { switch: 0.1 },
+      { dtype: "float64" },
+      { n: 400 },
+      { hidden: [64, 64] },
+      { optimizer: "adamw" },
+      { problem: "cosine" },
+    ];
+    const hashes = await Promise.all(changes.map((change) => specHash(parseSpec(change))));
+    expect(new Set(hashes).size).toBe(changes.length);
+  });
+});
+
+describe("programKey", () => {
+  it("is shared by runs that differ in knobs, and by no others", () => {
+    const key = (input: object) => programKey(parseSpec(input));
+    const knobs = { rho: 4, lr: 1, seed: 2, schedule: "cosine", steps: 7 };
+    expect(key(knobs)).toBe(key({}));
+    expect(key({ switch: 0.3 })).toBe(key({ switch: 0.1 }));
+    for (const other of [{ switch: 0.1 }, { n: 400 }, { momentum: 0.9 }, { batch: 10 }]) {
+      expect(key(other)).not.toBe(key({}));
+    }
+  });
+});
