@@ -91,10 +91,10 @@ export class Builder {
 
   /** A constant array. Arrays of one repeated value become an expanded scalar. */
   constant(values: ArrayLike<number>, dtype: ElementType, shape: readonly number[]): Node {
-    const [first = 0] = values.length === 0 ? [0] : [values[0]];
-    if (product(shape) > 0 && Array.prototype.every.call(values, (v) => Object.is(v, first))) {
-      return this.broadcast(this.scalar(first, dtype), shape);
-    }
+    const first = values[0] ?? 0;
+    let same = 0;
+    while (same < values.length && Object.is(values[same], first)) same++;
+    if (same > 0 && same === values.length) return this.broadcast(this.scalar(first, dtype), shape);
     return this.#node("constant", [], { data: makeData(values, dtype) }, dtype, shape);
   }
 

@@ -5,8 +5,7 @@ import { emit } from "./emit.ts";
 import { isFloat } from "./constants.ts";
 import { recognizeIdioms } from "./idioms.ts";
 import type { ElementType } from "./graph.ts";
-import { topological } from "./graph.ts";
-import { Lowering } from "./lower.ts";
+import { lower } from "./lower.ts";
 import { translate } from "./primitives.ts";
 import { simplify } from "./rules.ts";
 import { openProgram } from "./session.ts";
@@ -34,15 +33,13 @@ export async function compileToOnnx(traced: TracedStep): Promise<Uint8Array> {
   const dtypes = new Set(traced.arguments.map(({ dtype }) => dtype).filter(isFloat));
   await recognizeIdioms(builder, [...dtypes]);
   const constants = traced.constants.map(({ data, dtype, shape }) =>
-    builder.constant(data, dtype, shape),
+    builder.constant(data ?? [], dtype, data === undefined ? [0] : shape),
   );
   const args = traced.arguments.map(({ part, path, dtype, shape }) =>
     builder.argument(part, path, dtype, shape),
   );
   const results = translate(builder, traced.jaxpr, [...constants, ...args]);
-  const lowering = new Lowering(results);
-  for (const node of topological(results)) lowering.lower(node);
-  const roots = results.map((node) => lowering.lower(node));
+  const { graph, roots } = lower(results);
   const named = ({
     path,
     dtype,
@@ -56,7 +53,7 @@ export async function compileToOnnx(traced: TracedStep): Promise<Uint8Array> {
     dtype,
     shape,
   });
-  return emit(schedule(lowering.graph, roots), {
+  return emit(schedule(graph, roots), {
     carry: traced.arguments.filter(({ part }) => part === "carry").map(named),
     constants: traced.arguments
       .filter(({ part }) => part !== "carry")

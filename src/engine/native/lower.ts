@@ -2,58 +2,22 @@
  * From the compiler's operations to ONNX operators that ONNX Runtime's CPU provider has for the
  * element type at hand, chosen for speed where there is a choice.
  */
-import { UnsupportedError } from "../program.ts";
 import { isFloat } from "./constants.ts";
-import { convolve } from "./convolve.ts";
+import { lowerConvolve } from "./convolve.ts";
 import {
   isScalarLike,
-  printType,
+  type Graph,
   sameShape,
   scalarValue,
   topological,
-  useCounts,
   type Attributes,
   type ElementType,
   type Node,
 } from "./graph.ts";
-import { Operators } from "./operators.ts";
+import { lowerAffine, lowerChannelAffine, lowerMatmul, lowerRelu } from "./fusions.ts";
+import { Lowering, unsupported, type Rule, type Rules } from "./lowering.ts";
 import { range } from "./shapes.ts";
 import * as special from "./special.ts";
-
-/** One pass over a graph in the compiler's operations, writing the ONNX one. */
-export class Lowering extends Operators {
-  readonly #lowered = new Map<Node, Node>();
-  readonly #uses: Map<Node, number>;
-
-  constructor(roots: readonly Node[]) {
-    super();
-    this.#uses = useCounts(topological(roots), roots);
-  }
-
-  /** Whether only one other operation reads `x`, so that it may be folded into that one. */
-  isUsedOnce(x: Node): boolean {
-    return this.#uses.get(x) === 1;
-  }
-
-  /** The operator that computes `node`. Roots must be lowered in topological order. */
-  lower(node: Node): Node {
-    const known = this.#lowered.get(node);
-    if (known !== undefined) return known;
-    const rule = lowerings[node.op];
-    if (rule === undefined) throw unsupported(node);
-    const result = rule(this, node);
-    this.#lowered.set(node, result);
-    return result;
-  }
-}
-
-type Rule = (l: Lowering, node: Node) => Node;
-
-const unsupported = ({ op, inputs, type }: Node) =>
-  new UnsupportedError(
-    op,
-    `${inputs.map((input) => printType(input.type)).join(" × ")} → ${printType(type)}`,
-  );
 
 /** Elementwise operators, by name and by the element types that have a kernel. */
 const direct =
@@ -119,36 +83,7 @@ function lowerReduce(l: Lowering, node: Node, keep: boolean): Node {
   return l.reduce(name, l.lower(x), axes, keep);
 }
 
-/** A matrix operand and whether it is to be read transposed. */
-function operand(l: Lowering, x: Node): [matrix: Node, transposed: boolean] {
-  const perm = x.attributes["perm"] as number[] | undefined;
-  const rank = x.type.shape.length;
-  const swaps =
-    x.op === "transpose" && perm?.[rank - 1] === rank - 2 && perm[rank - 2] === rank - 1;
-  return swaps ? [l.lower(x.inputs[0]), true] : [l.lower(x), false];
-}
-
-function lowerMatmul(l: Lowering, { inputs }: Node, alpha = 1): Node {
-  const [a, transA] = operand(l, inputs[0]);
-  const [b, transB] = operand(l, inputs[1]);
-  return l.matmul(a, b, { transA, transB, alpha });
-}
-
-/** `matmul + bias` as one operator, when `sum` is that. */
-function lowerAffine(l: Lowering, sum: Node): Node | undefined {
-  for (const [product, bias] of [sum.inputs, sum.inputs.toReversed()] as [Node, Node][]) {
-    if (product.op !== "matmul" || product.type.shape.length !== 2) continue;
-    if (!l.isUsedOnce(product) || !sameShape(product.type.shape, sum.type.shape)) continue;
-    if (sameShape(bias.type.shape, sum.type.shape)) continue;
-    const [a, transA] = operand(l, product.inputs[0]);
-    const [b, transB] = operand(l, product.inputs[1]);
-    const attributes = { transA: transA ? 1 : 0, transB: transB ? 1 : 0 };
-    return l.op("Gemm", [a, b, l.lower(bias)], attributes, sum.type.dtype, sum.type.shape);
-  }
-  return undefined;
-}
-
-export const lowerings: Readonly<Record<string, Rule>> = {
+const rules: Rules = {
   argument(l, { op, attributes, type }) {
     if (attributes["part"] !== "knobs") return l.graph.node(op, [], attributes, type);
     // A knob comes as [1 or steps, …]: step i reads row min(i, rows − 1).
@@ -183,7 +118,7 @@ export const lowerings: Readonly<Record<string, Rule>> = {
   tanh: direct("Tanh"),
   sigmoid: onFloat64(special.sigmoid, direct("Sigmoid")),
   not: direct("Not"),
-  add: (l, node) => lowerAffine(l, node) ?? direct("Add")(l, node),
+  add: (l, node) => lowerAffine(l, node) ?? lowerChannelAffine(l, node) ?? direct("Add")(l, node),
   sub: direct("Sub"),
   mul(l, node) {
     const [x, factor] = node.inputs;
@@ -204,7 +139,7 @@ export const lowerings: Readonly<Record<string, Rule>> = {
   },
   mod: direct("Mod", { fmod: 1 }),
   min: direct("Min"),
-  max: direct("Max"),
+  max: (l, node) => lowerRelu(l, node) ?? direct("Max")(l, node),
   and: bits("And"),
   or: bits("Or"),
   xor: bits("Xor"),
@@ -253,8 +188,7 @@ export const lowerings: Readonly<Record<string, Rule>> = {
   matmul: (l, node) => lowerMatmul(l, node),
   softmax: (l, { inputs, attributes }) => l.op("Softmax", [l.lower(inputs[0])], attributes),
   logSoftmax: (l, { inputs, attributes }) => l.op("LogSoftmax", [l.lower(inputs[0])], attributes),
-  convolve: (l, { inputs: [x, kernel], attributes, type }) =>
-    convolve(l, l.lower(x), l.lower(kernel), attributes, type),
+  convolve: lowerConvolve,
 
   // Views
   reshape(l, { inputs, type }) {
@@ -276,13 +210,7 @@ export const lowerings: Readonly<Record<string, Rule>> = {
       attributes["ends"] as number[],
       attributes["steps"] as number[],
     ),
-  flip(l, { inputs, attributes }) {
-    const x = l.lower(inputs[0]);
-    const axes = attributes["axes"] as number[];
-    const list = (value: number) => l.integers(axes.map(() => value));
-    const lists = [list(-1), list(-(2 ** 31)), l.integers(axes), list(-1)];
-    return l.op("Slice", [x, ...lists], {}, x.type.dtype, x.type.shape);
-  },
+  flip: (l, { inputs, attributes }) => l.flip(l.lower(inputs[0]), attributes["axes"] as number[]),
   pad(l, { inputs, attributes }) {
     const spread = l.padInterior(l.lower(inputs[0]), attributes["interior"] as number[]);
     return l.pad(spread, attributes["low"] as number[], attributes["high"] as number[]);
@@ -358,6 +286,13 @@ export const lowerings: Readonly<Record<string, Rule>> = {
     return l.cast(l.project(sorted, 1, "int64", type.shape), "int32");
   },
 };
+
+/** Lower everything that `results` need: the operators that compute them, and their graph. */
+export function lower(results: readonly Node[]): { graph: Graph; roots: Node[] } {
+  const lowering = new Lowering(results, rules);
+  for (const node of topological(results)) lowering.lower(node);
+  return { graph: lowering.graph, roots: results.map((node) => lowering.lower(node)) };
+}
 
 const integerRange: Partial<Record<ElementType, readonly number[]>> = {
   int32: [-(2 ** 31), 2 ** 31 - 1],

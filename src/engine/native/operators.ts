@@ -82,6 +82,12 @@ export class Operators {
     return this.op("Slice", inputs, {}, x.type.dtype, result);
   }
 
+  flip(x: Node, axes: readonly number[]): Node {
+    const list = (value: number) => this.integers(axes.map(() => value));
+    const lists = [list(-1), list(-(2 ** 31)), this.integers(axes), list(-1)];
+    return this.op("Slice", [x, ...lists], {}, x.type.dtype, x.type.shape);
+  }
+
   /** Zeros around `x`. */
   pad(x: Node, low: readonly number[], high: readonly number[]): Node {
     if ([...low, ...high].every((width) => width === 0)) return x;
@@ -124,13 +130,37 @@ export class Operators {
     );
   }
 
-  /** Sum, maximum … over `axes`, which are dropped. */
+  /**
+   * Sum, maximum … over `axes`, which are dropped, or kept as sides of 1. Kernels are fastest
+   * on few axes and over the last: neighbors are joined, inner axes reduced first.
+   */
   reduce(name: string, x: Node, axes: readonly number[], keep = false): Node {
     const { shape, dtype } = x.type;
+    const runs: { side: number; reduced: boolean }[] = [];
+    shape.forEach((side, axis) => {
+      const reduced = axes.includes(axis);
+      const last = runs.at(-1);
+      if (side === 1) return;
+      if (last?.reduced === reduced) last.side *= side;
+      else runs.push({ side, reduced });
+    });
+    let result = this.reshape(
+      x,
+      runs.map(({ side }) => side),
+    );
+    let operator = name;
+    for (let axis = runs.length - 1; axis >= 0; axis--) {
+      if (runs[axis]?.reduced !== true) continue;
+      const inputs = [result, this.integers([axis])];
+      const sides = result.type.shape.toSpliced(axis, 1);
+      result = this.op(operator, inputs, { keepdims: 0 }, dtype, sides);
+      // The squares are taken once.
+      if (operator === "ReduceSumSquare") operator = "ReduceSum";
+    }
     const kept = keep
       ? shape.map((side, axis) => (axes.includes(axis) ? 1 : side))
       : shape.filter((_, axis) => !axes.includes(axis));
-    return this.op(name, [x, this.integers(axes)], { keepdims: keep ? 1 : 0 }, dtype, kept);
+    return this.reshape(result, kept);
   }
 
   /** a·b, with either matrix taken transposed. Batches broadcast. */

@@ -22,7 +22,8 @@ export interface TracedStep {
 }
 
 export interface Constant extends TensorType {
-  readonly data: ArrayLike<number>;
+  /** `undefined` where no equation reads the constant. */
+  readonly data: ArrayLike<number> | undefined;
 }
 
 let ready: Promise<unknown> | undefined;
@@ -71,16 +72,21 @@ export async function traceFunction(
     np.zeros([...shape], { dtype: jaxDType[dtype] }),
   );
   const { jaxpr: closed } = makeJaxpr(f)(...examples);
+  const jaxpr = closed.jaxpr.flatten().simplify();
+  // Differentiation leaves zeros of the size of the data set that nothing reads.
+  const read = new Set([...jaxpr.eqns.flatMap(({ inputs }) => inputs), ...jaxpr.outs]);
   const constants = await Promise.all(
-    closed.consts.map(async (tracer) => {
+    closed.consts.map(async (tracer, i) => {
       const array = tracer as np.Array;
       const { dtype, shape } = array;
-      return { dtype: dtype as TensorType["dtype"], shape, data: await array.ref.data() };
+      const isRead = read.has(jaxpr.inBinders[i] as (typeof jaxpr.inBinders)[number]);
+      const data = isRead ? await array.ref.data() : undefined;
+      return { dtype: dtype as TensorType["dtype"], shape, data };
     }),
   );
   closed.dispose();
   for (const example of examples) example.dispose();
-  return { jaxpr: closed.jaxpr.flatten().simplify(), constants };
+  return { jaxpr, constants };
 }
 
 /** The step's new carry in the order of the old one. */
