@@ -1,0 +1,162 @@
+import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { expect, test } from "vitest";
+import { verdicts, type VerdictName } from "../diagnostics/verdict.ts";
+import { randomStream } from "../engine/random.ts";
+import { digits } from "../problems/digits.ts";
+import { ridge } from "../problems/planes/index.ts";
+import type { Point } from "../problems/problem.ts";
+import { parseSpec } from "../study/spec.ts";
+import { ascentPoint } from "./field.ts";
+import type { Figure } from "./figure.ts";
+import { finalLossFigure } from "./final.ts";
+import { contactSheet } from "./images.ts";
+import { verdictMarks } from "./marks.ts";
+import { figure5, figure8 } from "./paper.ts";
+import { planeFigure } from "./plane.ts";
+import { renderPng, renderSvg } from "./render.ts";
+import { thinned, type FigureRun } from "./runs.ts";
+import { gradRatioFigure, lossFigure } from "./trajectories.ts";
+
+/** A run that never happened, of 9 rows. */
+function madeUp(rho: number, at: number | undefined, seed: number, name: VerdictName): FigureRun {
+  const random = randomStream(seed, "figures", rho, at ?? 0);
+  const stalls = name !== "descending";
+  const rows = Array.from({ length: 9 }, (_, i) => {
+    const loss = (stalls ? 2.3 : 2.3 * Math.exp(-0.6 * i)) * random.uniform(0.9, 1);
+    const gradNorm = random.uniform(0.05, 0.1);
+    return {
+      step: 100 * i,
+      loss,
+      shiftedLoss: loss,
+      gradNorm,
+      shiftedGradNorm: gradNorm * (stalls ? Math.exp(-0.6 * i) : random.uniform(1, 2)),
+      cosine: 0,
+    };
+  });
+  const { loss } = rows.at(-1) as (typeof rows)[number];
+  return {
+    result: {
+      spec: parseSpec({ rho, seed, steps: 800, ...(at !== undefined && { switch: at }) }),
+      final: {
+        step: 800,
+        loss: name === "diverged" ? null : loss,
+        shiftedLoss: loss,
+        gradNorm: 0.1,
+        shiftedGradNorm: 0.1,
+        gradRatio: 1,
+        lossGap: 0,
+        cosine: 0,
+        trainAccuracy: stalls ? 0.1 : 1,
+        testAccuracy: stalls ? 0.1 : random.uniform(0.8, 0.9),
+        point: null,
+      },
+      verdict: {
+        name,
+        sentence: verdicts[name],
+        basis: "screen",
+        numbers: {},
+        tolerances: {},
+        dtype: "float32",
+        engine: "native",
+      },
+    },
+    rows,
+  };
+}
+
+const runs = [0, 1, 2].flatMap((seed) => [
+  madeUp(1, undefined, seed, "descending"),
+  madeUp(2, undefined, seed, seed === 1 ? "trapped-at-saddle" : "hallucinated-point"),
+  madeUp(8, undefined, seed, seed === 1 ? "diverged" : "oscillating"),
+  madeUp(1, 0.1, seed, "descending"),
+  madeUp(2, 0.1, seed, "descending"),
+  madeUp(8, 0.1, seed, "hallucinated-saddle"),
+]);
+
+function ridgeFigure(): Figure {
+  const { plane } = ridge();
+  const points: Point[] = Array.from({ length: 11 }, (_, i) => [-0.1 - 0.05 * i, 0.9]);
+  const rows = points.map((point) => ({ point, ascentPoint: ascentPoint(plane, point, 1.6) }));
+  return planeFigure({
+    title: "ridge",
+    plane,
+    rho: 1.6,
+    paths: [{ name: "SAM", rows, verdict: "hallucinated-minimizer" }],
+    view: [
+      [-1.2, 1.2],
+      [-0.3, 1.2],
+    ],
+    spacing: 16,
+  });
+}
+
+const figures: { readonly [name: string]: () => Figure } = {
+  loss: () => lossFigure(runs),
+  "grad-ratio": () => gradRatioFigure(runs),
+  "final-loss": () => finalLossFigure(runs),
+  "figure-5": () => figure5(runs),
+  "figure-8": () => figure8(runs),
+  ridge: ridgeFigure,
+  digits: () =>
+    contactSheet(digits({ train: 20, size: 8 }).train, { title: "digits", columns: 10, rows: 2 }),
+};
+
+// A difference leaves NAME-changed.svg beside NAME.svg: look at both, then keep the right one.
+test.each(Object.entries(figures))("%s is drawn as stored", (name, make) => {
+  const place = (suffix: string) =>
+    fileURLToPath(new URL(`../../test/figures/${name}${suffix}.svg`, import.meta.url));
+  const drawn = renderSvg(make());
+  const same = existsSync(place("")) && readFileSync(place(""), "utf8") === drawn;
+  if (same) rmSync(place("-changed"), { force: true });
+  else writeFileSync(place("-changed"), drawn);
+  expect(same, `test/figures/${name}.svg differs from ${name}-changed.svg`).toBe(true);
+});
+
+test("a figure does not depend on what was drawn before", () => {
+  expect(renderSvg(lossFigure(runs))).toBe(renderSvg(lossFigure(runs)));
+});
+
+test("every verdict has words and a mark of its own", () => {
+  const names = Object.keys(verdicts);
+  expect(Object.keys(verdictMarks).sort()).toEqual(names.sort());
+  const marks = Object.values(verdictMarks).map(({ symbol, hollow }) => `${symbol} ${hollow}`);
+  expect(new Set(marks).size).toBe(names.length);
+});
+
+test("every run, seed and verdict is drawn", () => {
+  const drawn = renderSvg(finalLossFigure(runs));
+  const counted = (color: string) => drawn.split(`"${color}"`).length - 1;
+  // One mark per run and one in the legend, each with its own color attribute.
+  const verdictNames = new Set(runs.map(({ result }) => result.verdict.name));
+  for (const name of verdictNames) {
+    const { color, words } = verdictMarks[name];
+    const sameColor = runs.filter(
+      ({ result }) => verdictMarks[result.verdict.name].color === color,
+    ).length;
+    const legendEntries = [...verdictNames].filter(
+      (other) => verdictMarks[other].color === color,
+    ).length;
+    expect(counted(color), name).toBe(sameColor + legendEntries);
+    expect(drawn).toContain(words);
+  }
+});
+
+test("the PNG has twice the size and is written in the bundled font", () => {
+  const png = (title: string) =>
+    renderPng(contactSheet(digits({ train: 1, size: 8 }).train, { title, columns: 5, rows: 1 }));
+  const bytes = png("ρ = 2, ‖g⁺‖");
+  expect(Buffer.from(bytes.subarray(1, 4)).toString()).toBe("PNG");
+  expect(Buffer.from(bytes).readUInt32BE(16)).toBe(2 * 226);
+  // Without a font both titles would be blank.
+  expect(Buffer.compare(bytes, png("ρ = 3, ‖g⁺‖"))).not.toBe(0);
+});
+
+test("thinning keeps both ends and the order", () => {
+  const rows = Array.from({ length: 1000 }, (_, i) => i);
+  const few = thinned(rows, 7);
+  expect(few).toHaveLength(7);
+  expect([few[0], few[6]]).toEqual([0, 999]);
+  expect(few).toEqual(few.toSorted((a, b) => a - b));
+  expect(thinned(rows, 5000)).toBe(rows);
+});

@@ -1,0 +1,13 @@
+/** Figures: pure functions from stored rows to pictures. They need a DOM, in Node that of render.ts. */
+export { verdictMarks } from "./marks.ts";
+export type { Mark } from "./marks.ts";
+export type { Figure } from "./figure.ts";
+export type { FigureRun } from "./runs.ts";
+export { gradRatioFigure, lossFigure } from "./trajectories.ts";
+export { finalLossFigure } from "./final.ts";
+export { figure5, figure8 } from "./paper.ts";
+export { contactSheet } from "./images.ts";
+export type { ContactSheetOptions } from "./images.ts";
+export { planeFigure } from "./plane.ts";
+export type { PlaneFigureOptions, PlanePath } from "./plane.ts";
+export type { View } from "./field.ts";

@@ -1,0 +1,73 @@
+/** The figures of Park et al. 2025 (arXiv 2509.21818) that show many training runs. */
+import { finalPlot, accuracyScale, lossScale } from "./final.ts";
+import { sheet, titleHeight, type Figure } from "./figure.ts";
+import { legend, verdictEntries } from "./legend.ts";
+import { byMethod, radii, radius, verdictOf, type FigureRun } from "./runs.ts";
+import { extentOf, loss, trajectoryPlot } from "./trajectories.ts";
+
+const headingHeight = 26;
+
+/**
+ * Figure 5: loss against step, a line per seed whose color is the verdict on where it ended; a
+ * column per ρ, SAM above, the switch below.
+ */
+export function figure5(runs: readonly FigureRun[]): Figure {
+  const rhos = radii(runs);
+  const groups = byMethod(runs);
+  const [width, height] = [Math.max(190, 860 / rhos.length), 250];
+  const key = legend(verdictEntries(runs.map(verdictOf)), width * rhos.length);
+  const top = titleHeight + key.height;
+  const extent = extentOf(runs, loss);
+  return sheet({
+    width: width * rhos.length,
+    height: top + (headingHeight + height) * groups.length,
+    title: "Loss while training, every seed colored by the verdict on where it ended",
+    panels: [
+      { x: 4, y: titleHeight, plot: key.plot },
+      ...groups.flatMap(({ name, runs }, row) => {
+        const y = top + row * (headingHeight + height);
+        return [
+          { x: 12, y, heading: name },
+          ...rhos.map((rho, column) => ({
+            x: column * width,
+            y: y + headingHeight,
+            plot: trajectoryPlot(
+              runs.filter((run) => radius(run) === rho),
+              loss,
+              extent,
+              { title: `ρ = ${rho}`, width, height },
+              false,
+            ),
+          })),
+        ];
+      }),
+    ],
+  });
+}
+
+/**
+ * Figure 8: final loss and test accuracy against ρ, a mark per seed that shows the verdict; SAM
+ * above, the switch below.
+ */
+export function figure8(runs: readonly FigureRun[]): Figure {
+  const rhos = radii(runs);
+  const groups = byMethod(runs);
+  const [width, height] = [430, 280];
+  const key = legend(verdictEntries(runs.map(verdictOf)), 2 * width);
+  const top = titleHeight + key.height;
+  return sheet({
+    width: 2 * width,
+    height: top + height * groups.length,
+    title: "Where training ended, every seed marked by its verdict",
+    panels: [
+      { x: 4, y: titleHeight, plot: key.plot },
+      ...groups.flatMap(({ name, runs: shown }, row) =>
+        [lossScale(runs), accuracyScale].map((scale, column) => ({
+          x: column * width,
+          y: top + row * height,
+          plot: finalPlot(shown, scale, rhos, { title: name, width, height }),
+        })),
+      ),
+    ],
+  });
+}

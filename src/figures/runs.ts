@@ -1,0 +1,50 @@
+/** Runs as figures read them, and how they are grouped. */
+import type { VerdictName } from "../diagnostics/verdict.ts";
+import type { MetricRow } from "../study/rows.ts";
+import type { RunResult } from "../study/run.ts";
+
+/** A finished run: its result and the rows kept of its history, in the order of steps. */
+export interface FigureRun {
+  readonly result: Pick<RunResult, "spec" | "final" | "verdict">;
+  readonly rows: readonly MetricRow[];
+}
+
+export const verdictOf = ({ result }: FigureRun): VerdictName => result.verdict.name;
+
+/** Runs that share a panel. */
+export interface Group {
+  readonly name: string;
+  readonly runs: readonly FigureRun[];
+}
+
+/** Methods in the order in which they first occur; with a switch they are methods of their own. */
+export function byMethod(runs: readonly FigureRun[]): Group[] {
+  return [...Map.groupBy(runs, methodWords)].map(([name, runs]) => ({ name, runs }));
+}
+
+/** `SAM from the start`, `descent for 10 %, then SAM` */
+function methodWords({ result: { spec } }: FigureRun): string {
+  const { method, switch: at } = spec;
+  const name = method === "gd" ? "gradient descent" : method.toUpperCase();
+  if (at !== undefined) return `descent for ${Number((100 * at).toPrecision(3))} %, then ${name}`;
+  return method === "gd" ? name : `${name} from the start`;
+}
+
+/** ρ of every run, each once, in ascending order. */
+export function radii(runs: readonly FigureRun[]): number[] {
+  return [...new Set(runs.map(radius))].sort((a, b) => a - b);
+}
+
+/** ρ of a run; 0 for methods that do not look ahead. A schedule counts as its first number. */
+export function radius({ result: { spec } }: FigureRun): number {
+  return Number.parseFloat(String(spec.rho ?? 0));
+}
+
+/** At most `count` of the rows, evenly spread, the first and the last among them. */
+export function thinned<Row>(rows: readonly Row[], count: number): readonly Row[] {
+  if (rows.length <= count) return rows;
+  return Array.from(
+    { length: count },
+    (_, i) => rows[Math.round((i * (rows.length - 1)) / (count - 1))] as Row,
+  );
+}
