@@ -321,22 +321,52 @@ export class Builder {
     if (x.op === "reshape" && kept.length === 0) {
       return this.reduce(op, inner, range(inner.type.shape.length));
     }
-    if (op === "sum" && x.op === "neg") return this.neg(this.reduce("sum", inner, axes));
-    if (op === "sum" && x.op === "mul") {
-      const [a, b] = x.inputs;
-      // Σ s·y = s·Σ y for a scalar s.
-      if (isScalarLike(a)) return this.mul(this.reduce("sum", b, axes), a);
-      if (isScalarLike(b)) return this.mul(this.reduce("sum", a, axes), b);
-      const rank = shape.length;
-      const isOuter = axes.some(
-        (axis) =>
-          shape[axis] !== padRank(a.type.shape, rank)[axis] ||
-          shape[axis] !== padRank(b.type.shape, rank)[axis],
-      );
-      const isBroadcast = [a, b].every(({ type }) => !sameShape(padRank(type.shape, rank), shape));
-      if (isBroadcast || isOuter) return this.contract(a, b, axes, rank);
+    if (op === "sum") {
+      const linear = this.#sumByLinearity(x, axes);
+      if (linear !== undefined) return linear;
     }
     return this.#node("reduce", [x], { reduction: op, axes: real, kept }, dtype, kept);
+  }
+
+  /** Σ −x = −Σ x; Σ s·x = s·Σ x where s is constant over the axes; contractions. */
+  #sumByLinearity(x: Node, axes: readonly number[]): Node | undefined {
+    const { shape } = x.type;
+    if (x.op === "neg") return this.neg(this.reduce("sum", x.inputs[0], axes));
+    const isConstantThere = (factor: Node) => {
+      const sides = padRank(factor.type.shape, shape.length);
+      return axes.every((axis) => sides[axis] === 1);
+    };
+    const factors = factorsOf(x);
+    const outside = factors.filter(isConstantThere);
+    const [first, ...inside] = factors.filter((factor) => !isConstantThere(factor));
+    if (outside.length > 0 && first !== undefined) {
+      const rest = inside.reduce((a, b) => this.mul(a, b), first);
+      const sum = this.reduce("sum", this.broadcast(rest, shape), axes);
+      const kept = shape.map((side, axis) => (axes.includes(axis) ? 1 : side));
+      const scaled = outside.reduce((a, b) => this.mul(a, b), this.reshape(sum, kept));
+      return this.reshape(scaled, sum.type.shape);
+    }
+    const [left, right] = x.inputs;
+    if (x.op === "mul") {
+      const isWhole = ({ type }: Node) => sameShape(padRank(type.shape, shape.length), shape);
+      const isOuter = (factor: Node) => {
+        const sides = padRank(factor.type.shape, shape.length);
+        return axes.some((axis) => sides[axis] !== shape[axis]);
+      };
+      const isContraction = [left, right].some(isOuter) || ![left, right].some(isWhole);
+      return isContraction ? this.contract(left, right, axes, shape.length) : undefined;
+    }
+    // Both terms can be summed without the factors that make them as large as their sum.
+    if (
+      (x.op === "add" || x.op === "sub") &&
+      [left, right].every((term) => factorsOf(term).some(isConstantThere))
+    ) {
+      const [a, b] = [left, right].map((term) =>
+        this.reduce("sum", this.broadcast(term, shape), axes),
+      ) as [Node, Node];
+      return this.binary(x.op, a, b);
+    }
+    return undefined;
   }
 
   /** Σ a·b over `axes` of their broadcast shape, which has rank `rank`: a matrix product. */
@@ -473,4 +503,9 @@ export class Builder {
   argsort(x: Node): Node {
     return this.#node("argsort", [x], {}, "int32", x.type.shape);
   }
+}
+
+/** The factors of a product, without looking into anything else. */
+function factorsOf(x: Node): Node[] {
+  return x.op === "mul" ? [...factorsOf(x.inputs[0]), ...factorsOf(x.inputs[1])] : [x];
 }

@@ -31,6 +31,11 @@ export const simplify: Simplify = (b, op, inputs, dtype) => {
 
 const rank = (x: Node): number => (constantData(x) === undefined ? x.id : Infinity);
 
+const bothWays = (x: Node, y: Node): readonly (readonly [Node, Node])[] => [
+  [x, y],
+  [y, x],
+];
+
 const size = (x: Node): number => product(x.type.shape);
 
 /** `x` if the other, neutral operand does not enlarge it. */
@@ -45,6 +50,17 @@ const rules: Readonly<Record<string, Rule>> = {
     const [inner, constant] = x.inputs;
     if (x.op === "add" && scalarValue(y) !== undefined && scalarValue(constant) !== undefined) {
       return b.add(inner, b.add(constant, y));
+    }
+    if (x === y) return b.times(x, 2);
+    for (const [sum, term] of bothWays(x, y)) {
+      if (sum.op !== "add") continue;
+      for (const [p, q] of bothWays(sum.inputs[0], sum.inputs[1])) {
+        if (q === term) return b.add(p, b.times(q, 2));
+        // A small term goes to a scaled one: together they are one pass (fusions.ts).
+        if (q.op === "mul" && size(term) < size(q) && size(q) === size(sum)) {
+          return b.add(p, b.add(q, term));
+        }
+      }
     }
     return undefined;
   },
@@ -76,10 +92,7 @@ const rules: Readonly<Record<string, Rule>> = {
     }
     if (x === y && isSignMask(x)) return b.scalar(1, dtype);
     // Small factors meet each other before they meet the large one.
-    for (const [large, small] of [
-      [x, y],
-      [y, x],
-    ] as const) {
+    for (const [large, small] of bothWays(x, y)) {
       const [p, q] = large.inputs;
       if (large.op !== "mul") continue;
       if (size(q) < size(p) && size(b.mul(q, small)) < size(p)) return b.mul(p, b.mul(q, small));
@@ -88,20 +101,14 @@ const rules: Readonly<Record<string, Rule>> = {
         return b.mul(p, b.mul(q, small));
       }
     }
-    for (const [mask, other] of [
-      [x, y],
-      [y, x],
-    ] as const) {
+    for (const [mask, other] of bothWays(x, y)) {
       if (isSignMask(mask) && mask.inputs[0].inputs[0] === other) {
         const magnitude = b.unary("abs", other);
         return isScalar(mask.inputs[1], 1) ? b.neg(magnitude) : magnitude;
       }
     }
     // exp(x − max x) · (… · 1/Σ exp(x − max x))
-    for (const [exponential, other] of [
-      [x, y],
-      [y, x],
-    ] as const) {
+    for (const [exponential, other] of bothWays(x, y)) {
       if (exponential.op !== "exp") continue;
       const shifted = softmaxOf(exponential.inputs[0]);
       if (shifted === undefined) continue;
