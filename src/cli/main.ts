@@ -8,6 +8,7 @@ import { addProblems } from "./problems.ts";
 import { addSweep } from "./sweep.ts";
 import { Interrupted, processTerminal, type Terminal } from "./terminal.ts";
 import { addTrain } from "./train.ts";
+import { addWorker } from "./worker.ts";
 
 /**
  * Run one command.
@@ -46,6 +47,7 @@ function createProgram(terminal: Terminal) {
     });
   addTrain(program, terminal);
   addSweep(program, terminal);
+  addWorker(program, terminal);
   addMethods(program, terminal);
   addProblems(program, terminal);
   addDoctor(program, terminal);

@@ -87,8 +87,13 @@ export const formatHistory = (rows: readonly MetricRow[]): string =>
 const shorten = (_: string, value: unknown) =>
   typeof value === "number" && Number.isFinite(value) ? Number(value.toPrecision(digits)) : value;
 
-/** One line of {@link formatHistory}. */
-export const parseHistoryRow = (line: string): MetricRow =>
+/** The rows of all complete lines. */
+export function parseHistory(text: string): MetricRow[] {
+  const lines = text.slice(0, text.lastIndexOf("\n") + 1).split("\n");
+  return lines.filter((line) => line !== "").map(parseHistoryRow);
+}
+
+const parseHistoryRow = (line: string): MetricRow =>
   JSON.parse(line, (_, value: unknown) => (value === null ? NaN : value)) as MetricRow;
 
 /** Rows kept of a run's history unless the study says otherwise. */

@@ -1,15 +1,16 @@
 /** A study on disk: append-only, readable by people, one writer at a time. */
+import { existsSync } from "node:fs";
 import { mkdir, readdir, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { z } from "zod";
 import { InputError } from "../engine/errors.ts";
-import type { EngineChoice } from "../engine/index.ts";
 import { openAppend, type AppendFile } from "../platform/node/append.ts";
 import {
   fileError,
   makeFolder,
   readBytes,
   readJson,
+  readText,
   writeBytes,
   writeJson,
   writeText,
@@ -18,9 +19,9 @@ import { packageVersion } from "../platform/node/host.ts";
 import { completeLength, readLines } from "../platform/node/lines.ts";
 import { takeLock } from "../platform/node/lock.ts";
 import { programKey } from "./build.ts";
-import { parseHistoryRow, type Row } from "./cell.ts";
+import { parseHistory, type Row } from "./cell.ts";
 import { decodeCheckpoint } from "./checkpoint.ts";
-import type { MetricRow } from "./rows.ts";
+import { checkSame, type OpenStudy, type StoredStudy, type StudyConfig } from "./store.ts";
 import type { Cell, Study } from "./study.ts";
 import type { CellSource, ClaimedCell } from "./sweep.ts";
 
@@ -52,30 +53,6 @@ const configSchema = z.object({
   study: z.custom<Study>((value) => typeof value === "object" && value !== null),
 });
 
-/** All that decides the rows of a study. */
-export interface StudyConfig {
-  readonly study: Study;
-  readonly engine: EngineChoice;
-}
-
-/** A study as it was stored. */
-export interface StoredStudy extends StudyConfig {
-  /** Version of the package that wrote it last. */
-  readonly version: string;
-  readonly cells: readonly Cell[];
-}
-
-/** A study folder that this process writes to. */
-export interface StudyFolder {
-  readonly path: string;
-  /** Cells of the study that have a row. */
-  readonly finished: ReadonlySet<string>;
-  /** The unfinished cells, each handed out once. */
-  readonly source: CellSource;
-  /** Let the next process in. */
-  close(): Promise<void>;
-}
-
 /**
  * Open the folder of a study for writing, making it if it does not exist. A line that a crash has
  * torn is cut off. The study may have changed since: cells that it still has keep their rows.
@@ -87,7 +64,7 @@ export async function openStudyFolder(
   path: string,
   { study, engine }: StudyConfig,
   cells: readonly Cell[],
-): Promise<StudyFolder> {
+): Promise<OpenStudy> {
   await makeFolder(path);
   const content = await list(path);
   if (!content.includes(files.study) && content.some((name) => !/^\.|^lock-/.test(name))) {
@@ -123,7 +100,7 @@ export async function openStudyFolder(
       cells.filter(({ id }) => !finished.has(id)),
     );
     return {
-      path,
+      name: path,
       finished,
       source,
       async close() {
@@ -134,22 +111,6 @@ export async function openStudyFolder(
   } catch (error) {
     await lock.release();
     throw error;
-  }
-}
-
-function checkSame(path: string, before: StudyConfig, now: StudyConfig): void {
-  const aspects = [
-    ["study", before.study.name, now.study.name],
-    ["engine", before.engine, now.engine],
-    ["record", before.study.record, now.study.record],
-    ["keep", before.study.keep, now.study.keep],
-    ["certify", before.study.certify, now.study.certify],
-  ] as const;
-  for (const [what, old, wanted] of aspects) {
-    if (old === wanted) continue;
-    throw new InputError(
-      `invalid ${what}: ${wanted ?? "default"}, but the rows in ${path} were made with ${old ?? "default"} (choose another folder with --out)`,
-    );
   }
 }
 
@@ -218,6 +179,7 @@ async function claim(
       await rows.sync();
       finished.add(cell.id);
       await rm(checkpointPath, { force: true });
+      return true;
     },
     release: () => metrics.close(),
   };
@@ -237,14 +199,30 @@ async function continueCell(path: string, checkpointPath: string, { id }: Cell) 
 }
 
 /**
- * Take rows out of the way, so that the next sweep runs their cells again. They are kept in
- * `replaced.jsonl`.
+ * Read a study folder.
  *
- * @param unwanted says which rows go.
- * @returns the rows that went.
+ * @throws {InputError} when it is not one, or one of a newer version.
  */
-export async function dropRows(path: string, unwanted: (row: Row) => boolean): Promise<Row[]> {
-  await readConfig(join(path, files.study));
+export async function readStudyFolder(path: string): Promise<StoredStudy> {
+  const config = await readConfig(join(path, files.study));
+  const cells: Cell[] = [];
+  for await (const line of readLines(join(path, files.cells))) cells.push(JSON.parse(line) as Cell);
+  return {
+    ...config,
+    name: path,
+    cells,
+    rows: () => readRows(path),
+    async history(cell) {
+      const file = join(path, files.metrics, `${cell}.jsonl`);
+      return existsSync(file) ? parseHistory(await readText(file)) : [];
+    },
+    drop: (unwanted) => dropRows(path, unwanted),
+    close: async () => {},
+  };
+}
+
+/** The unwanted rows go to `replaced.jsonl`. */
+async function dropRows(path: string, unwanted: (row: Row) => boolean): Promise<Row[]> {
   const lock = await takeLock(path);
   try {
     const kept: string[] = [];
@@ -267,20 +245,8 @@ export async function dropRows(path: string, unwanted: (row: Row) => boolean): P
   }
 }
 
-/**
- * Read what a study folder is about; a sweep may be writing to it meanwhile.
- *
- * @throws {InputError} when it is not one, or one of a newer version.
- */
-export async function readStudyFolder(path: string): Promise<StoredStudy> {
-  const config = await readConfig(join(path, files.study));
-  const cells: Cell[] = [];
-  for await (const line of readLines(join(path, files.cells))) cells.push(JSON.parse(line) as Cell);
-  return { ...config, cells };
-}
-
 /** The rows of a study folder, one by one; of a row that is being written, nothing. */
-export async function* readRows(path: string): AsyncGenerator<Row> {
+async function* readRows(path: string): AsyncGenerator<Row> {
   const file = join(path, files.rows);
   let number = 0;
   for await (const line of readLines(file)) {
@@ -299,14 +265,7 @@ function parseLine(line: string, file: string, number: number): Row {
   }
 }
 
-/** The thinned history of a cell so far; empty before it began. */
-export async function readHistory(path: string, cell: string): Promise<MetricRow[]> {
-  const lines: string[] = [];
-  for await (const line of readLines(join(path, files.metrics, `${cell}.jsonl`))) lines.push(line);
-  return lines.map(parseHistoryRow);
-}
-
-async function readConfig(path: string): Promise<Omit<StoredStudy, "cells">> {
+async function readConfig(path: string): Promise<StudyConfig> {
   const found = await readJson(path).catch((error: unknown) => {
     if (!(error instanceof InputError) || !error.message.startsWith("missing")) throw error;
     throw new InputError(
@@ -323,7 +282,7 @@ async function readConfig(path: string): Promise<Omit<StoredStudy, "cells">> {
   const parsed = configSchema.safeParse(found);
   if (!parsed.success) throw new InputError(`invalid file ${path}: not the description of a study`);
   const { study, engine } = parsed.data;
-  return { version: parsed.data.version, study, engine };
+  return { study, engine };
 }
 
 async function list(path: string): Promise<string[]> {

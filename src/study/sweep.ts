@@ -20,8 +20,12 @@ export interface ClaimedCell {
   append(history: string): Promise<void>;
   /** Keep where the run stands; everything appended so far belongs to it. */
   save(checkpoint: Uint8Array): Promise<void>;
-  /** Keep the row, and final parameters where they are given: the cell is done. */
-  finish(row: Row, parameters?: Uint8Array): Promise<void>;
+  /**
+   * Keep the row, and final parameters where they are given: the cell is done.
+   *
+   * @returns whether it was still ours to finish.
+   */
+  finish(row: Row, parameters?: Uint8Array): Promise<boolean>;
   /** Give the cell back unfinished. */
   release(): Promise<void>;
 }
@@ -172,8 +176,8 @@ async function runCell(
   const onStop = () => thread.stop();
   signal.addEventListener("abort", onStop);
   const finish = async (row: Row, parameters?: Uint8Array) => {
-    await claimed.finish(row, parameters);
-    onEvent?.({ kind: "row", cell, row });
+    const kept = await claimed.finish(row, parameters);
+    onEvent?.(kept ? { kind: "row", cell, row } : { kind: "released", cell });
   };
   try {
     if (signal.aborted) {

@@ -1,0 +1,137 @@
+/** PostgreSQL: one pool of connections, errors that people can read, patience with restarts. */
+import { setTimeout as sleep } from "node:timers/promises";
+import { Pool, type PoolClient, type QueryResult } from "pg";
+import { InputError, MachineError } from "../../engine/errors.ts";
+
+/** What runs statements: the pool, or a transaction. */
+export interface Sql {
+  query<R extends object>(text: string, values?: readonly unknown[]): Promise<R[]>;
+}
+
+export interface Postgres extends Sql {
+  /** The address without its password. */
+  readonly name: string;
+  /** Run `work` in one transaction: all of it or nothing. */
+  transaction<T>(work: (sql: Sql) => Promise<T>): Promise<T>;
+  close(): Promise<void>;
+}
+
+/**
+ * Connect.
+ *
+ * @param url `postgres://user:password@host:5432/database`.
+ * @throws {InputError} when the address is none, or the server refuses.
+ */
+export async function connectPostgres(url: string): Promise<Postgres> {
+  const name = redact(url);
+  const pool = new Pool({
+    connectionString: url,
+    application_name: "lucid-sam",
+    max: 8,
+    connectionTimeoutMillis: 10_000,
+    keepAlive: true,
+  });
+  // Connections that break while idle are replaced by the next query.
+  pool.on("error", () => {});
+  const sqlOf = (client: Pick<PoolClient, "query"> | Pool): Sql => ({
+    async query<R extends object>(text: string, values?: readonly unknown[]) {
+      const result: QueryResult | QueryResult[] = await client.query(text, values as unknown[]);
+      // Several statements at once bring several results; the last one counts.
+      const last = Array.isArray(result) ? result.at(-1) : result;
+      return (last?.rows ?? []) as R[];
+    },
+  });
+  const postgres: Postgres = {
+    name,
+    ...sqlOf(pool),
+    async transaction(work) {
+      const client = await pool.connect();
+      let broken: Error | undefined;
+      // Without a listener, a connection that breaks between two queries would end the process.
+      const onError = (error: Error) => (broken = error);
+      client.on("error", onError);
+      try {
+        await client.query("BEGIN");
+        const result = await work(sqlOf(client));
+        await client.query("COMMIT");
+        return result;
+      } catch (error) {
+        await client.query("ROLLBACK").catch((failure: Error) => (broken ??= failure));
+        throw error;
+      } finally {
+        client.off("error", onError);
+        client.release(broken);
+      }
+    },
+    close: () => pool.end(),
+  };
+  try {
+    await pool.query("SELECT 1");
+  } catch (error) {
+    await pool.end();
+    throw new InputError(
+      `invalid store ${name}: ${reasonOf(error)} (check the address, the password, and that the server runs)`,
+      { cause: error },
+    );
+  }
+  return postgres;
+}
+
+/** Seconds for which a server may be gone. */
+const patience = 300;
+
+/**
+ * Try until the server is there again: for work that may be repeated.
+ *
+ * @throws {MachineError} when it stays away for five minutes; anything else at once.
+ */
+export async function persist<T>(name: string, work: () => Promise<T>): Promise<T> {
+  const began = performance.now();
+  for (let pause = 100; ; pause = Math.min(2 * pause, 5000)) {
+    try {
+      return await work();
+    } catch (error) {
+      if (!isOutage(error)) throw error;
+      if (performance.now() - began > 1000 * patience) {
+        throw new MachineError(`invalid store ${name}: ${reasonOf(error)}, for ${patience} s`, {
+          cause: error,
+        });
+      }
+    }
+    await sleep(pause);
+  }
+}
+
+/** Whether the server or the way to it is gone for now. */
+export function isOutage(error: unknown): boolean {
+  if (error instanceof AggregateError) return error.errors.every(isOutage);
+  if (!(error instanceof Error)) return false;
+  const code = "code" in error ? String(error.code) : "";
+  // Classes 08 (connection), 57P (shutdown, start-up), 53 (resources), 40 (serialization).
+  return (
+    /^(08|57P|53|40)/.test(code) ||
+    /^(ECONN|EPIPE|ETIMEDOUT|ENETUNREACH|EHOSTUNREACH|ENETDOWN|EAI_AGAIN)/.test(code) ||
+    /terminated|timeout exceeded|Connection ended|not queryable/i.test(error.message)
+  );
+}
+
+function reasonOf(error: unknown): string {
+  if (error instanceof AggregateError && error.errors.length > 0) return reasonOf(error.errors[0]);
+  return error instanceof Error ? (error.message.split("\n", 1)[0] ?? "") : String(error);
+}
+
+function redact(url: string): string {
+  let parsed: URL;
+  try {
+    parsed = new URL(url);
+  } catch {
+    throw new InputError("invalid store: not an address (give postgres://user@host:5432/database)");
+  }
+  if (!["postgres:", "postgresql:"].includes(parsed.protocol)) {
+    throw new InputError(
+      `invalid store: ${parsed.protocol} (give postgres://user@host:5432/database)`,
+    );
+  }
+  if (parsed.password !== "") parsed.password = "***";
+  return parsed.href;
+}
