@@ -17,12 +17,7 @@ import { addWorker } from "./worker.ts";
  * @returns the exit code: 0 done, 1 failed, 2 bad input, 130 interrupted.
  */
 export async function main(argv: string[], terminal: Terminal = processTerminal): Promise<number> {
-  // A reader that has seen enough, as in `lucid methods | head -1`, is no error.
-  const onPipe = (error: NodeJS.ErrnoException) => {
-    if (error.code === "EPIPE") process.exit(0);
-    throw error;
-  };
-  process.stdout.on("error", onPipe);
+  if (terminal === processTerminal) allowClosedPipes();
   try {
     const program = createProgram(terminal);
     if (argv.length > 2) await program.parseAsync(argv);
@@ -30,8 +25,19 @@ export async function main(argv: string[], terminal: Terminal = processTerminal)
     return 0;
   } catch (error) {
     return report(error, terminal);
-  } finally {
-    process.stdout.off("error", onPipe);
+  }
+}
+
+/**
+ * A reader that has seen enough, as in `lucid methods | head -1`, is no error. It may show only
+ * after the command is done, so the listeners stay.
+ */
+function allowClosedPipes(): void {
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on("error", (error: NodeJS.ErrnoException) => {
+      if (error.code === "EPIPE") process.exit(0);
+      throw error;
+    });
   }
 }
 
