@@ -11,7 +11,10 @@ import { afterPass, eitherUpdate, settled, type Update } from "./statistics.ts";
  * the one that updates running statistics.
  */
 export interface Objective {
-  /** Mean loss (scalar) and its gradient. One gradient evaluation. */
+  /**
+   * Mean loss (scalar) and its gradient. One gradient evaluation; asked again for the very same
+   * trees it answers from memory, which costs none.
+   */
   lossAndGradient(
     params: ArrayTree,
     batch?: ArrayTree,
@@ -64,6 +67,12 @@ export interface Samples {
   readonly rows: np.Array;
 }
 
+interface KnownPass {
+  readonly params: ArrayTree;
+  readonly batch: ArrayTree;
+  readonly result: ReturnType<Objective["lossAndGradient"]>;
+}
+
 /** View `problem` from one step on `batch`: the whole training set unless `samples` says otherwise. */
 export function objectiveOf(
   problem: Pick<Problem, "forward" | "role">,
@@ -75,6 +84,8 @@ export function objectiveOf(
   const all = samples?.all ?? batch;
   let evaluations: number | np.Array = 0;
   let update: Update | undefined;
+  /** Passes made so far on every path to this place in the step. */
+  let known: readonly KnownPass[] = [];
 
   const count = (passes: number, of: ArrayTree) => {
     const spent = (passes * batchSize(of)) / size;
@@ -112,7 +123,13 @@ export function objectiveOf(
     take: (rows) => mapTrees((leaf) => np.take(leaf.ref, rows.ref, 0), all),
     role: (path) => problem.role(path),
     differentiate,
-    lossAndGradient: (params, of) => differentiate(({ losses }) => mean(losses), params, of),
+    lossAndGradient(params, of = batch) {
+      const asked = known.find((pass) => pass.params === params && pass.batch === of);
+      if (asked) return asked.result;
+      const result = differentiate(({ losses }) => mean(losses), params, of);
+      known = [...known, { params, batch: of, result }];
+      return result;
+    },
     forward(params, of = batch) {
       count(1 / 3, of);
       return forward(share(params), of);
@@ -130,11 +147,12 @@ export function objectiveOf(
       no: () => T,
       align: (a: T, b: T) => readonly [T, T] = (a, b) => [a, b],
     ): T {
-      const before = { evaluations, update };
+      const before = { evaluations, update, known };
       const a = yes();
       const afterYes = { evaluations, update };
-      ({ evaluations, update } = before);
+      ({ evaluations, update, known } = before);
       const b = no();
+      ({ known } = before);
       if (afterYes.evaluations !== evaluations) {
         evaluations = select(on, toArray(afterYes.evaluations), toArray(evaluations));
       }

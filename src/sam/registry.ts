@@ -9,6 +9,7 @@ import { chunkedMethods } from "./chunks.ts";
 import { efficientMethods } from "./esam.ts";
 import { entropyMethods } from "./entropy.ts";
 import { exactMethods } from "./exact.ts";
+import { guardMethods } from "./guard.ts";
 import { gsamMethods } from "./gsam.ts";
 import { multiStepMethods } from "./multistep.ts";
 import { parallelMethods } from "./parallel.ts";
@@ -40,6 +41,7 @@ export const methods: readonly MethodEntry[] = [
   ...bayesianMethods,
   ...trajectoryMethods,
   ...entropyMethods,
+  ...guardMethods,
 ];
 
 /**

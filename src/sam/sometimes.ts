@@ -11,6 +11,7 @@ import {
   norm,
   scalar,
   scale,
+  select,
   sqrt,
   square,
   squaredNorm,
@@ -71,8 +72,14 @@ export function lookSam({
     /** Steps since r was refreshed; 0 when it is due. */
     readonly age: np.Array;
   }
-  const across = (s: ArrayTree, g: ArrayTree): ArrayTree =>
-    subtractTrees(s, scale(quotient(dot(s, g), squaredNorm(g)), g));
+  // Rescaling would turn rounding into a direction of its own: what is no more counts as zero.
+  const across = (s: ArrayTree, g: ArrayTree): ArrayTree => {
+    const rest = subtractTrees(s, scale(quotient(dot(s, g), squaredNorm(g)), g));
+    const length = norm(s);
+    const rounding = multiply(scalar(16 * epsilonOf(length), length), length);
+    const isReal = np.greater(norm(rest), rounding);
+    return scale(select(isReal, scalar(1, length), scalar(0, length)), rest);
+  };
   const reuse = (g: ArrayTree, r: ArrayTree): ArrayTree => {
     const length = norm(g);
     return moveAlong(g, quotient(multiply(scalar(alpha, length), length), norm(r)), r);
@@ -123,6 +130,9 @@ export function lookSam({
     },
   });
 }
+
+/** Distance from 1 to the next number. */
+const epsilonOf = ({ dtype }: np.Array): number => (dtype === np.float64 ? 2 ** -52 : 2 ** -23);
 
 const withoutMemory = <K extends Knobs>(context: StepContext<unknown, K>) =>
   ({ ...context, memory: {} }) as unknown as StepContext<ArrayTree, { rho: Schedule }>;
@@ -219,6 +229,7 @@ export const sometimesMethods: readonly MethodEntry[] = [
     elsewhere: { pytorch_optimizer: "LookSAM", "rollovd/LookSAM": "LookSAM" },
     differences: [
       "Norms and projections are global, as in the paper; rollovd and pytorch_optimizer take them per tensor (perTensor=true).",
+      "A remembered direction that is mere rounding counts as zero; ports add 1e-8 to its norm.",
       "Steps are counted from the method's first step, which is a SAM step, also after a switch.",
     ],
     create: ({ rho, ...options }, outer) => lookSam({ rho: parseSchedule(rho), ...options, outer }),

@@ -7,7 +7,6 @@ import type { ArrayTree } from "../engine/program.ts";
 import { entry, groups, number, type MethodEntry } from "./entry.ts";
 import type { Tensor, Tree } from "../engine/tensor.ts";
 import type {
-  Evidence,
   Host,
   KnobValues,
   Knobs,
@@ -16,6 +15,7 @@ import type {
   StepContext,
   StepResult,
 } from "./method.ts";
+import { alignDetails } from "./details.ts";
 import { gradientDescent, method, sam } from "./sam.ts";
 import { power } from "./schedules.ts";
 
@@ -108,18 +108,6 @@ export function eitherMethod(from: Method, to: Method): Either {
       );
     },
   };
-}
-
-/** Give both sides the details of either; what a side did not report is NaN. */
-export function alignDetails<T extends { readonly evidence: Evidence }>(a: T, b: T): [T, T] {
-  const names = [a, b].flatMap(({ evidence }) => Object.keys(evidence.details ?? {}));
-  const padded = (result: T): T => {
-    const { evidence } = result;
-    const missing = scalar(NaN, evidence.loss);
-    const all = names.map((name) => [name, evidence.details?.[name] ?? missing] as const);
-    return { ...result, evidence: { ...evidence, details: Object.fromEntries(all) } };
-  };
-  return [padded(a), padded(b)];
 }
 
 const anchor = "Park, Jang, Ryu & Yang, preprint, 2025, arXiv 2509.21818";

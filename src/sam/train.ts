@@ -1,6 +1,6 @@
 /** Training: a problem and a method become one compiled step, run as often as asked. */
 import { numpy as np } from "@jax-js/jax";
-import { mapTrees, scalar, selectTree } from "../engine/arrays.ts";
+import { add, leaves, mapTrees, scalar, selectTree } from "../engine/arrays.ts";
 import { compile, type EngineOptions } from "../engine/index.ts";
 import type { ArrayTree, Program, StepDefinition } from "../engine/program.ts";
 import { randomStream } from "../engine/random.ts";
@@ -49,7 +49,7 @@ export interface Records {
   readonly cosine: TensorData;
   /** Gradient evaluations spent in the step. */
   readonly evaluations: TensorData;
-  /** 1 where a number was not finite and the step was not taken. */
+  /** 1 where a number was not finite and the step was not taken: the whole state stays as it was. */
   readonly skipped: TensorData;
   /** Scalars particular to the method. */
   readonly details: { readonly [name: string]: TensorData };
@@ -157,12 +157,15 @@ export function trainingStep({
         time,
       });
       const { evidence } = result;
-      // A sum is finite only if every term is: one test for both passes.
-      const total = [evidence.shiftedLoss, evidence.gradNorm, evidence.shiftedGradNorm].reduce(
-        (sum, term) => np.add(sum.ref, term.ref),
-        evidence.loss.ref,
-      );
-      const finite = np.isfinite(total);
+      // A sum is finite only if every term is: one test for all passes and what came of them.
+      const terms = [
+        evidence.loss,
+        evidence.shiftedLoss,
+        evidence.gradNorm,
+        evidence.shiftedGradNorm,
+        ...leaves(result.params).map((leaf) => np.sum(leaf.ref)),
+      ];
+      const finite = np.isfinite(terms.reduce(add));
       const next: ArrayTree = {
         params: result.params,
         memory: result.memory,

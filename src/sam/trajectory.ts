@@ -88,7 +88,7 @@ export function saf({
   interface Memory {
     /** [epochs, samples, outputs]. */
     readonly outputs: np.Array;
-    /** 1 where outputs have been recorded, [epochs, samples]. */
+    /** 1 + the epoch in which they were recorded, 0 before the first: int32 [epochs, samples]. */
     readonly recorded: np.Array;
   }
   return method<Memory, Knobs>({
@@ -97,7 +97,7 @@ export function saf({
     outer,
     init: (params, size) => ({
       outputs: zeros([epochs, size.samples, outputsOf("saf", size)], dtypeOf(params)),
-      recorded: zeros([epochs, size.samples], dtypeOf(params)),
+      recorded: zeros([epochs, size.samples], "int32"),
     }),
     step(context) {
       const { objective, params, memory, time } = context;
@@ -107,14 +107,19 @@ export function saf({
       // Read what was written Ẽ epochs ago in the slot that this epoch will write.
       const inSlot = (table: np.Array) => np.take(table.ref, slot.ref, 0);
       const past = np.take(inSlot(memory.outputs), rows.ref, 0);
-      const seen = np.take(inSlot(memory.recorded), rows.ref, 0);
-      const isActive = np.greater(epoch, start);
-      const weight = np.where(isActive, seen.ref, scalar(0, seen));
+      const age = np.subtract(np.add(epoch.ref, 1), np.take(inSlot(memory.recorded), rows.ref, 0));
+      const counts = np.logicalAnd(np.equal(age, epochs), np.greater(epoch.ref, start));
+      const weight = np.where(counts, scalar(1, past), scalar(0, past));
       const { pass, outputs, details } = follow(objective, params, past, weight, { lambda, tau });
       const isSlot = np.equal(np.arange(0, epochs, 1, { dtype: np.int32 }), slot);
       const next = {
         outputs: recordRows(memory.outputs, isSlot, rows, outputs),
-        recorded: recordRows(memory.recorded, isSlot, rows, np.onesLike(seen)),
+        recorded: recordRows(
+          memory.recorded,
+          isSlot,
+          rows,
+          np.add(np.zeros([size], { dtype: np.int32 }), np.add(epoch, 1)),
+        ),
       };
       return descend(outer, pass.gradient, context, next, {
         ...plainEvidence(pass, params),

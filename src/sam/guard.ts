@@ -1,0 +1,320 @@
+/** Guards: keep a method off hallucinated points and saddle traps, using what it sees anyway. */
+import { numpy as np } from "@jax-js/jax";
+import { z } from "zod";
+import { add, divide, multiply, scalar, select, selectTree, subtract } from "../engine/arrays.ts";
+import { InputError } from "../engine/errors.ts";
+import type { ArrayTree } from "../engine/program.ts";
+import { scalarTensor, type Tensor, type Tree } from "../engine/tensor.ts";
+import { alignDetails } from "./details.ts";
+import { choice, entry, number, type MethodEntry } from "./entry.ts";
+import type { Evidence, Host, Knobs, Method, ProblemSize, StepContext } from "./method.ts";
+import { dtypeOf } from "./outer.ts";
+import { descend, method, plainEvidence, sam } from "./sam.ts";
+
+/**
+ * ⟨g, g⁺⟩/(‖g‖·max(‖g‖, ‖g⁺‖)) = cos(g, g⁺)·min(1, ‖g⁺‖/‖g‖): how far following g⁺ still is
+ * following g. It is 1 where both are one vector, 0 at every hallucinated point, where g⁺ = 0 ≠ g,
+ * and negative where a method is drawn uphill to a saddle or maximizer. It is 1 where g = 0.
+ */
+export function agreement({ cosine, gradNorm, shiftedGradNorm }: Evidence): np.Array {
+  const one = scalar(1, gradNorm);
+  const moves = np.greater(gradNorm.ref, scalar(0, gradNorm));
+  const ratio = divide(shiftedGradNorm, gradNorm);
+  return select(moves, multiply(cosine, np.minimum(ratio, one.ref)), one);
+}
+
+export interface WatchOptions {
+  /** Steps from one look ahead to the next while the method is off; default 10. */
+  readonly every?: number;
+  /** Weight of the old average of the agreement, per look, in [0, 1); default 0.8. */
+  readonly smoothing?: number;
+}
+
+export interface GuardOptions extends WatchOptions {
+  readonly method: Method;
+  /** Intervene when the average agreement falls below this; default 0.25. */
+  readonly act?: number;
+  /** Stop intervening when it is this or more; default 0.5. */
+  readonly resume?: number;
+  /**
+   * What to do: take plain steps until the signal recovers (`plain`, default), or look less far,
+   * ρ ← 0.9ρ per step, and let ρ grow back by 1 % per step (`shrink`).
+   */
+  readonly respond?: "plain" | "shrink";
+}
+
+/**
+ * `method` with an eye on its agreement (see `agreement`). While all is well its steps are its
+ * own and cost what they cost. During plain steps the signal is probed in every k-th step only, by
+ * one evaluation more. Details: `agreement`, its average; `intervened`, 1 in steps that are not
+ * the method's own; with `shrink` also `shrunk`, the factor on ρ.
+ */
+export function guarded({
+  method: inner,
+  act = 0.25,
+  resume = 0.5,
+  every = 10,
+  smoothing = 0.8,
+  respond = "plain",
+}: GuardOptions): Method {
+  if (!(act <= resume)) {
+    throw new InputError(`invalid act: ${act} (give a number of at most resume, ${resume})`);
+  }
+  return respond === "plain"
+    ? watched({ name: `guarded ${inner.name}`, inner, act, resume, every, smoothing, on: true })
+    : shrinking({ inner, act, resume, smoothing });
+}
+
+/** Plain descent until the agreement of `to` reaches `resume`, and `to` from then on. */
+export const untilSafe = ({
+  to,
+  resume = 0.5,
+  every = 10,
+  smoothing = 0.8,
+}: { readonly to: Method; readonly resume?: number } & WatchOptions): Method =>
+  watched({
+    name: `gd to ${to.name}`,
+    inner: to,
+    act: -Infinity,
+    resume,
+    every,
+    smoothing,
+    on: false,
+  });
+
+interface Watch {
+  /** Running average of the agreement. */
+  readonly average: np.Array;
+  /** 0 before the first look, then 1. */
+  readonly started: np.Array;
+}
+
+const watchBefore = (params: Tree<Tensor>): Host<Watch> => ({
+  average: scalarTensor(1, dtypeOf(params)),
+  started: scalarTensor(0, dtypeOf(params)),
+});
+
+/** The average after one more look. */
+function look({ average, started }: Watch, evidence: Evidence, smoothing: number): Watch {
+  const now = agreement(evidence);
+  const weight = scalar(1 - smoothing, now);
+  const blended = add(average, multiply(weight, subtract(now, average)));
+  const isFirst = np.less(started.ref, scalar(1, started));
+  return { average: select(isFirst, now, blended), started: np.onesLike(started.ref) };
+}
+
+const isOne = (flag: np.Array) => np.greater(flag.ref, scalar(0.5, flag));
+const asNumber = (on: np.Array, like: np.Array) => select(on, scalar(1, like), scalar(0, like));
+
+/** Steps of `inner` while it is on, plain steps and a look now and then while it is off. */
+function watched({
+  name,
+  inner,
+  act,
+  resume,
+  every,
+  smoothing,
+  on: startsOn,
+}: {
+  name: string;
+  inner: Method;
+  act: number;
+  resume: number;
+  every: number;
+  smoothing: number;
+  on: boolean;
+}): Method {
+  interface Memory {
+    readonly inner: ArrayTree;
+    readonly watch: Watch;
+    /** 1 while the method is off. */
+    readonly off: np.Array;
+    /** Plain steps since the last look, an int32 scalar. */
+    readonly age: np.Array;
+  }
+  const { outer } = inner;
+  return method<Memory, Knobs>({
+    name,
+    knobs: inner.knobs,
+    outer,
+    ...(inner.random && { random: true }),
+    init: (params: Tree<Tensor>, size: ProblemSize) => ({
+      inner: inner.init(params, size),
+      watch: watchBefore(params),
+      off: scalarTensor(startsOn ? 0 : 1, dtypeOf(params)),
+      age: scalarTensor(0, "int32"),
+    }),
+    step(context) {
+      const { objective, params, memory } = context;
+      const at = objective.lossAndGradient(params);
+      const plain = descend(outer, at.gradient, context, {}, plainEvidence(at, params));
+      const looks = np.less(memory.age.ref, 1);
+      const { evidence, ...next } = objective.branch(
+        looks,
+        () => {
+          const own = inner.step({ ...context, memory: memory.inner });
+          const watch = look(memory.watch, own.evidence, smoothing);
+          const bound = select(
+            isOne(memory.off),
+            scalar(resume, watch.average),
+            scalar(act, watch.average),
+          );
+          const off = np.less(watch.average.ref, bound);
+          return {
+            params: selectTree(off, plain.params, own.params),
+            outer: selectTree(off, plain.outer, own.outer),
+            memory: { inner: own.memory, watch, off: asNumber(off, memory.off) },
+            evidence: own.evidence,
+          };
+        },
+        () => ({
+          params: plain.params,
+          outer: plain.outer,
+          memory: { inner: memory.inner, watch: memory.watch, off: memory.off },
+          evidence: plain.evidence,
+        }),
+        alignDetails,
+      );
+      const { off, watch } = next.memory;
+      const older = np.add(memory.age.ref, 1);
+      const isWaiting = np.logicalAnd(isOne(off), np.less(older.ref, every));
+      return {
+        params: next.params,
+        outer: next.outer,
+        memory: { ...next.memory, age: np.where(isWaiting, older, 0) },
+        evidence: {
+          ...evidence,
+          details: { ...evidence.details, agreement: watch.average, intervened: off },
+        },
+      };
+    },
+  });
+}
+
+/** Steps of `inner` with a ρ that shrinks while the signal is bad and grows back after. */
+function shrinking({
+  inner,
+  act,
+  resume,
+  smoothing,
+}: {
+  inner: Method;
+  act: number;
+  resume: number;
+  smoothing: number;
+}): Method {
+  if (!("rho" in inner.knobs)) {
+    throw new InputError(`invalid respond: shrink (${inner.name} has no ρ; give plain)`);
+  }
+  interface Memory {
+    readonly inner: ArrayTree;
+    readonly watch: Watch;
+    /** Factor on ρ, in (0, 1]. */
+    readonly factor: np.Array;
+  }
+  return method<Memory, Knobs>({
+    name: `guarded ${inner.name}`,
+    knobs: inner.knobs,
+    outer: inner.outer,
+    ...(inner.random && { random: true }),
+    init: (params, size) => ({
+      inner: inner.init(params, size),
+      watch: watchBefore(params),
+      factor: scalarTensor(1, dtypeOf(params)),
+    }),
+    step(context) {
+      const { memory, knobs } = context;
+      const { factor } = memory;
+      const rho = multiply(knobs["rho"] as np.Array, factor);
+      const own = inner.step({
+        ...(context as unknown as StepContext<ArrayTree, Knobs>),
+        memory: memory.inner,
+        knobs: { ...knobs, rho },
+      });
+      const watch = look(memory.watch, own.evidence, smoothing);
+      const constant = (value: number) => scalar(value, factor);
+      const grown = np.minimum(multiply(factor, constant(1.01)), constant(1));
+      const isSafe = np.greaterEqual(watch.average.ref, constant(resume));
+      const isBad = np.less(watch.average.ref, constant(act));
+      const next = select(isBad, multiply(factor, constant(0.9)), select(isSafe, grown, factor));
+      const intervened = asNumber(np.less(factor.ref, constant(1)), factor);
+      return {
+        ...own,
+        memory: { inner: own.memory, watch, factor: next },
+        evidence: {
+          ...own.evidence,
+          details: {
+            ...own.evidence.details,
+            agreement: watch.average,
+            intervened,
+            shrunk: factor,
+          },
+        },
+      };
+    },
+  });
+}
+
+const watching = {
+  every: number(10, "steps from one look to the next while the method is off", {
+    min: 1,
+    integer: true,
+  }),
+  smoothing: number(0.8, "weight of the old average of the agreement, per look", {
+    min: 0,
+    below: 1,
+  }),
+};
+
+export const guardMethods: readonly MethodEntry[] = [
+  entry({
+    name: "auto-switching",
+    aliases: ["auto-switch", "switch-when-safe"],
+    title: "Plain descent until SAM is safe, then SAM",
+    formula:
+      "x ← outer(x, g) until the running mean of cos(g,g⁺)·min(1,‖g⁺‖/‖g‖) reaches `resume`;  then SAM, or `of`",
+    state: "2 scalars, and that of the wrapped method",
+    evaluations: "1 + 1/every before the switch, the wrapped method's after",
+    hallucination: {
+      possible: "conditional",
+      why: "SAM waits until its gradient agrees with the true one; nothing watches afterwards",
+    },
+    options: z.object({
+      resume: number(0.5, "agreement from which on the method is on"),
+      ...watching,
+    }),
+    citation: "ours, 2026",
+    elsewhere: {},
+    differences: ["In place of the fixed 10 % of Park et al. 2025, arXiv 2509.21818."],
+    wraps: "sam",
+    create: (options, outer, inner) => untilSafe({ to: inner ?? sam({ outer }), ...options }),
+  }),
+  entry({
+    name: "guarded",
+    aliases: ["guard", "guarded-sam"],
+    title: "SAM under guard",
+    formula:
+      "SAM, or `of`, while the running mean of cos(g,g⁺)·min(1,‖g⁺‖/‖g‖) is fine;  else x ← outer(x, g), or a smaller ρ",
+    state: "3 scalars, and that of the wrapped method",
+    evaluations: "the wrapped method's; 1 + 1/every while it intervenes with plain steps",
+    hallucination: {
+      possible: "no",
+      why: "there the agreement is 0 and it descends f itself",
+    },
+    options: z.object({
+      act: number(0.25, "intervene when the average agreement falls below this"),
+      resume: number(0.5, "stop intervening when it is this or more"),
+      respond: choice(
+        ["plain", "shrink"],
+        "plain",
+        "plain steps until the signal recovers, or a smaller ρ that grows back",
+      ),
+      ...watching,
+    }),
+    citation: "ours, 2026",
+    elsewhere: {},
+    differences: [],
+    wraps: "sam",
+    create: (options, outer, inner) => guarded({ method: inner ?? sam({ outer }), ...options }),
+  }),
+];
