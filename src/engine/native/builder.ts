@@ -280,7 +280,13 @@ export class Builder {
     const full = broadcastShapes(...given.map(({ type }) => type.shape));
     const inputs = given.map((x) => {
       const bare = x.op === "expand" ? x.inputs[0] : x;
-      return isScalarLike(bare) ? this.reshape(bare, []) : bare;
+      if (isScalarLike(bare)) return this.reshape(bare, []);
+      // Broadcasting puts leading sides of 1 by itself.
+      const [inner] = bare.inputs;
+      const { shape } = bare.type;
+      const isPadded =
+        bare.op === "reshape" && sameShape(padRank(inner.type.shape, shape.length), shape);
+      return isPadded ? inner : bare;
     });
     const shape = broadcastShapes(...inputs.map(({ type }) => type.shape));
     const result =

@@ -105,7 +105,11 @@ export async function recognizeIdioms(
       const x = seed(builder, node);
       if (x !== undefined && scalarValue(x) === undefined) {
         known.set(node, x);
-        name(builder, translate(builder, valueJaxpr, [x]), value(builder, x));
+        const short = value(builder, x);
+        name(builder, translate(builder, valueJaxpr, [x]), short);
+        // A cotangent of 1 leaves no product behind.
+        const one = builder.scalar(1, node.type.dtype);
+        name(builder, translate(builder, pullbackJaxpr, [x, one]), slope(builder, short));
       }
       if (node.op !== "mul") continue;
       const [p, q] = node.inputs;

@@ -7,14 +7,13 @@ import type { Builder, Simplify } from "./builder.ts";
 import {
   constantData,
   isScalar,
-  isScalarLike,
   sameShape,
   scalarValue,
   type ElementType,
   type Node,
   type Operands,
 } from "./graph.ts";
-import { broadcastShapes, product } from "./shapes.ts";
+import { broadcastShapes, padRank, product } from "./shapes.ts";
 import { isFloat } from "./constants.ts";
 
 type Rule = (b: Builder, inputs: Operands, dtype: ElementType) => Node | undefined;
@@ -219,10 +218,8 @@ function reducedAxis(reduced: Node, x: Node, reduction: string): number | undefi
   if (reduce.op !== "reduce" || reduce.attributes["reduction"] !== reduction) return undefined;
   const [axis] = axes ?? [];
   if (reduce.inputs[0] !== x || axes?.length !== 1 || axis === undefined) return undefined;
-  return sameShape(reduced.type.shape, x.type.shape.toSpliced(axis, 1, 1)) ||
-    (isScalarLike(reduced) && x.type.shape.every((side, i) => i === axis || side === 1))
-    ? axis
-    : undefined;
+  const kept = x.type.shape.toSpliced(axis, 1, 1);
+  return sameShape(padRank(reduced.type.shape, kept.length), kept) ? axis : undefined;
 }
 
 /** `x` divided by its first factor that satisfies `test`. */
