@@ -13,6 +13,7 @@ import {
   writeBytes,
   writeJson,
 } from "../platform/node/files.ts";
+import { takeLock, type Lock } from "../platform/node/lock.ts";
 import type { TrainingState } from "../sam/train.ts";
 import { decodeCheckpoint, encodeCheckpoint, encodeParameters } from "./checkpoint.ts";
 import type { MetricRow } from "./rows.ts";
@@ -91,12 +92,12 @@ export async function createRunFolder(
   }
   try {
     await writeJson(join(path, files.config), { format, ...config });
-    return await openRunFolder(path, 0, saveEvery);
+    return await locked(path, (lock) => openRunFolder(path, lock, 0, saveEvery));
   } catch (error) {
     // Leave the disk as it was.
-    const ours =
-      made === undefined ? [join(path, files.config), join(path, files.metrics)] : [made];
-    await Promise.allSettled(ours.map((file) => rm(file, { recursive: true, force: true })));
+    const ours = [join(path, files.config), join(path, files.metrics)];
+    const all = made === undefined ? ours : [made];
+    await Promise.allSettled(all.map((file) => rm(file, { recursive: true, force: true })));
     throw error;
   }
 }
@@ -141,22 +142,36 @@ export interface ContinuedRun {
 
 /** Open an unfinished run where it was last saved; rows written after that are dropped. */
 export async function continueRunFolder(path: string, saveEvery: number): Promise<ContinuedRun> {
-  const content = await list(path);
-  if (!content.includes(files.checkpoint)) {
-    return { folder: await openRunFolder(path, 0, saveEvery), rows: [] };
+  return locked(path, async (lock) => {
+    if (!(await list(path)).includes(files.checkpoint)) {
+      return { folder: await openRunFolder(path, lock, 0, saveEvery), rows: [] };
+    }
+    const file = join(path, files.checkpoint);
+    const { metricsLength, restore } = decodeCheckpoint(await readBytes(file), file);
+    const folder = await openRunFolder(path, lock, metricsLength, saveEvery);
+    return { folder, rows: await readRows(join(path, files.metrics)), from: restore };
+  });
+}
+
+/** Take the lock of a folder for something that keeps it, unless making that fails. */
+async function locked<T>(path: string, open: (lock: Lock) => Promise<T>): Promise<T> {
+  const lock = await takeLock(path);
+  try {
+    return await open(lock);
+  } catch (error) {
+    await lock.release();
+    throw error;
   }
-  const file = join(path, files.checkpoint);
-  const { metricsLength, restore } = decodeCheckpoint(await readBytes(file), file);
-  const folder = await openRunFolder(path, metricsLength, saveEvery);
-  return { folder, rows: await readRows(join(path, files.metrics)), from: restore };
 }
 
 /**
+ * @param lock released with the folder.
  * @param metricsLength bytes of rows to keep.
  * @param saveEvery seconds between checkpoints: what a crash may cost.
  */
 async function openRunFolder(
   path: string,
+  lock: Lock,
   metricsLength: number,
   saveEvery: number,
 ): Promise<RunFolder> {
@@ -187,7 +202,10 @@ async function openRunFolder(
       await writeJson(at("result"), result);
       await rm(at("checkpoint"), { force: true });
     },
-    close: () => metrics.close(),
+    async close() {
+      await metrics.close();
+      await lock.release();
+    },
   };
 }
 

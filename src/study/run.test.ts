@@ -83,6 +83,7 @@ describe("a stopped run", () => {
     });
     expect(stopped.status).toBe("interrupted");
     await begun.save(stopped.checkpoint);
+    await expect(continueRunFolder(path, 1)).rejects.toThrow(/^invalid folder .* has been writing/);
     // What a crash leaves behind after the last checkpoint: more rows, the last one cut.
     await begun.append([{ ...whole.last, step: 1 }]);
     await begun.close();
@@ -116,7 +117,7 @@ it("judges the final parameters of mini-batch runs on all samples", async () => 
   const { train, test } = imageSplits(digits({ train: 70 }), { train: 70 });
   const expected = [train, test].map(({ batch }) =>
     forward(
-      (checkpoint.state.carry.params as { layers: Layer[] }).layers,
+      (checkpoint.state.carry.params as unknown as { layers: Layer[] }).layers,
       batch as { x: Tensor; y: Tensor },
     ),
   );
