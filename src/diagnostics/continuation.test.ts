@@ -81,7 +81,7 @@ describe("continueInRho", () => {
           onCircle(plane, center, rho).filter(
             ([a, b]) => Math.hypot(a - (x[0] ?? NaN), b - (x[1] ?? NaN)) < 0.1,
           ).length;
-        expect([near(turn - 1e-4), near(turn + 1e-4)].sort()).toEqual([0, 2]);
+        expect([near(turn - 1e-4), near(turn + 1e-4)].toSorted((a, b) => a - b)).toEqual([0, 2]);
       }
     }
     expect(folds).toBeGreaterThan(0);
