@@ -331,7 +331,7 @@ export class Builder {
       const linear = this.#sumByLinearity(x, axes);
       if (linear !== undefined) return linear;
     }
-    return this.#node("reduce", [x], { reduction: op, axes: real, kept }, dtype, kept);
+    return this.#node("reduce", [x], { reduction: op, axes }, dtype, kept);
   }
 
   /** Σ −x = −Σ x; Σ s·x = s·Σ x where s is constant over the axes; contractions. */
