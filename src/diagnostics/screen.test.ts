@@ -40,6 +40,7 @@ describe("verdicts of real runs", () => {
       400,
       "trapped-at-saddle",
     ],
+    ["descent is under way, slowly", rosenbrock(), descend(1e-6), 200, "descending"],
     ["descent is under way", rosenbrock(), descend(1e-4), 200, "descending"],
     ["too large a step", quadratic(), descend(0.3), 120, "diverged"],
     ["a concave loss has no floor", dome(from(0.1, 0)), descend(0.5), 3000, "diverged"],

@@ -19,6 +19,8 @@ export interface ScreenTolerances {
   readonly misaligned: number;
   /** Fall of the loss from the earlier to the recent window, relative to the loss, that matters. */
   readonly fall: number;
+  /** The same where the gradients are aligned, so that every step is known to lower the loss. */
+  readonly alignedFall: number;
   /** Steps before which nothing is said. */
   readonly fewestSteps: number;
 }
@@ -31,6 +33,7 @@ export const screenTolerances: ScreenTolerances = {
   aligned: 0.5,
   misaligned: 0.1,
   fall: 0.01,
+  alignedFall: 1e-4,
   fewestSteps: 50,
 };
 
@@ -179,15 +182,17 @@ function decide(
       ? { name: "minimizer", because: `${norm}; curvature was not examined.` }
       : { name: "inconclusive", because: `${norm}, but the loss never fell: certify it.` };
   }
-  const fall = earlier.loss - recent.loss;
-  if (fall > tolerances.fall * Math.abs(recent.loss)) {
+  const fall = (earlier.loss - recent.loss) / Math.abs(recent.loss);
+  const aligned = recent.cosine > tolerances.aligned;
+  const small = relative < tolerances.smallGradient;
+  if (fall > tolerances.fall || (aligned && !small && fall > tolerances.alignedFall)) {
     return {
       name: "descending",
       because: `It averages ${round(recent.loss)} now and ${round(earlier.loss)} before.`,
     };
   }
-  if (relative < tolerances.smallGradient) {
-    if (recent.cosine > tolerances.aligned) {
+  if (small) {
+    if (aligned) {
       return {
         name: "minimizer",
         because: `SAM chatters across it at the distance a fixed rho keeps: ${norm}; ${angle}. Curvature was seen along the gradient only.`,
