@@ -34,7 +34,7 @@ export interface GuardOptions extends WatchOptions {
   readonly method: Method;
   /** Intervene when the average agreement falls below this; default 0.25. */
   readonly act?: number;
-  /** Stop intervening when it is this or more; default 0.5. */
+  /** Stop intervening when it is this or more; default 0.6. */
   readonly resume?: number;
   /**
    * What to do: take plain steps until the signal recovers (`plain`, default), or look less far,
@@ -52,7 +52,7 @@ export interface GuardOptions extends WatchOptions {
 export function guarded({
   method: inner,
   act = 0.25,
-  resume = 0.5,
+  resume = 0.6,
   every = 10,
   smoothing = 0.8,
   respond = "plain",
@@ -68,7 +68,7 @@ export function guarded({
 /** Plain descent until the agreement of `to` reaches `resume`, and `to` from then on. */
 export const untilSafe = ({
   to,
-  resume = 0.5,
+  resume = 0.6,
   every = 10,
   smoothing = 0.8,
 }: { readonly to: Method; readonly resume?: number } & WatchOptions): Method =>
@@ -280,7 +280,7 @@ export const guardMethods: readonly MethodEntry[] = [
       why: "SAM waits until its gradient agrees with the true one; nothing watches afterwards",
     },
     options: z.object({
-      resume: number(0.5, "agreement from which on the method is on"),
+      resume: number(0.6, "agreement from which on the method is on"),
       ...watching,
     }),
     citation: "ours, 2026",
@@ -303,7 +303,7 @@ export const guardMethods: readonly MethodEntry[] = [
     },
     options: z.object({
       act: number(0.25, "intervene when the average agreement falls below this"),
-      resume: number(0.5, "stop intervening when it is this or more"),
+      resume: number(0.6, "stop intervening when it is this or more"),
       respond: choice(
         ["plain", "shrink"],
         "plain",

@@ -545,6 +545,11 @@ export const oracles: { readonly [method: string]: (world: World, options: Optio
     o["respond"] === "shrink" ? shrink(w, o) : watch(w, o, { off: false, act: num(o, "act") }),
 };
 
+const agreement = (g: Vector, p: Vector) =>
+  dot(g, p) / (length(g) * Math.max(length(g), length(p)));
+const blended = (old: number | undefined, now: number, keep: number) =>
+  old === undefined ? now : keep * old + (1 - keep) * now;
+
 function watch(w: World, o: Options, { off, act }: { off: boolean; act: number }): Step {
   let average: number | undefined;
   let age = 0;
@@ -553,9 +558,7 @@ function watch(w: World, o: Options, { off, act }: { off: boolean; act: number }
     let v: Vector = g;
     if (!off || age === 0) {
       const p = w.net.gradient(plus(x, unit(num(o, "rho"), g)), rows);
-      const ratio = dot(g, p) / dot(g, g);
-      const keep = num(o, "smoothing");
-      average = average === undefined ? ratio : keep * average + (1 - keep) * ratio;
+      average = blended(average, agreement(g, p), num(o, "smoothing"));
       off = off ? average < num(o, "resume") : average < act;
       if (!off) v = p;
     }
@@ -570,9 +573,7 @@ function shrink(w: World, o: Options): Step {
   return (x, _, rows) => {
     const g = w.net.gradient(x, rows);
     const p = w.net.gradient(plus(x, unit(num(o, "rho") * factor, g)), rows);
-    const ratio = dot(g, p) / dot(g, g);
-    const keep = num(o, "smoothing");
-    average = average === undefined ? ratio : keep * average + (1 - keep) * ratio;
+    average = blended(average, agreement(g, p), num(o, "smoothing"));
     if (average < num(o, "act")) factor *= 0.9;
     else if (average >= num(o, "resume")) factor = Math.min(1, factor * 1.01);
     return w.sgd.step(x, p);

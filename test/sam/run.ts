@@ -11,8 +11,8 @@ export interface Run {
   readonly points: number[][];
   readonly ascentPoints: number[][];
   /** A column of the records. */
-  column(name: Column): number[];
-  detail(name: string): number[];
+  readonly column: (name: Column) => number[];
+  readonly detail: (name: string) => number[];
 }
 
 type Column = Exclude<keyof Records, "first" | "count" | "details" | "point" | "ascentPoint">;

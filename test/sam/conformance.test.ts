@@ -1,0 +1,203 @@
+/** What every method must do on every parameter tree, in every dtype and engine. */
+import { numpy as np } from "@jax-js/jax";
+import { describe, expect, test } from "vitest";
+import { mean, multiply, scalar, square, subtract } from "../../src/engine/arrays.ts";
+import {
+  leavesOf,
+  mapTree,
+  tensor,
+  typesOf,
+  type Tensor,
+  type Tree,
+} from "../../src/engine/tensor.ts";
+import { roleByName, type FloatType, type Problem } from "../../src/problems/problem.ts";
+import { sgd } from "../../src/sam/outer.ts";
+import { createMethod, methods, resolveSettings, type Settings } from "../../src/sam/registry.ts";
+import { prepareTraining, type Records, type TrainingState } from "../../src/sam/train.ts";
+import { flat } from "./run.ts";
+
+const engines = ["native", "jax"] as const;
+const dtypes = ["float64", "float32"] as const;
+
+const wave = (count: number, phase: number) =>
+  Array.from({ length: count }, (_, i) => Math.sin(2.7 * i + phase));
+
+/** Lists, objects and leaves of rank 0 to 2. */
+const trees: { readonly [name: string]: (dtype: FloatType) => Tree<Tensor> } = {
+  leaf: (dtype) => tensor(wave(3, 0.2), [3], dtype),
+  nested: (dtype) => ({
+    norm: { scale: tensor([0.8], [], dtype) },
+    blocks: [
+      { weight: tensor(wave(4, 0.9), [2, 2], dtype), bias: tensor([0.3], [1], dtype) },
+      { weight: tensor(wave(2, 2.1), [1, 2], dtype), bias: tensor([-0.6], [1], dtype) },
+    ],
+  }),
+};
+
+/**
+ * f = mean_n a_n Σ_i c_i (xᵢ² + xᵢ⁴/4) over all numbers xᵢ: its minimizer is 0. Counts how often it
+ * is traced.
+ */
+function bowl(params: Tree<Tensor>, dtype: FloatType) {
+  const traces = { count: 0 };
+  const problem: Problem = {
+    name: "bowl",
+    dtype,
+    outputs: 2,
+    init: () => params,
+    role: (path) => (path === "" ? "weight" : roleByName(path)),
+    train: { size: 6, batch: { a: tensor([0.1, 0.2, 0.3, 0.2, 0.1, 0.3], [6], dtype) } },
+    forward(tree, batch) {
+      traces.count++;
+      const { a } = batch as { a: np.Array };
+      const all = (node: unknown): np.Array[] =>
+        node instanceof Object && "shape" in node
+          ? [(node as np.Array).reshape([(node as np.Array).size])]
+          : Object.values(node as object).flatMap(all);
+      const x = np.concatenate(all(tree));
+      const c = np.array(
+        wave(x.size, 0.5).map((v) => 1.5 + v),
+        { dtype: x.dtype },
+      );
+      const squares = square(x);
+      const values = np.multiply(
+        c,
+        np.add(squares, multiply(scalar(0.25, squares), square(squares))),
+      );
+      const center = subtract(mean(x), scalar(0.1, x));
+      const column = (by: np.Array) => multiply(a, by).reshape([a.size, 1]);
+      return {
+        outputs: np.concatenate([column(center), column(mean(x))], 1),
+        losses: np.multiply(a, np.sum(values)),
+      };
+    },
+  };
+  return { problem, traces };
+}
+
+/** Settings that reach a method's branches within a few steps. */
+const busy: Readonly<Record<string, Settings>> = {
+  looksam: { every: 2 },
+  "sparse-sam": { every: 2, samples: 3 },
+  saf: { start: 0, epochs: 1 },
+  mesa: { start: 0, decay: 0.5 },
+  esam: { gamma: 0.5 },
+  switching: { at: 0.4 },
+  "auto-switching": { every: 2, resume: 0.9 },
+  guarded: { act: 0.9, resume: 0.95, every: 2 },
+  "entropy-sgd": { steps: 3, noise: 0 },
+  bsam: { noise: false },
+  "sam-on": { roles: "weight" },
+};
+
+/** Settings with which ρ = 0 leaves the outer optimizer alone. */
+const reduced: Readonly<Record<string, Settings>> = {
+  "m-sam": { chunks: 1 },
+  gsam: { alpha: 0 },
+  esam: { gamma: 1 },
+  sampa: { lambda: 0 },
+  lookbehind: { steps: 1, alpha: 1 },
+};
+
+/** Checks that do not apply, with the reason. */
+const skips: readonly { readonly check: string; readonly method: string; readonly why: string }[] =
+  [
+    { check: "rho 0", method: "bsam", why: "has a momentum and a preconditioner of its own" },
+    { check: "rho 0", method: "saf", why: "has no ρ" },
+    { check: "rho 0", method: "mesa", why: "has no ρ" },
+    { check: "rho 0", method: "entropy-sgd", why: "has no ρ" },
+    { check: "zero gradient", method: "saf", why: "follows its earlier outputs too" },
+    { check: "zero gradient", method: "mesa", why: "follows its earlier outputs too" },
+  ];
+const applies = (check: string, method: string) =>
+  !skips.some((skip) => skip.check === check && skip.method === method);
+
+const momentum = () => sgd({ learningRate: 0.02, momentum: 0.9, nesterov: true });
+const create = (name: string, more: Settings = {}) => {
+  const rho = "rho" in resolveSettings(name, {}) && { rho: 0.2 };
+  return createMethod(name, { ...rho, ...busy[name], ...more }, momentum());
+};
+
+test("skips name methods that exist", () => {
+  const names = methods.map(({ name }) => name);
+  for (const { method } of skips) expect(names).toContain(method);
+});
+
+describe.each(dtypes)("%s", (dtype) => {
+  describe.each(Object.keys(trees))("parameters: %s", (treeName) => {
+    const params = (trees[treeName] as (dtype: FloatType) => Tree<Tensor>)(dtype);
+    test.each(methods.map(({ name }) => name))("%s", async (name) => {
+      const ends: number[][] = [];
+      for (const engine of engines) {
+        const { problem, traces } = bowl(params, dtype);
+        const training = await prepareTraining({ problem, method: create(name), engine });
+        const start = training.start();
+        const records: Records[] = [];
+        const go = (from: TrainingState, steps = 5) => {
+          records.length = 0;
+          const onRecords = (seen: Records) => void records.push(seen);
+          return training.run({ steps, from, onRecords });
+        };
+
+        const end = await go(start);
+        const traced = traces.count;
+        expect(typesOf(end.carry), "types are kept").toEqual(typesOf(start.carry));
+        expect(records.flatMap(({ skipped }) => [...skipped])).toEqual([0, 0, 0, 0, 0]);
+        ends.push(flat(end.carry.params));
+
+        const from = (fill: (leaf: Tensor) => Tensor): TrainingState => ({
+          ...start,
+          carry: { ...start.carry, params: mapTree(params, fill) },
+        });
+        const filled = (value: number) => (leaf: Tensor) => ({
+          ...leaf,
+          data: leaf.data.slice().fill(value),
+        });
+
+        if (applies("zero gradient", name)) {
+          const rest = await go(from(filled(0)));
+          expect(
+            flat(rest.carry.params).every((x) => x === 0),
+            "rests at 0",
+          ).toBe(true);
+        }
+
+        const missing = from(filled(NaN));
+        const stuck = await go(missing, 2);
+        expect(stuck.carry, "a step with NaN changes nothing").toEqual(missing.carry);
+        expect(records.flatMap(({ skipped }) => [...skipped])).toEqual([1, 1]);
+
+        expect(traces.count, "nothing is compiled twice").toBe(traced);
+        await training.dispose();
+      }
+      const [native, jax] = ends as [number[], number[]];
+      const tolerance = dtype === "float64" ? 1e-12 : 1e-5;
+      const worst = Math.max(...native.map((x, i) => Math.abs(x - (jax[i] ?? NaN))));
+      expect(worst, "engines agree").toBeLessThan(tolerance);
+    });
+  });
+});
+
+describe.each(engines)(
+  "at ρ = 0 a method is its outer optimizer, bit for bit, engine %s",
+  (engine) => {
+    const dtype = "float32";
+    const names = methods.map(({ name }) => name).filter((name) => applies("rho 0", name));
+    test.each(names)("%s", async (name) => {
+      const { problem } = bowl(
+        (trees["nested"] as (dtype: FloatType) => Tree<Tensor>)(dtype),
+        dtype,
+      );
+      const end = async (method: ReturnType<typeof create>) => {
+        const training = await prepareTraining({ problem, method, engine });
+        const state = await training.run({ steps: 4 });
+        await training.dispose();
+        return flat(state.carry.params);
+      };
+      const rho = "rho" in resolveSettings(name, {}) && { rho: 0 };
+      const still = await end(create(name, { ...rho, ...reduced[name] }));
+      expect(still).toEqual(await end(create("gd")));
+      expect(leavesOf(problem.init(0)).length).toBeGreaterThan(1);
+    });
+  },
+);
