@@ -44,21 +44,26 @@ export interface RunAverages {
 /** How far a run may end from the point, in units of where it began, and still count as near. */
 const near = 3;
 
-/** Run plain SAM (no momentum, full batch) from displaced copies of a point. */
+/**
+ * Run plain SAM (no momentum, full batch) from displaced copies of a point. Distances are to where
+ * the undisplaced copy is by then: a point that is not quite at rest drifts, which is not leaving.
+ */
 export async function runNearby(options: NearbyOptions): Promise<NearbyRun[]> {
   const { x, radius, displacements } = options;
   const runs: NearbyRun[] = [];
   await withSam(options, async (run) => {
+    const reference = await run(x);
+    const rest = reference.shiftedGradNorms.at(-1) ?? NaN;
     for (const { name, direction } of displacements) {
       const { end, shiftedGradNorms } = await run(along(x, radius, direction));
       const initial = shiftedGradNorms[0] ?? NaN;
       const final = shiftedGradNorms.at(-1) ?? NaN;
-      const finalDistance = distance(end, x);
+      const finalDistance = distance(end, reference.end);
       runs.push({
         start: name,
         outcome: !(finalDistance <= near * radius)
           ? "left"
-          : final <= 0.1 * initial
+          : final <= Math.max(0.1 * initial, 1.5 * rest)
             ? "returned"
             : "stayed",
         steps: options.steps,
