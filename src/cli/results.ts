@@ -178,7 +178,7 @@ async function rerun(
       ({ cell, status }) => wanted.has(cell) || (failed === true && status === "failed"),
     );
     terminal.err.write(
-      `${length} ${length === 1 ? "cell" : "cells"} will run again with the next lucid sweep\n`,
+      `${length} ${length === 1 ? "cell" : "cells"} to run again: lucid sweep, or a lucid worker, will\n`,
     );
   });
 }

@@ -35,7 +35,7 @@ export async function openStored(name: string, store: string | undefined): Promi
   const queue = await connectQueue(url);
   try {
     const stored = await readStudyDatabase(queue.db, name, (sql, cells) =>
-      queue.forget(sql, name, cells),
+      queue.requeue(sql, name, cells),
     );
     return { ...stored, close: () => queue.close() };
   } catch (error) {

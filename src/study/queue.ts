@@ -34,8 +34,8 @@ export interface Queue {
   submit(config: StudyConfig, cells: readonly Cell[]): Promise<void>;
   /** A study's cells, as long as it has unfinished ones. */
   open(study: string, options: QueueOptions): Promise<OpenStudy>;
-  /** Take cells' jobs out of the queue, so that they can be queued again. */
-  forget(sql: Sql, study: string, cells: readonly string[]): Promise<void>;
+  /** Queue cells again, whatever has become of their jobs. */
+  requeue(sql: Sql, study: string, cells: readonly string[]): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -127,9 +127,16 @@ export async function openQueue(db: Postgres, heartbeatSeconds = 30): Promise<Qu
       };
       return { name: `${study} in ${db.name}`, finished, source, refresh, close: async () => {} };
     },
-    async forget(sql, study, cells) {
-      const ids = cells.map((cell) => jobId(study, cell));
-      if (ids.length > 0) await boss.deleteJob(queueOf(study), ids, { db: bossDb(sql) });
+    async requeue(sql, study, cells) {
+      if (cells.length === 0) return;
+      const jobs = cells.map((cell) => ({ id: jobId(study, cell), data: { cell } }));
+      const inside = { db: bossDb(sql) };
+      await boss.deleteJob(
+        queueOf(study),
+        jobs.map(({ id }) => id),
+        inside,
+      );
+      await boss.insert(queueOf(study), jobs, inside);
     },
     async close() {
       await boss.stop({ graceful: false });

@@ -29,6 +29,8 @@ export async function connectPostgres(url: string): Promise<Postgres> {
     application_name: "lucid-sam",
     max: 8,
     connectionTimeoutMillis: 10_000,
+    // A cut wire is silent: without a limit, a query over it would wait for a quarter of an hour.
+    query_timeout: 60_000,
     keepAlive: true,
   });
   // Connections that break while idle are replaced by the next query.
@@ -56,7 +58,8 @@ export async function connectPostgres(url: string): Promise<Postgres> {
         await client.query("COMMIT");
         return result;
       } catch (error) {
-        await client.query("ROLLBACK").catch((failure: Error) => (broken ??= failure));
+        if (isOutage(error)) broken ??= error as Error;
+        else await client.query("ROLLBACK").catch((failure: Error) => (broken ??= failure));
         throw error;
       } finally {
         client.off("error", onError);
@@ -111,7 +114,7 @@ export function isOutage(error: unknown): boolean {
   return (
     /^(08|57P|53|40)/.test(code) ||
     /^(ECONN|EPIPE|ETIMEDOUT|ENETUNREACH|EHOSTUNREACH|ENETDOWN|EAI_AGAIN)/.test(code) ||
-    /terminated|timeout exceeded|Connection ended|not queryable/i.test(error.message)
+    /terminated|timeout|Connection ended|not queryable/i.test(error.message)
   );
 }
 

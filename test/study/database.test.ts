@@ -1,0 +1,187 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { PgBoss } from "pg-boss";
+import type { Host } from "../../src/platform/host.ts";
+import { connectPostgres } from "../../src/platform/node/postgres.ts";
+import { failedRow, type Row } from "../../src/study/cell.ts";
+import { readStudyDatabase } from "../../src/study/database.ts";
+import { openQueue, type Queue } from "../../src/study/queue.ts";
+import { expandStudy, parseStudy, type Cell } from "../../src/study/study.ts";
+import type { ClaimedCell } from "../../src/study/sweep.ts";
+import { noPostgres, startServer, type Server } from "./postgres.ts";
+
+if (noPostgres) console.warn(noPostgres);
+
+const host: Host = { version: "0", commit: null, dirty: null, runtime: "", platform: "" };
+const provenance = { ...host, finished: "2026-01-01T00:00:00.000Z", wallSeconds: 1 };
+
+describe.skipIf(noPostgres)("a study in PostgreSQL", () => {
+  let server: Server;
+  beforeAll(async () => {
+    server = await startServer();
+  }, 120_000);
+  afterAll(() => server.stop());
+
+  let number = 0;
+  let cells: Cell[];
+  let queues: Queue[] = [];
+  let config: Parameters<Queue["submit"]>[0];
+  const connect = async () => {
+    const queue = await openQueue(await connectPostgres(server.url));
+    queues.push(queue);
+    return queue;
+  };
+  beforeEach(async () => {
+    const study = parseStudy({ name: `study-${number++}`, axes: { rho: [1, 2] }, seeds: 2 });
+    config = { study, engine: "auto" };
+    cells = await expandStudy(study);
+    return async () => {
+      for (const queue of queues) await queue.close();
+      queues = [];
+    };
+  });
+
+  const open = async (queue: Queue, signal = new AbortController().signal) => {
+    const { source } = await queue.open(config.study.name, { host, signal });
+    return async () => source.take(undefined);
+  };
+  const take = async (queue: Queue): Promise<ClaimedCell> => {
+    const claimed = await (await open(queue))();
+    if (claimed === undefined) throw new Error("nothing to take");
+    return claimed;
+  };
+  const rowOf = ({ cell }: ClaimedCell, error = "done") => failedRow(cell, error, provenance);
+  const rows = async (queue: Queue): Promise<Row[]> => {
+    const stored = await readStudyDatabase(queue.db, config.study.name, async () => {});
+    const found: Row[] = [];
+    for await (const row of stored.rows()) found.push(row);
+    return found;
+  };
+
+  test("two places that submit and take at once share the cells", async () => {
+    const [a, b] = [await connect(), await connect()];
+    await Promise.all([a.submit(config, cells), b.submit(config, cells)]);
+    const [takeA, takeB] = [await open(a), await open(b)];
+    const work = async (next: () => Promise<ClaimedCell | undefined>) => {
+      const taken: string[] = [];
+      for (;;) {
+        const claimed = await next();
+        if (claimed === undefined) return taken;
+        taken.push(claimed.cell.id);
+        expect(await claimed.finish(rowOf(claimed))).toBe(true);
+      }
+    };
+    const taken = (await Promise.all([work(takeA), work(takeB)])).flat();
+    expect(taken.toSorted()).toEqual(cells.map(({ id }) => id).toSorted());
+    expect((await rows(a)).map(({ cell }) => cell).toSorted()).toEqual(taken.toSorted());
+  });
+
+  test("who fell silent loses the cell, and comes back to no effect", async () => {
+    const [a, b] = [await connect(), await connect()];
+    cells = cells.slice(0, 1);
+    await a.submit(config, cells);
+    const slow = await take(a);
+    await slow.append("{}\n");
+    await slow.save(Uint8Array.of(1, 2));
+    await fallSilent();
+    const quick = await take(b);
+    // Where the first one stood is where the second one goes on.
+    expect(quick.from).toEqual(Uint8Array.of(1, 2));
+    expect(await slow.finish(rowOf(slow, "late"))).toBe(false);
+    expect(await rows(a)).toEqual([]);
+    expect(await quick.finish(rowOf(quick, "in time"))).toBe(true);
+    expect((await rows(a)).map(({ error }) => error)).toEqual(["in time"]);
+    expect(await (await open(a))()).toBeUndefined();
+  });
+
+  test("a commit whose answer was lost may be repeated", async () => {
+    const queue = await connect();
+    await queue.submit(config, cells.slice(0, 1));
+    const claimed = await take(queue);
+    expect(await claimed.finish(rowOf(claimed))).toBe(true);
+    expect(await claimed.finish(rowOf(claimed))).toBe(true);
+    expect(await rows(queue)).toHaveLength(1);
+  });
+
+  test("a cell that was given back is taken again, as often as needed", async () => {
+    const queue = await connect();
+    await queue.submit(config, cells.slice(0, 1));
+    for (let i = 0; i < 6; i++) await (await take(queue)).release();
+    const claimed = await take(queue);
+    expect(await claimed.finish(rowOf(claimed))).toBe(true);
+  });
+
+  test("a cell over which every worker falls silent ends as a failed row", async () => {
+    const queue = await connect();
+    cells = cells.slice(0, 1);
+    await queue.submit(config, cells);
+    for (let attempt = 0; attempt < 4; attempt++) {
+      const claimed = await take(queue);
+      await fallSilent();
+      // Its process is gone: nobody stops the heart beating otherwise.
+      await claimed.release();
+    }
+    expect(await (await open(queue))()).toBeUndefined();
+    const [row] = await rows(queue);
+    expect(row).toMatchObject({ status: "failed", cell: cells[0]?.id });
+    expect(row?.error).toMatch(/^dead letter: 4 workers/);
+  });
+
+  test("a rerun takes the row away and queues its cell", async () => {
+    const queue = await connect();
+    const { name } = config.study;
+    await queue.submit(config, cells.slice(0, 1));
+    const first = await take(queue);
+    await first.finish(rowOf(first));
+    const stored = await readStudyDatabase(queue.db, name, (sql, ids) =>
+      queue.requeue(sql, name, ids),
+    );
+    expect(await stored.drop(() => true)).toHaveLength(1);
+    expect(await rows(queue)).toEqual([]);
+    const again = await take(queue);
+    expect(again.cell.id).toBe(first.cell.id);
+    await again.finish(rowOf(again));
+    expect(await rows(queue)).toHaveLength(1);
+  });
+
+  test("other settings are refused; tables of a newer version too", async () => {
+    const queue = await connect();
+    await queue.submit(config, cells);
+    const other = { ...config, engine: "jax" as const };
+    await expect(queue.submit(other, cells)).rejects.toThrow(
+      /^invalid engine: jax, but the rows in study-\d+ in postgres:\S+ were made with auto/,
+    );
+    await queue.db.query("UPDATE lucid.format SET format = 99, version = '9.9.9'");
+    await expect(connect()).rejects.toThrow(
+      /^invalid store postgres:\S+: written by lucid-sam 9\.9\.9, which is newer \(update lucid-sam\)$/,
+    );
+    await queue.db.query("UPDATE lucid.format SET format = 1");
+  });
+
+  test("a server that refuses gives one line, without the password", async () => {
+    await expect(connectPostgres("postgres://lucid:secret@127.0.0.1:1/x")).rejects.toThrow(
+      /^invalid store postgres:\/\/lucid:\*\*\*@127\.0\.0\.1:1\/x: connect ECONNREFUSED/,
+    );
+  });
+
+  /** As if the heartbeats of all active jobs had stopped long ago. */
+  async function fallSilent(): Promise<void> {
+    const boss = new PgBoss({
+      connectionString: server.url,
+      schema: "lucid_queue",
+      supervise: false,
+      schedule: false,
+    });
+    await boss.start();
+    const db = boss.getDb();
+    await db.executeSql(
+      "UPDATE lucid_queue.job SET heartbeat_on = now() - interval '1 day' WHERE state = 'active'",
+    );
+    const active = "SELECT FROM lucid_queue.job WHERE state = 'active'";
+    // Another supervisor may be at it in this moment: then this one does nothing.
+    while ((await db.executeSql(active)).rows.length > 0) {
+      await db.executeSql("UPDATE lucid_queue.queue SET monitor_on = NULL");
+      await boss.supervise(`lucid.${config.study.name}`);
+    }
+    await boss.stop({ graceful: false });
+  }
+});
