@@ -15,7 +15,7 @@ import { verdictMarks } from "./marks.ts";
 import { figure5, figure8 } from "./paper.ts";
 import { planeFigure } from "./plane.ts";
 import { renderPng, renderSvg } from "./render.ts";
-import { thinned, type FigureRun } from "./runs.ts";
+import { thinned, verdictOf, type FigureRun } from "./runs.ts";
 import { gradRatioFigure, lossFigure } from "./trajectories.ts";
 
 /** A run that never happened, of 9 rows. */
@@ -150,6 +150,15 @@ test("the PNG has twice the size and is written in the bundled font", () => {
   expect(Buffer.from(bytes).readUInt32BE(16)).toBe(2 * 226);
   // Without a font both titles would be blank.
   expect(Buffer.compare(bytes, png("ρ = 3, ‖g⁺‖"))).not.toBe(0);
+});
+
+test("a certificate overrules the screen, unless it could not decide", () => {
+  const [run] = runs as [FigureRun];
+  const certified = (name: VerdictName) =>
+    verdictOf({ ...run, result: { ...run.result, certificate: { verdict: { name } } } });
+  expect(verdictOf(run)).toBe("descending");
+  expect(certified("hallucinated-saddle")).toBe("hallucinated-saddle");
+  expect(certified("inconclusive")).toBe("descending");
 });
 
 test("thinning keeps both ends and the order", () => {

@@ -2,6 +2,7 @@
 import type { LabeledImages } from "../problems/images.ts";
 import { element, sheet, titleHeight, type Figure } from "./figure.ts";
 
+/** Which images to show. */
 export interface ContactSheetOptions {
   readonly title: string;
   /** Images per row, default 20. */

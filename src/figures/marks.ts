@@ -2,6 +2,7 @@
 import type { SymbolType } from "@observablehq/plot";
 import type { VerdictName } from "../diagnostics/verdict.ts";
 
+/** How a verdict is drawn. */
 export interface Mark {
   /** The verdict in a legend. */
   readonly words: string;

@@ -27,6 +27,7 @@ export interface PlanePath {
   readonly dashed?: boolean;
 }
 
+/** What to draw of a plane. */
 export interface PlaneFigureOptions {
   readonly title: string;
   readonly plane: Plane;

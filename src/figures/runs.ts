@@ -2,14 +2,22 @@
 import type { VerdictName } from "../diagnostics/verdict.ts";
 import type { MetricRow } from "../study/rows.ts";
 import type { RunResult } from "../study/run.ts";
+import type { RunSpec } from "../study/spec.ts";
 
 /** A finished run: its result and the rows kept of its history, in the order of steps. */
 export interface FigureRun {
-  readonly result: Pick<RunResult, "spec" | "final" | "verdict">;
+  readonly result: Pick<RunResult, "spec" | "final" | "verdict"> & {
+    /** What the end point is by its curvature, where that was examined. */
+    readonly certificate?: { readonly verdict: { readonly name: VerdictName } } | null;
+  };
   readonly rows: readonly MetricRow[];
 }
 
-export const verdictOf = ({ result }: FigureRun): VerdictName => result.verdict.name;
+/** The certificate's verdict; where there is none, or it could not decide, the screen's. */
+export function verdictOf({ result: { certificate, verdict } }: FigureRun): VerdictName {
+  const certified = certificate?.verdict.name ?? "inconclusive";
+  return certified === "inconclusive" ? verdict.name : certified;
+}
 
 /** Runs that share a panel. */
 export interface Group {
@@ -19,12 +27,14 @@ export interface Group {
 
 /** Methods in the order in which they first occur; with a switch they are methods of their own. */
 export function byMethod(runs: readonly FigureRun[]): Group[] {
-  return [...Map.groupBy(runs, methodWords)].map(([name, runs]) => ({ name, runs }));
+  return [...Map.groupBy(runs, ({ result }) => methodWords(result.spec))].map(([name, runs]) => ({
+    name,
+    runs,
+  }));
 }
 
 /** `SAM from the start`, `descent for 10 %, then SAM` */
-function methodWords({ result: { spec } }: FigureRun): string {
-  const { method, switch: at } = spec;
+export function methodWords({ method, switch: at }: RunSpec): string {
   const name = method === "gd" ? "gradient descent" : method.toUpperCase();
   if (at !== undefined) return `descent for ${Number((100 * at).toPrecision(3))} %, then ${name}`;
   return method === "gd" ? name : `${name} from the start`;
