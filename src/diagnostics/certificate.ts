@@ -24,6 +24,7 @@ export interface CertificateTolerances {
   readonly spectrum: number;
 }
 
+/** Default thresholds of a certificate. */
 export const defaultCertificateTolerances: CertificateTolerances = {
   zeroGradient: 1e-6,
   clearGradient: 1e-4,
@@ -124,5 +125,6 @@ export const certificateSchema = z.object({
   }),
 });
 
+/** A verdict with the numbers and bounds it rests on; JSON by `certificateSchema`. */
 export type Certificate = z.infer<typeof certificateSchema>;
 export type NearbyRun = z.infer<typeof nearbyRunSchema>;

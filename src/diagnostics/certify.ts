@@ -17,6 +17,7 @@ import { distance, randomUnit, scaled } from "./vectors.ts";
 import { judge, judgeAttraction, judgeMotion, offKernel, stableRate } from "./judgment.ts";
 import { isHallucinated, verdicts } from "./verdict.ts";
 
+/** The point to certify, and how hard to try. */
 export interface CertifyOptions {
   /** In float64. */
   readonly problem: Problem;

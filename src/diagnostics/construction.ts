@@ -2,6 +2,7 @@
 import { InputError } from "../engine/errors.ts";
 import type { Plane, Point } from "../problems/problem.ts";
 
+/** What to build it from. */
 export interface ConstructionOptions {
   readonly plane: Plane;
   /** A point of an isolated, bounded set of maximizers. */
@@ -14,6 +15,7 @@ export interface ConstructionOptions {
   readonly resolution?: number;
 }
 
+/** A point built as in the proof of Theorem 2.1. */
 export interface Construction {
   readonly epsilon: number;
   /** f(x•) − ε. */

@@ -9,6 +9,7 @@ import { distance, minus, type Vector } from "./vectors.ts";
 /** The largest problem continued along a branch: each step decomposes a dense matrix. */
 const largestDimension = 200;
 
+/** Where a branch starts and how far to follow it. */
 export interface BranchOptions {
   readonly f: Derivatives;
   /** The critical point of f that all points of the branch have as their ascent point. */
@@ -32,6 +33,7 @@ export interface BranchPoint {
   readonly gradNorm: number;
 }
 
+/** Points of one branch, in order. */
 export interface Branch {
   /** In order along the branch. */
   readonly points: readonly BranchPoint[];
@@ -129,6 +131,7 @@ export async function continueInRho({
   };
 }
 
+/** Where a curve starts and how far to trace it. */
 export interface CurveOptions {
   readonly f: Derivatives;
   /** A point where g⁺ vanishes, or near one. */
@@ -144,6 +147,7 @@ export interface CurveOptions {
   readonly tolerance?: number;
 }
 
+/** A curve of hallucinated points. */
 export interface HallucinatedCurve {
   /** In order along the curve. */
   readonly points: readonly Vector[];

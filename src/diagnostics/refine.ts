@@ -4,6 +4,7 @@ import type { Derivatives } from "./derivatives.ts";
 import { samPoint, type SamPoint } from "./sam-point.ts";
 import { along, combine, distance, norm, orthogonalize, scaled, type Vector } from "./vectors.ts";
 
+/** The point to refine, and when to stop. */
 export interface RefineOptions {
   readonly f: Derivatives;
   readonly x: Vector;
@@ -37,6 +38,7 @@ export interface RefineStep {
   readonly damping: number;
 }
 
+/** What refining led to. */
 export interface Refinement {
   readonly point: SamPoint;
   readonly steps: readonly RefineStep[];

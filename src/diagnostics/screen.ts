@@ -25,6 +25,7 @@ export interface ScreenTolerances {
   readonly fewestSteps: number;
 }
 
+/** Default thresholds, chosen on the runs of docs/what-we-found.md. */
 export const screenTolerances: ScreenTolerances = {
   vanishedRatio: 0.1,
   vanishedGradient: 1e-6,
@@ -55,6 +56,7 @@ export interface Screen {
   state(): ScreenState;
 }
 
+/** What a screen remembers. */
 export interface ScreenState {
   readonly signals: SignalState;
   readonly warning?: Warning;

@@ -4,6 +4,7 @@ import { minres } from "./minres.ts";
 import { addTo, along, distance, dot, minus, norm, randomUnit, scaled, unit } from "./vectors.ts";
 import type { Operator, Vector } from "./vectors.ts";
 
+/** The center, the radius, and how many starts. */
 export interface SphereOptions {
   readonly f: Derivatives;
   /** A critical point c of f. */
@@ -41,6 +42,7 @@ export interface SpherePoint {
   readonly hits: number;
 }
 
+/** What a search found. */
 export interface SphereSearch {
   /** Distinct points found, lowest loss first. */
   readonly points: readonly SpherePoint[];

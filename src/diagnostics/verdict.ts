@@ -25,6 +25,7 @@ export const verdicts = {
   inconclusive: "The numbers do not decide.",
 } as const;
 
+/** A key of {@link verdicts}. */
 export type VerdictName = keyof typeof verdicts;
 
 /** A verdict is a value: what is said, in a sentence, and the numbers it rests on. */

@@ -8,9 +8,28 @@ import {
   type StepDefinition,
 } from "./program.ts";
 
+export { scalar } from "./arrays.ts";
+export { InputError, MachineError } from "./errors.ts";
+export { UnsupportedError } from "./program.ts";
+export type {
+  ArrayTree,
+  CompileOptions,
+  EngineName,
+  Program,
+  RunOptions,
+  RunResult,
+  StepDefinition,
+  StepFunction,
+} from "./program.ts";
+export { randomStream } from "./random.ts";
+export { readSafetensors, writeSafetensors } from "./safetensors.ts";
+export { scalarTensor, tensor, zeros } from "./tensor.ts";
+export type { DType, Tensor, TensorType, Tree } from "./tensor.ts";
+
 /** `auto` prefers native and falls back to jax where a step cannot be lowered. */
 export type EngineChoice = "auto" | EngineName;
 
+/** Which engine compiles a step, and how. */
 export interface EngineOptions extends CompileOptions {
   /** Default `auto`. */
   readonly engine?: EngineChoice;

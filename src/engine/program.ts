@@ -39,6 +39,7 @@ export interface Chunk {
   readonly records: Tree<Tensor>;
 }
 
+/** What a run starts from and how it goes. */
 export interface RunOptions {
   readonly carry: Tree<Tensor>;
   readonly inputs: Tree<Tensor>;
@@ -57,6 +58,7 @@ export interface RunOptions {
   readonly onChunk?: (chunk: Chunk) => void | Promise<void>;
 }
 
+/** Where a run ended. */
 export interface RunResult {
   readonly carry: Tree<Tensor>;
   /** Stacked records of all steps that ran; empty leaves when `onChunk` was given. */
@@ -65,6 +67,7 @@ export interface RunResult {
   readonly steps: number;
 }
 
+/** What runs a program. */
 export type EngineName = "native" | "jax";
 
 /** A compiled step. Chunking never changes the numbers. */
@@ -81,6 +84,7 @@ export interface Program {
   dispose(): Promise<void>;
 }
 
+/** How a step is compiled. */
 export interface CompileOptions {
   /** Intra-op threads of the native engine; default 1. */
   readonly threads?: number;

@@ -73,6 +73,7 @@ function gaussLegendreHalf(m: number): { nodes: number[]; weights: number[] } {
 
 const quadrature = gaussLegendreHalf(22);
 
+/** Activation functions by name, with derivatives that are right where jax-js's are not. */
 export const activations = {
   tanh: (x) => np.tanh(x),
   relu,
@@ -80,4 +81,5 @@ export const activations = {
   silu,
 } as const satisfies Record<string, ActivationFunction>;
 
+/** A key of {@link activations}. */
 export type ActivationName = keyof typeof activations;

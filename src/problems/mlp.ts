@@ -7,6 +7,7 @@ import { checkLabels, countClasses, crossEntropy, labeledRows } from "./classifi
 import { torchUniform } from "./torch-random.ts";
 import { roleByName, type FloatType, type Problem, type Split } from "./problem.ts";
 
+/** What a multilayer perceptron is made of. */
 export interface MlpOptions {
   /** Samples to train on: `{ x: float[n, ...], y: int32[n] }`. Images are flattened. */
   readonly train: Split;

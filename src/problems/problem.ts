@@ -3,6 +3,7 @@ import type { numpy as np } from "@jax-js/jax";
 import type { ArrayTree } from "../engine/program.ts";
 import type { Tensor, Tree } from "../engine/tensor.ts";
 
+/** Arithmetic of a problem: `float64` wherever something is to be proved. */
 export type FloatType = "float32" | "float64";
 
 /** What a forward pass may need besides parameters and batch. */
@@ -61,6 +62,7 @@ export interface Problem {
 /** A point (x₁, x₂). */
 export type Point = readonly [number, number];
 
+/** What a point where the gradient vanishes is. */
 export type CriticalKind = "minimizer" | "maximizer" | "saddle";
 
 /** A point, or a connected set of points given by samples of it, where the gradient vanishes. */

@@ -109,6 +109,7 @@ export interface Evidence {
   readonly details?: { readonly [name: string]: np.Array };
 }
 
+/** What a step leads to. */
 export interface StepResult<Memory> {
   readonly params: ArrayTree;
   readonly memory: Memory;

@@ -58,6 +58,7 @@ export interface Records {
   readonly ascentPoint?: Tree<Tensor>;
 }
 
+/** What is compiled: a method on a problem. */
 export interface TrainingOptions extends EngineOptions {
   readonly problem: Problem;
   readonly method: Method;
@@ -67,6 +68,7 @@ export interface TrainingOptions extends EngineOptions {
   readonly recordPoints?: boolean;
 }
 
+/** One run of a compiled training. */
 export interface TrainOptions {
   /** Length of the whole run, which schedules refer to. */
   readonly steps: number;

@@ -52,6 +52,7 @@ export interface Provenance extends Host {
   readonly seconds: number;
 }
 
+/** What a finished run is remembered by. */
 export interface RunResult {
   readonly spec: RunSpec;
   /** Identity of the spec, see `specHash`. */
@@ -105,6 +106,7 @@ export interface RunStart {
   readonly step: number;
 }
 
+/** How a run ended. */
 export type Outcome =
   | {
       readonly status: "finished";
@@ -115,6 +117,7 @@ export type Outcome =
     }
   | { readonly status: "interrupted"; readonly checkpoint: Checkpoint };
 
+/** What a runner runs on. */
 export interface RunnerOptions extends EngineOptions {
   readonly loadDataset: DatasetLoader;
   readonly host: Host;

@@ -6,6 +6,7 @@ import { ridge } from "./ridge.ts";
 import { ring } from "./ring.ts";
 import { bump, cosine, wideNarrow } from "./wells.ts";
 
+/** A plane that can be asked for by name. */
 export interface PlaneEntry {
   readonly create: (options?: PlaneOptions) => PlaneProblem;
   /** One sentence. */
@@ -48,6 +49,7 @@ export const planes = {
   },
 } as const satisfies Record<string, PlaneEntry>;
 
+/** A key of {@link planes}. */
 export type PlaneName = keyof typeof planes;
 
 export { bump, cosine, dome, himmelblau, quadratic, ridge, ring, rosenbrock, saddle, wideNarrow };

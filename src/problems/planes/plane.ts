@@ -5,6 +5,7 @@ import type { ArrayTree } from "../../engine/program.ts";
 import { tensor } from "../../engine/tensor.ts";
 import { roleByName, type FloatType, type Plane, type Point, type Problem } from "../problem.ts";
 
+/** What every plane can be made with. */
 export interface PlaneOptions {
   /** Default `float64`. */
   readonly dtype?: FloatType;

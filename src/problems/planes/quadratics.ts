@@ -25,6 +25,7 @@ function diagonal(a: number, b: number, kind: CriticalKind, start: Point): Plane
   };
 }
 
+/** What `quadratic` can be made with. */
 export interface QuadraticOptions extends PlaneOptions {
   /**
    * Keep the coordinates in two tensors, `{ x1: [1], x2: [1] }`, and say that `x2` has the role
