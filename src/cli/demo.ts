@@ -152,7 +152,7 @@ async function runStudy(
   const sweeper = openSweeper({ workers: Math.min(workers, cells.length), engine, host });
   try {
     const watch = createWatch(cells, progress);
-    await sweeper.run({ source, study, signal, onEvent: watch });
+    await sweeper.run({ source, record: study.record, keep: false, signal, onEvent: watch });
   } finally {
     await sweeper.close();
   }

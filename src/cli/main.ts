@@ -2,7 +2,11 @@
 import { Command, CommanderError } from "@commander-js/extra-typings";
 import { InputError, MachineError } from "../engine/errors.ts";
 import { packageVersion } from "../platform/node/host.ts";
+import { addDemo } from "./demo.ts";
+import { addCertify } from "./certify.ts";
 import { addDoctor } from "./doctor.ts";
+import { addFind } from "./find.ts";
+import { addFigure } from "./figure.ts";
 import { addMethods } from "./methods.ts";
 import { addProblems } from "./problems.ts";
 import { addSweep } from "./sweep.ts";
@@ -51,9 +55,13 @@ function createProgram(terminal: Terminal) {
       writeOut: terminal.out,
       writeErr: () => {},
     });
+  addDemo(program, terminal);
   addTrain(program, terminal);
+  addCertify(program, terminal);
+  addFind(program, terminal);
   addSweep(program, terminal);
   addWorker(program, terminal);
+  addFigure(program, terminal);
   addMethods(program, terminal);
   addProblems(program, terminal);
   addDoctor(program, terminal);
