@@ -33,14 +33,14 @@ if (Number(process.versions.node.split(".")[0]) >= 24) {
 
 /** The binary of the npm package `node`. */
 function pinnedNode() {
+  let manifest;
   try {
-    const require = createRequire(import.meta.url);
-    const folder = dirname(require.resolve("node/package.json"));
-    return join(folder, "bin", process.platform === "win32" ? "node.exe" : "node");
+    manifest = createRequire(import.meta.url).resolve("node/package.json");
   } catch {
     console.error(
       `missing Node 24 or newer: this is ${process.version} and the npm package "node" is not installed (run npm ci)`,
     );
     process.exit(2);
   }
+  return join(dirname(manifest), "bin", process.platform === "win32" ? "node.exe" : "node");
 }

@@ -22,7 +22,7 @@ defaultDevice("cpu");
 export const toDevice = (host: Tree<Tensor>): ArrayTree =>
   mapTree(host, ({ data, shape, dtype }) =>
     np.array(Array.from(data), { shape: [...shape], dtype: jaxDType[dtype] }),
-  ) as ArrayTree;
+  );
 
 export async function toHost(array: np.Array): Promise<Tensor> {
   const { shape, dtype } = array;
