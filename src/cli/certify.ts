@@ -1,0 +1,206 @@
+/** `lucid certify`: what a point is. */
+import type { Command } from "@commander-js/extra-typings";
+import { certify } from "../diagnostics/certify.ts";
+import { compileDerivatives, flatten, unflatten } from "../diagnostics/derivatives.ts";
+import { refine, type Refinement } from "../diagnostics/refine.ts";
+import { describeCertificate } from "../diagnostics/report.ts";
+import { checkTheorems, type TheoremRow } from "../diagnostics/theorems.ts";
+import { InputError } from "../engine/errors.ts";
+import { writeSafetensors } from "../engine/safetensors.ts";
+import type { Tensor, Tree } from "../engine/tensor.ts";
+import { writeBytes } from "../platform/node/files.ts";
+import { startProgress, type Progress } from "../platform/node/progress.ts";
+import { fieldOption, option } from "./flags.ts";
+import { readPoint, targetOf, targetOfRun, type LossFlags, type Target } from "./point.ts";
+import { short } from "./report.ts";
+import { chooseEngine, wholeNumber } from "./stored.ts";
+import { table } from "./table.ts";
+import { printJson, type Terminal } from "./terminal.ts";
+
+interface CertifyFlags extends LossFlags {
+  readonly point?: string;
+  readonly refine?: boolean;
+  readonly out?: string;
+  readonly maxProducts?: string;
+  readonly steps?: string;
+  readonly theorems?: boolean;
+  readonly only?: string;
+  readonly engine?: string;
+  readonly threads?: string;
+  readonly json?: boolean;
+}
+
+export function addCertify(program: Command, terminal: Terminal): void {
+  program
+    .command("certify")
+    .description(
+      "Say what a point is: minimizer, saddle, or hallucinated, with the numbers that show it.",
+    )
+    .argument("[run]", "folder of a finished run, made by lucid train --out")
+    .optionsGroup("Without a run, the loss and the point:")
+    .addOption(fieldOption("problem", "name"))
+    .addOption(fieldOption("data", "name"))
+    .addOption(fieldOption("n", "count"))
+    .addOption(fieldOption("pool", "side"))
+    .addOption(fieldOption("normalization", "kind"))
+    .addOption(fieldOption("hidden", "widths"))
+    .addOption(fieldOption("activation", "name"))
+    .addOption(fieldOption("rho", "number"))
+    .addOption(
+      option(
+        "--point <file>",
+        "weights: safetensors or npz, named as ours or as a PyTorch Sequential; x,y on a plane",
+      ),
+    )
+    .optionsGroup("How:")
+    .addOption(fieldOption("lr", "number"))
+    .addOption(option("--steps <count>", "steps of SAM from each perturbed copy (default: 1000)"))
+    .option("--refine", "first move to a zero of g⁺ near the point; both are certified")
+    .addOption(
+      option("--max-products <count>", "Hessian-vector products --refine may spend (default: 500)"),
+    )
+    .addOption(option("--out <file>", "keep the refined point, as safetensors"))
+    .addOption(option("--engine <name>", "auto, native or jax (default: auto)"))
+    .addOption(option("--threads <count>", "threads of the native engine (default: 2)"))
+    .option("--theorems", "instead check every theorem numerically on the planes")
+    .addOption(option("--only <text>", "with --theorems: statements that contain this"))
+    .option("--json", "print one JSON document")
+    .action(async (run, flags) => {
+      const progress = startProgress({ stream: terminal.err });
+      try {
+        if (flags.theorems) await theorems(flags, progress, terminal);
+        else await certifyPoint(run, flags, progress, terminal);
+      } finally {
+        progress.done();
+      }
+    });
+}
+
+async function certifyPoint(
+  run: string | undefined,
+  flags: CertifyFlags,
+  progress: Progress,
+  terminal: Terminal,
+): Promise<void> {
+  const engine = {
+    engine: chooseEngine(flags.engine),
+    threads: wholeNumber("threads", flags.threads) ?? 2,
+  };
+  const steps = wholeNumber("steps", flags.steps);
+  const budget = wholeNumber("max-products", flags.maxProducts);
+  const { point, ...target } = await place(run, flags, progress);
+  const judge = (at: Tree<Tensor>) =>
+    certify({
+      ...target,
+      point: at,
+      engine,
+      ...(steps !== undefined && { steps }),
+      onProgress: (what) => progress.update(() => `certifying: ${what}`),
+    });
+  const certificate = await judge(point);
+  if (!flags.refine) {
+    if (flags.json) printJson(terminal, certificate);
+    else terminal.out(describeCertificate(certificate));
+    return;
+  }
+  const f = await compileDerivatives(target.problem, engine);
+  const refinement = await refine({
+    f,
+    x: flatten(point),
+    rho: target.rho,
+    ...(budget !== undefined && { maxProducts: budget }),
+    onStep: ({ gradRatio, products }) =>
+      progress.update(() => `refining: GradRatio ${short(gradRatio)} after ${products} products`),
+  });
+  await f.dispose();
+  const refined = unflatten(target.problem.init(0), refinement.point.x);
+  if (flags.out !== undefined) await writeBytes(flags.out, writeSafetensors(refined));
+  const after = await judge(refined);
+  const { converged, sentence, steps: log } = refinement;
+  if (flags.json) {
+    printJson(terminal, {
+      ...after,
+      refinement: { converged, sentence, before: certificate, steps: log },
+    });
+    return;
+  }
+  terminal.out(`${describeCertificate(certificate)}\n${describeRefinement(refinement)}\n`);
+  terminal.out(describeCertificate(after));
+}
+
+/** The loss and the point on it that arguments and flags mean. */
+async function place(
+  run: string | undefined,
+  flags: CertifyFlags,
+  progress: Progress,
+): Promise<Target & { point: Tree<Tensor> }> {
+  const { problem, data, n, pool, normalization, hidden, activation, rho, lr, point } = flags;
+  if (run !== undefined) {
+    const others = { problem, data, n, pool, normalization, hidden, activation, point };
+    const [other] = Object.entries(others).flatMap(([name, value]) =>
+      value === undefined ? [] : [name],
+    );
+    if (other !== undefined) {
+      throw new InputError(`invalid --${other}: the run says what was trained (leave it out)`);
+    }
+    return targetOfRun(run, { rho, lr }, progress);
+  }
+  if (point === undefined) {
+    throw new InputError(
+      "missing point (give the folder of a run, or --point FILE and the problem it is a point of)",
+    );
+  }
+  const target = await targetOf(
+    { problem, data, n, pool, normalization, hidden, activation, rho, lr },
+    progress,
+  );
+  return { ...target, point: await readPoint(target.problem, point) };
+}
+
+function describeRefinement({ steps, sentence }: Refinement): string {
+  const last = steps.at(-1);
+  return [
+    `refined: ${sentence} Moved by ${short(last?.moved ?? 0)}.`,
+    table([
+      ["products", "f(x)", "f(x⁺)", "‖g‖", "‖g⁺‖", "GradRatio", "moved"],
+      ...steps.map((step) => [
+        String(step.products),
+        ...[
+          step.loss,
+          step.shiftedLoss,
+          step.gradNorm,
+          step.shiftedGradNorm,
+          step.gradRatio,
+          step.moved,
+        ].map(short),
+      ]),
+    ]),
+  ].join("\n");
+}
+
+async function theorems(
+  { only, json }: CertifyFlags,
+  progress: Progress,
+  terminal: Terminal,
+): Promise<void> {
+  const rows = await checkTheorems({
+    ...(only !== undefined && { only }),
+    onProgress: (statement) => progress.update(() => `checking: ${statement}`),
+  });
+  if (rows.length === 0) {
+    throw new InputError(`unknown statement "${only}" (lucid certify --theorems lists all)`);
+  }
+  if (json) printJson(terminal, rows);
+  else terminal.out(describeTheorems(rows));
+  const failed = rows.filter(({ passed }) => !passed).length;
+  if (failed > 0) throw new Error(`${failed} of ${rows.length} checks failed`);
+}
+
+function describeTheorems(rows: readonly TheoremRow[]): string {
+  return rows
+    .map(({ statement, claim, plane, passed, numbers }) => {
+      const measured = Object.entries(numbers).map(([name, value]) => `${name} ${short(value)}`);
+      return `${passed ? "holds" : "FAILS"}  ${statement} on ${plane}: ${claim}\n       ${measured.join(", ")}\n`;
+    })
+    .join("");
+}
