@@ -214,6 +214,7 @@ async function sweepAll({ study, cells, open, sweeper, progress, signal }: Sweep
       source: open.source,
       record: study.record,
       keep: study.keep,
+      certify: study.certify,
       signal,
       onEvent,
     });

@@ -67,6 +67,7 @@ async function work(flags: WorkerFlags, terminal: Terminal): Promise<void> {
             source: open.source,
             record: definition.record,
             keep: definition.keep,
+            certify: definition.certify,
             signal,
             onEvent(event) {
               if (event.kind === "row") {

@@ -1,8 +1,11 @@
 /** The worker thread of sweeps: runs one cell at a time, on one core, with its own programs. */
+import type { Certificate } from "../diagnostics/certificate.ts";
 import type { EngineChoice } from "../engine/index.ts";
+import type { Tensor, Tree } from "../engine/tensor.ts";
 import type { Host } from "../platform/host.ts";
 import { serve, type Protocol, type TaskContext } from "../platform/node/workers.ts";
 import { finishedRow, formatHistory, type Row } from "./cell.ts";
+import { certifyEnd } from "./certify-end.ts";
 import { decodeCheckpoint, encodeCheckpoint, encodeParameters } from "./checkpoint.ts";
 import { nodeDatasets } from "./datasets.ts";
 import { createRunner, type Runner } from "./run.ts";
@@ -19,6 +22,8 @@ export interface RunTask {
   readonly cell: Cell;
   /** Keep a row of the history of every so many steps. */
   readonly record: number;
+  /** Certify the end point. */
+  readonly certify: boolean;
   /** Hand over the final parameters. */
   readonly keep: boolean;
   /** Where an interrupted run of the cell stood. */
@@ -66,14 +71,20 @@ const saveInterval = 30_000;
 const timedSeconds = 0.5;
 
 serve<CellProtocol>(({ engine, host }) => {
-  const runner = createRunner({ host, engine, threads: 1, loadDataset: nodeDatasets() });
+  const options = { engine, threads: 1 };
+  const loadDataset = nodeDatasets();
+  const runner = createRunner({ host, loadDataset, ...options });
+  const certifyCell: Certify = (spec, params) => certifyEnd(spec, params, loadDataset, options);
   return (task, context) =>
-    task.kind === "run" ? run(runner, task, context) : time(runner, task.spec);
+    task.kind === "run" ? run(runner, certifyCell, task, context) : time(runner, task.spec);
 });
+
+type Certify = (spec: RunSpec, params: Tree<Tensor>) => Promise<Certificate | null>;
 
 async function run(
   runner: Runner,
-  { cell, record, keep, from }: RunTask,
+  certify: Certify,
+  { cell, record, keep, certify: certified, from }: RunTask,
   { emit, signal }: TaskContext<CellProtocol>,
 ): Promise<CellResult> {
   const began = performance.now();
@@ -99,10 +110,13 @@ async function run(
   if (outcome.status === "interrupted") {
     return { kind: "stopped", checkpoint: encodeCheckpoint(outcome.checkpoint, length) };
   }
-  const row = finishedRow(cell, outcome.result, {
+  const { params } = outcome.checkpoint.state.carry;
+  const certificate = certified ? await certify(cell.spec, params) : null;
+  const times = {
     finished: new Date().toISOString(),
     wallSeconds: (performance.now() - began) / 1000,
-  });
+  };
+  const row = finishedRow(cell, outcome.result, times, certificate);
   return {
     kind: "finished",
     row,

@@ -1,6 +1,7 @@
 /** What a study keeps of a cell: one row, whatever happened, and a thinned history. */
+import type { Certificate } from "../diagnostics/certificate.ts";
 import type { Warning } from "../diagnostics/screen.ts";
-import type { Verdict } from "../diagnostics/verdict.ts";
+import type { Verdict, VerdictName } from "../diagnostics/verdict.ts";
 import type { Host } from "../platform/host.ts";
 import type { MetricRow } from "./rows.ts";
 import type { Final, Provenance, RunResult } from "./run.ts";
@@ -23,6 +24,8 @@ export interface Row {
   /** `null`, as everything below, when the cell failed. */
   readonly final: Final | null;
   readonly verdict: Verdict | null;
+  /** Where the study asks for it: what the end point is, by its curvature. */
+  readonly certificate: Omit<Certificate, "seconds"> | null;
   /** The first warning of the screen, if it gave one. */
   readonly warning: Warning | null;
   /** Gradient evaluations spent. */
@@ -38,6 +41,7 @@ export interface RowProvenance extends Host, Partial<Omit<Provenance, keyof Host
   readonly finished: string;
   /** What the cell took in all, in seconds; `seconds` are those spent in steps. */
   readonly wallSeconds: number;
+  readonly certifySeconds?: number;
 }
 
 /** The row of a cell that ran to its end. */
@@ -45,6 +49,7 @@ export function finishedRow(
   { id, at }: Cell,
   { spec, final, verdict, warning, evaluations, provenance }: RunResult,
   times: Pick<RowProvenance, "finished" | "wallSeconds">,
+  certificate: Certificate | null = null,
 ): Row {
   const { name } = verdict;
   return {
@@ -54,11 +59,26 @@ export function finishedRow(
     spec,
     final,
     verdict,
+    certificate: certificate && withoutTime(certificate),
     warning,
     evaluations,
     error: null,
-    provenance: { ...provenance, ...times },
+    provenance: {
+      ...provenance,
+      ...times,
+      ...(certificate && { certifySeconds: certificate.seconds }),
+    },
   };
+}
+
+/** What is said about a cell: its certificate's verdict where there is one, else the screen's. */
+export const verdictName = ({ certificate, verdict }: Row): VerdictName | undefined =>
+  certificate?.verdict.name ?? verdict?.name;
+
+/** Rows of the same cell must agree. */
+function withoutTime(certificate: Certificate): Row["certificate"] {
+  const { seconds: _seconds, ...rest } = certificate;
+  return rest;
 }
 
 /** The row of a cell that could not be run. */
@@ -70,6 +90,7 @@ export function failedRow({ id, at, spec }: Cell, error: string, provenance: Row
     spec,
     final: null,
     verdict: null,
+    certificate: null,
     warning: null,
     evaluations: null,
     error,

@@ -1,5 +1,5 @@
 /** Where a study stands, from its cells and rows. */
-import type { Row, Status } from "./cell.ts";
+import { verdictName, type Row, type Status } from "./cell.ts";
 import { canonicalJson } from "./spec.ts";
 import type { Cell, Coordinates } from "./study.ts";
 
@@ -46,7 +46,8 @@ export async function studyStatus(
   const failures: StudyStatus["failures"][number][] = [];
   let done = 0;
   let foreign = 0;
-  for await (const { cell, at, status, verdict, final, error } of rows) {
+  for await (const row of rows) {
+    const { cell, at, status, final, error } = row;
     const group = groupOf.get(cell);
     if (group === undefined) {
       foreign++;
@@ -55,7 +56,7 @@ export async function studyStatus(
     done++;
     group.done++;
     statuses[status] = (statuses[status] ?? 0) + 1;
-    const name = verdict?.name ?? "failed";
+    const name = verdictName(row) ?? "failed";
     group.verdicts[name] = (group.verdicts[name] ?? 0) + 1;
     if (typeof final?.loss === "number") group.losses.push(final.loss);
     if (status === "failed") failures.push({ cell, at, error });

@@ -65,7 +65,10 @@ export interface Study {
   readonly fixed: Fields;
   readonly axes: Axes;
   readonly seeds: Seeds;
-  /** Keep a row of a run's history of every so many steps. */
+  /**
+   * Keep a row of a run's history of every so many steps; `null`: the smallest power of two that
+   * keeps at most 256.
+   */
   readonly record: number | null;
   /** Keep final parameters. */
   readonly keep: boolean;

@@ -44,12 +44,18 @@ export type SweepEvent =
   | { readonly kind: "row"; readonly cell: Cell; readonly row: Row }
   | { readonly kind: "released"; readonly cell: Cell };
 
+/** Which cells to run, and how. */
 export interface SweepOptions {
   readonly source: CellSource;
-  /** Keep a row of a history of every so many steps; `null`: the smallest power of two that keeps at most 256. */
+  /**
+   * Keep a row of a history of every so many steps; `null`: the smallest power of two that keeps
+   * at most 256.
+   */
   readonly record: number | null;
   /** Keep final parameters. */
   readonly keep: boolean;
+  /** Certify end points; default false. */
+  readonly certify?: boolean;
   /** Stops all cells where they stand and gives them back. */
   readonly signal: AbortSignal;
   readonly onEvent?: (event: SweepEvent) => void;
@@ -118,7 +124,7 @@ export function openSweeper({
       });
       return { secondsPerStep, programs: examples.size };
     },
-    async run({ source, record, keep, signal, onEvent }) {
+    async run({ source, record, keep, certify = false, signal, onEvent }) {
       // A fault of the machine stops everything: it would only fail every cell in turn.
       const fault = new AbortController();
       const stop = AbortSignal.any([signal, fault.signal]);
@@ -132,6 +138,7 @@ export function openSweeper({
             await runCell(threads[slot] as Thread<CellProtocol>, claimed, {
               record,
               keep,
+              certify,
               stop,
               host,
               onEvent,
@@ -153,6 +160,7 @@ export function openSweeper({
 interface CellOptions {
   readonly record: number | null;
   readonly keep: boolean;
+  readonly certify: boolean;
   readonly stop: AbortSignal;
   readonly host: Host;
   readonly onEvent: ((event: SweepEvent) => void) | undefined;
@@ -162,7 +170,7 @@ interface CellOptions {
 async function runCell(
   thread: Thread<CellProtocol>,
   claimed: ClaimedCell,
-  { record, keep, stop, host, onEvent }: CellOptions,
+  { record, keep, certify, stop, host, onEvent }: CellOptions,
 ): Promise<void> {
   const { cell, from, lost } = claimed;
   const began = performance.now();
@@ -191,6 +199,7 @@ async function runCell(
           cell,
           record: record ?? historyStride(cell.spec.steps),
           keep,
+          certify,
           ...(from && { from }),
         },
         ({ step, history, checkpoint }) => {
