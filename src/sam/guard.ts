@@ -1,40 +1,38 @@
 /** Guards: keep a method off hallucinated points and saddle traps, using what it sees anyway. */
 import { numpy as np } from "@jax-js/jax";
 import { z } from "zod";
-import { add, divide, multiply, scalar, select, selectTree, subtract } from "../engine/arrays.ts";
+import { multiply, scalar, select, selectTree } from "../engine/arrays.ts";
 import { InputError } from "../engine/errors.ts";
 import type { ArrayTree } from "../engine/program.ts";
 import { scalarTensor, type Tensor, type Tree } from "../engine/tensor.ts";
 import { alignDetails } from "./details.ts";
 import { choice, entry, number, type MethodEntry } from "./entry.ts";
-import type { Evidence, Host, Knobs, Method, ProblemSize, StepContext } from "./method.ts";
+import type { Knobs, Method, ProblemSize, StepContext } from "./method.ts";
 import { dtypeOf } from "./outer.ts";
 import { descend, method, plainEvidence, sam } from "./sam.ts";
-
-/**
- * ⟨g, g⁺⟩/(‖g‖·max(‖g‖, ‖g⁺‖)) = cos(g, g⁺)·min(1, ‖g⁺‖/‖g‖): how far following g⁺ still is
- * following g. It is 1 where both are one vector, 0 at every hallucinated point, where g⁺ = 0 ≠ g,
- * and negative where a method is drawn uphill to a saddle or maximizer. It is 1 where g = 0.
- */
-export function agreement({ cosine, gradNorm, shiftedGradNorm }: Evidence): np.Array {
-  const one = scalar(1, gradNorm);
-  const moves = np.greater(gradNorm.ref, scalar(0, gradNorm));
-  const ratio = divide(shiftedGradNorm, gradNorm);
-  return select(moves, multiply(cosine, np.minimum(ratio, one.ref)), one);
-}
+import {
+  hasSettled,
+  isBad,
+  isSafe,
+  look,
+  restarted,
+  watchBefore,
+  watchDetails,
+  type Watch,
+} from "./watch.ts";
 
 export interface WatchOptions {
   /** Steps from one look ahead to the next while the method is off; default 10. */
   readonly every?: number;
-  /** Weight of the old average of the agreement, per look, in [0, 1); default 0.8. */
+  /** Weight of the old averages, per look, in [0, 1); default 0.8. */
   readonly smoothing?: number;
 }
 
 export interface GuardOptions extends WatchOptions {
   readonly method: Method;
-  /** Intervene when the average agreement falls below this; default 0.25. */
+  /** Intervene when the agreement falls below this; default 0.25. */
   readonly act?: number;
-  /** Stop intervening when it is this or more; default 0.6. */
+  /** Stop intervening when the cosine is this or more and settled, and f does not bend down; default 0.5. */
   readonly resume?: number;
   /**
    * What to do: take plain steps until the signal recovers (`plain`, default), or look less far,
@@ -44,15 +42,16 @@ export interface GuardOptions extends WatchOptions {
 }
 
 /**
- * `method` with an eye on its agreement (see `agreement`). While all is well its steps are its
- * own and cost what they cost. During plain steps the signal is probed in every k-th step only, by
- * one evaluation more. Details: `agreement`, its average; `intervened`, 1 in steps that are not
- * the method's own; with `shrink` also `shrunk`, the factor on ρ.
+ * `method` under guard: when the agreement cos(g, g⁺)·min(1, ‖g⁺‖/‖g‖) falls, a hallucinated point or
+ * a saddle trap is near, and the guard acts until the signal is safe. While all is well steps are
+ * the method's own and cost what they cost; during plain steps every k-th one looks ahead, by one
+ * evaluation more. Details: `averageCosine` and `averageGradRatio`, what the guard goes by;
+ * `intervened`, 1 in steps that are not the method's own; with `shrink` also `shrunk`, the factor on ρ.
  */
 export function guarded({
   method: inner,
   act = 0.25,
-  resume = 0.6,
+  resume = 0.5,
   every = 10,
   smoothing = 0.8,
   respond = "plain",
@@ -65,13 +64,22 @@ export function guarded({
     : shrinking({ inner, act, resume, smoothing });
 }
 
-/** Plain descent until the agreement of `to` reaches `resume`, and `to` from then on. */
+/** When to switch a method on. */
+export interface SafeRule extends WatchOptions {
+  /** Least cos(g, g⁺); default 0.5. */
+  readonly resume?: number;
+}
+
+/**
+ * Plain descent until looking ahead is safe, and `to` from then on: cos(g, g⁺) is `resume` or more
+ * and no longer rising, and f does not bend down along the ascent.
+ */
 export const untilSafe = ({
   to,
-  resume = 0.6,
+  resume = 0.5,
   every = 10,
   smoothing = 0.8,
-}: { readonly to: Method; readonly resume?: number } & WatchOptions): Method =>
+}: SafeRule & { readonly to: Method }): Method =>
   watched({
     name: `gd to ${to.name}`,
     inner: to,
@@ -81,27 +89,6 @@ export const untilSafe = ({
     smoothing,
     on: false,
   });
-
-interface Watch {
-  /** Running average of the agreement. */
-  readonly average: np.Array;
-  /** 0 before the first look, then 1. */
-  readonly started: np.Array;
-}
-
-const watchBefore = (params: Tree<Tensor>): Host<Watch> => ({
-  average: scalarTensor(1, dtypeOf(params)),
-  started: scalarTensor(0, dtypeOf(params)),
-});
-
-/** The average after one more look. */
-function look({ average, started }: Watch, evidence: Evidence, smoothing: number): Watch {
-  const now = agreement(evidence);
-  const weight = scalar(1 - smoothing, now);
-  const blended = add(average, multiply(weight, subtract(now, average)));
-  const isFirst = np.less(started.ref, scalar(1, started));
-  return { average: select(isFirst, now, blended), started: np.onesLike(started.ref) };
-}
 
 const isOne = (flag: np.Array) => np.greater(flag.ref, scalar(0.5, flag));
 const asNumber = (on: np.Array, like: np.Array) => select(on, scalar(1, like), scalar(0, like));
@@ -153,13 +140,12 @@ function watched({
         looks,
         () => {
           const own = inner.step({ ...context, memory: memory.inner });
-          const watch = look(memory.watch, own.evidence, smoothing);
-          const bound = select(
-            isOne(memory.off),
-            scalar(resume, watch.average),
-            scalar(act, watch.average),
-          );
-          const off = np.less(watch.average.ref, bound);
+          const seen = look(memory.watch, own.evidence, smoothing);
+          const wasOff = isOne(memory.off);
+          const isReady = np.logicalAnd(isSafe(seen, resume), hasSettled(seen));
+          const off = select(wasOff, np.logicalNot(isReady), isBad(seen, act));
+          const turnsOff = np.logicalAnd(off.ref, np.logicalNot(wasOff));
+          const watch = selectTree(turnsOff, restarted(seen), seen) as Watch;
           return {
             params: selectTree(off, plain.params, own.params),
             outer: selectTree(off, plain.outer, own.outer),
@@ -184,7 +170,7 @@ function watched({
         memory: { ...next.memory, age: np.where(isWaiting, older, 0) },
         evidence: {
           ...evidence,
-          details: { ...evidence.details, agreement: watch.average, intervened: off },
+          details: { ...evidence.details, ...watchDetails(watch), intervened: off },
         },
       };
     },
@@ -234,9 +220,11 @@ function shrinking({
       const watch = look(memory.watch, own.evidence, smoothing);
       const constant = (value: number) => scalar(value, factor);
       const grown = np.minimum(multiply(factor, constant(1.01)), constant(1));
-      const isSafe = np.greaterEqual(watch.average.ref, constant(resume));
-      const isBad = np.less(watch.average.ref, constant(act));
-      const next = select(isBad, multiply(factor, constant(0.9)), select(isSafe, grown, factor));
+      const next = select(
+        isBad(watch, act),
+        multiply(factor, constant(0.9)),
+        select(isSafe(watch, resume), grown, factor),
+      );
       const intervened = asNumber(np.less(factor.ref, constant(1)), factor);
       return {
         ...own,
@@ -245,7 +233,7 @@ function shrinking({
           ...own.evidence,
           details: {
             ...own.evidence.details,
-            agreement: watch.average,
+            ...watchDetails(watch),
             intervened,
             shrunk: factor,
           },
@@ -260,7 +248,7 @@ const watching = {
     min: 1,
     integer: true,
   }),
-  smoothing: number(0.8, "weight of the old average of the agreement, per look", {
+  smoothing: number(0.8, "weight of the old averages of the signals, per look", {
     min: 0,
     below: 1,
   }),
@@ -272,15 +260,18 @@ export const guardMethods: readonly MethodEntry[] = [
     aliases: ["auto-switch", "switch-when-safe"],
     title: "Plain descent until SAM is safe, then SAM",
     formula:
-      "x ← outer(x, g) until the running mean of cos(g,g⁺)·min(1,‖g⁺‖/‖g‖) reaches `resume`;  then SAM, or `of`",
-    state: "2 scalars, and that of the wrapped method",
+      "x ← outer(x, g) until cos(g,g⁺) ≥ ½, no longer rising, and ⟨u,g⁺⟩ ≥ 0.9‖g‖ on average;  then SAM, or `of`",
+    state: "5 scalars, and that of the wrapped method",
     evaluations: "1 + 1/every before the switch, the wrapped method's after",
     hallucination: {
       possible: "conditional",
       why: "SAM waits until its gradient agrees with the true one; nothing watches afterwards",
     },
     options: z.object({
-      resume: number(0.6, "agreement from which on the method is on"),
+      resume: number(
+        0.6,
+        "cos(g, g⁺) from which on the method is on, where f does not bend down along the ascent",
+      ),
       ...watching,
     }),
     citation: "ours, 2026",
@@ -295,15 +286,18 @@ export const guardMethods: readonly MethodEntry[] = [
     title: "SAM under guard",
     formula:
       "SAM, or `of`, while the running mean of cos(g,g⁺)·min(1,‖g⁺‖/‖g‖) is fine;  else x ← outer(x, g), or a smaller ρ",
-    state: "3 scalars, and that of the wrapped method",
+    state: "4 or 5 scalars, and that of the wrapped method",
     evaluations: "the wrapped method's; 1 + 1/every while it intervenes with plain steps",
     hallucination: {
       possible: "no",
       why: "there the agreement is 0 and it descends f itself",
     },
     options: z.object({
-      act: number(0.25, "intervene when the average agreement falls below this"),
-      resume: number(0.6, "stop intervening when it is this or more"),
+      act: number(0.25, "intervene when cos(g, g⁺)·min(1, ‖g⁺‖/‖g‖) falls below this"),
+      resume: number(
+        0.6,
+        "stop when cos(g, g⁺) is this or more and f does not bend down along the ascent",
+      ),
       respond: choice(
         ["plain", "shrink"],
         "plain",

@@ -4,7 +4,9 @@ import { z } from "zod";
 import { scalar } from "../engine/arrays.ts";
 import { InputError } from "../engine/errors.ts";
 import type { ArrayTree } from "../engine/program.ts";
+import { alignDetails } from "./details.ts";
 import { entry, groups, number, type MethodEntry } from "./entry.ts";
+import { untilSafe, type SafeRule } from "./guard.ts";
 import type { Tensor, Tree } from "../engine/tensor.ts";
 import type {
   Host,
@@ -15,7 +17,6 @@ import type {
   StepContext,
   StepResult,
 } from "./method.ts";
-import { alignDetails } from "./details.ts";
 import { gradientDescent, method, sam } from "./sam.ts";
 import { power } from "./schedules.ts";
 
@@ -29,12 +30,23 @@ export interface SwitchingOptions {
   readonly until?: number;
 }
 
+/** A switch made once looking ahead is safe. */
+export interface SafeSwitchingOptions {
+  readonly to: Method;
+  /** The rule; `{}` for its defaults. See `untilSafe`. */
+  readonly when: SafeRule;
+}
+
 /**
  * `from`, then `to`   (Park et al. 2025: plain descent for the first 10 %, then SAM). The outer
  * optimizer's state carries over the switch: a momentum buffer is kept, not restarted. The
  * methods' own memories stay apart. Details of one method are NaN while the other runs.
+ *
+ * With `when` in place of `from` and `at`: plain descent until looking ahead is safe, then `to`.
  */
-export function switching({ from, to, at = 0.1, until = 1 }: SwitchingOptions): Method {
+export function switching(options: SwitchingOptions | SafeSwitchingOptions): Method {
+  if ("when" in options) return untilSafe({ to: options.to, ...options.when });
+  const { from, to, at = 0.1, until = 1 } = options;
   for (const fraction of [at, until]) {
     if (!(fraction >= 0 && fraction <= 1)) {
       throw new InputError(

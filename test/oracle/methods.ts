@@ -545,21 +545,59 @@ export const oracles: { readonly [method: string]: (world: World, options: Optio
     o["respond"] === "shrink" ? shrink(w, o) : watch(w, o, { off: false, act: num(o, "act") }),
 };
 
-const agreement = (g: Vector, p: Vector) =>
-  dot(g, p) / (length(g) * Math.max(length(g), length(p)));
-const blended = (old: number | undefined, now: number, keep: number) =>
-  old === undefined ? now : keep * old + (1 - keep) * now;
+/** Running averages of cos(g, p) and ‖p‖/‖g‖, and what they say. */
+class PlainWatch {
+  private cosine: number | undefined;
+  private ratio = 1;
+  private slow = 1;
+  private looks = 0;
+  private readonly keep: number;
+
+  constructor(keep: number) {
+    this.keep = keep;
+  }
+
+  look(g: Vector, p: Vector): void {
+    const cosine = dot(g, p) / (length(g) * length(p));
+    const ratio = length(p) / length(g);
+    const blend = (old: number, now: number) => this.keep * old + (1 - this.keep) * now;
+    this.ratio = this.cosine === undefined ? ratio : blend(this.ratio, ratio);
+    this.cosine = this.cosine === undefined ? cosine : blend(this.cosine, cosine);
+    this.looks++;
+    const share = Math.min(1, 1 / (0.6 * this.looks));
+    this.slow = this.looks === 1 ? this.cosine : this.slow + share * (this.cosine - this.slow);
+  }
+
+  restart(): void {
+    this.slow = this.cosine ?? NaN;
+    this.looks = 1;
+  }
+
+  hasSettled(): boolean {
+    return (this.cosine ?? NaN) - this.slow <= 0.05;
+  }
+
+  isBad(act: number): boolean {
+    return (this.cosine ?? NaN) * Math.min(1, this.ratio) < act;
+  }
+
+  isSafe(resume: number): boolean {
+    return (this.cosine ?? NaN) >= resume && (this.cosine ?? NaN) * this.ratio >= 0.9;
+  }
+}
 
 function watch(w: World, o: Options, { off, act }: { off: boolean; act: number }): Step {
-  let average: number | undefined;
+  const seen = new PlainWatch(num(o, "smoothing"));
   let age = 0;
   return (x, _, rows) => {
     const g = w.net.gradient(x, rows);
     let v: Vector = g;
     if (!off || age === 0) {
       const p = w.net.gradient(plus(x, unit(num(o, "rho"), g)), rows);
-      average = blended(average, agreement(g, p), num(o, "smoothing"));
-      off = off ? average < num(o, "resume") : average < act;
+      seen.look(g, p);
+      const before = off;
+      off = off ? !(seen.isSafe(num(o, "resume")) && seen.hasSettled()) : seen.isBad(act);
+      if (off && !before) seen.restart();
       if (!off) v = p;
     }
     age = off ? (age + 1) % num(o, "every") : 0;
@@ -568,14 +606,14 @@ function watch(w: World, o: Options, { off, act }: { off: boolean; act: number }
 }
 
 function shrink(w: World, o: Options): Step {
-  let average: number | undefined;
+  const seen = new PlainWatch(num(o, "smoothing"));
   let factor = 1;
   return (x, _, rows) => {
     const g = w.net.gradient(x, rows);
     const p = w.net.gradient(plus(x, unit(num(o, "rho") * factor, g)), rows);
-    average = blended(average, agreement(g, p), num(o, "smoothing"));
-    if (average < num(o, "act")) factor *= 0.9;
-    else if (average >= num(o, "resume")) factor = Math.min(1, factor * 1.01);
+    seen.look(g, p);
+    if (seen.isBad(num(o, "act"))) factor *= 0.9;
+    else if (seen.isSafe(num(o, "resume"))) factor = Math.min(1, factor * 1.01);
     return w.sgd.step(x, p);
   };
 }
