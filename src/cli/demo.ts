@@ -165,10 +165,11 @@ async function runStudy(
 
 /** Tells how far all runs together are, and how each one ended. */
 function createWatch(cells: readonly Cell[], progress: Progress): (event: SweepEvent) => void {
-  const began = performance.now();
   const total = cells.reduce((sum, { spec }) => sum + spec.steps, 0);
   const reached = new Map<string, number>();
   let ended = 0;
+  /** The first report: threads start and compile before it. */
+  let first: { readonly done: number; readonly at: number } | undefined;
   return (event) => {
     const { cell } = event;
     if (event.kind === "step") {
@@ -181,15 +182,18 @@ function createWatch(cells: readonly Cell[], progress: Progress): (event: SweepE
       progress.note(`${methodWords(cell.spec)}, ρ = ${cell.spec.rho}: ${end}`);
     }
     const done = [...reached.values()].reduce((sum, step) => sum + step, 0);
-    const seconds = (performance.now() - began) / 1000;
-    progress.update(() =>
-      [
+    first ??= { done, at: performance.now() };
+    const { done: before, at } = first;
+    if (done === before) return;
+    progress.update(() => {
+      const perSecond = (1000 * (done - before)) / (performance.now() - at);
+      return [
         `${ended} of ${cells.length} runs`,
         `step ${whole(done)}/${whole(total)}`,
-        `${whole(done / seconds)} steps/s`,
-        `${duration((seconds * (total - done)) / done)} left`,
-      ].join("  "),
-    );
+        `${whole(perSecond)} steps/s`,
+        `${duration((total - done) / perSecond)} left`,
+      ].join("  ");
+    });
   };
 }
 
