@@ -7,4 +7,6 @@ export default defineConfig({
   platform: "node",
   unbundle: true,
   dts: true,
+  // Figures are drawn in a font of their own.
+  copy: [{ from: "src/figures/fonts/*", to: "dist/figures/fonts" }],
 });
