@@ -6,6 +6,7 @@ export default defineConfig({
   format: "esm",
   platform: "node",
   unbundle: true,
+  fixedExtension: false,
   dts: true,
   // Figures are drawn in a font of their own.
   copy: [{ from: "src/figures/fonts/*", to: "dist/figures/fonts" }],
