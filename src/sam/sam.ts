@@ -85,6 +85,7 @@ export function gradientDescent({ outer = sgd() }: { outer?: Outer } = {}): Meth
   });
 }
 
+/** What SAM and its kin are given. */
 export interface SamOptions {
   /** ρ ≥ 0, in units of the parameters; default 0.05. At ρ = 0 the method is the outer optimizer, bit for bit. */
   readonly rho?: Schedule;

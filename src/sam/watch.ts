@@ -18,7 +18,7 @@ import { dtypeOf } from "./outer.ts";
 export type Watch = {
   readonly cosine: np.Array;
   readonly gradRatio: np.Array;
-  /** An average of `cosine` that remembers the last 60 % of the looks. */
+  /** An average of `cosine` that remembers the last 40 % of the looks. */
   readonly slowCosine: np.Array;
   /** Looks since the watch began or was restarted. */
   readonly looks: np.Array;
@@ -27,9 +27,9 @@ export type Watch = {
 /** Least slope ratio at which looking ahead is safe: f may bend down along the ascent by so little. */
 const leastSlope = 0.9;
 /** Share of the looks that the slow average remembers … */
-const memory = 0.6;
-/** … and by how much the cosine may exceed it: it then rises by less than 0.1 while time grows e-fold. */
-const largestRise = 0.05;
+const memory = 0.4;
+/** … and by how much the cosine may exceed it: it then rises by 0.2 or less while time grows e-fold. */
+const largestRise = 0.08;
 
 export const watchBefore = (params: Tree<Tensor>): Host<Watch> => {
   const one = scalarTensor(1, dtypeOf(params));

@@ -564,7 +564,7 @@ class PlainWatch {
     this.ratio = this.cosine === undefined ? ratio : blend(this.ratio, ratio);
     this.cosine = this.cosine === undefined ? cosine : blend(this.cosine, cosine);
     this.looks++;
-    const share = Math.min(1, 1 / (0.6 * this.looks));
+    const share = Math.min(1, 1 / (0.4 * this.looks));
     this.slow = this.looks === 1 ? this.cosine : this.slow + share * (this.cosine - this.slow);
   }
 
@@ -574,7 +574,7 @@ class PlainWatch {
   }
 
   hasSettled(): boolean {
-    return (this.cosine ?? NaN) - this.slow <= 0.05;
+    return (this.cosine ?? NaN) - this.slow <= 0.08;
   }
 
   isBad(act: number): boolean {

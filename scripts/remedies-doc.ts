@@ -1,0 +1,84 @@
+/** Writes the tables of docs/remedies.md from the rows of studies/remedies.ts: `node scripts/remedies-doc.ts [FOLDER]`. */
+import { readFileSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { format } from "prettier";
+import type { Row } from "../src/study/cell.ts";
+import study from "../studies/remedies.ts";
+
+const root = resolve(import.meta.dirname, "..");
+const path = join(root, "docs/remedies.md");
+const marks = ["<!-- tables: begin -->", "<!-- tables: end -->"] as const;
+
+/** The document with its tables written anew from `rows`; the text around them stays. */
+export function withTables(document: string, rows: readonly Row[]): Promise<string> {
+  const [before, after] = [document.split(marks[0])[0], document.split(marks[1])[1]];
+  if (before === undefined || after === undefined) {
+    throw new Error(`invalid docs/remedies.md: it has lost its marks ${marks.join(" … ")}`);
+  }
+  const tables = study.axes.rho.map((rho) => table(rho, rows)).join("\n\n");
+  const text = `${before}${marks[0]}\n\n${tables}\n\n${marks[1]}${after}`;
+  return format(text, { parser: "markdown", printWidth: 100 });
+}
+
+function table(rho: number, rows: readonly Row[]): string {
+  const lines = Object.keys(study.axes.remedy).map((remedy) => {
+    const found = rows.filter(({ at }) => at["rho"] === rho && at["remedy"] === remedy);
+    const numbers = (of: (row: Row) => number | null | undefined) =>
+      found.map(of).filter((value): value is number => typeof value === "number");
+    const cells = [
+      remedy,
+      spread(
+        numbers(({ final }) => final?.loss),
+        (loss) => loss.toPrecision(2),
+      ),
+      spread(
+        numbers(({ final }) => final?.testAccuracy),
+        (share) => (100 * share).toFixed(1),
+      ),
+      spread(
+        numbers(({ evaluations }) => evaluations),
+        (count) => `${(count / 1000).toFixed(1)}k`,
+      ),
+      verdictsOf(found),
+      String(found.length),
+    ];
+    return `| ${cells.join(" | ")} |`;
+  });
+  return [
+    `### ρ = ${rho}`,
+    "",
+    "| remedy | final train loss | test accuracy, % | gradient evaluations | verdicts | seeds |",
+    "| --- | --- | --- | --- | --- | --- |",
+    ...lines,
+  ].join("\n");
+}
+
+/** Median, and in brackets the extremes. */
+function spread(values: readonly number[], show: (value: number) => string): string {
+  if (values.length === 0) return "";
+  const sorted = values.toSorted((a, b) => a - b);
+  const middle = sorted[Math.floor((sorted.length - 1) / 2)] as number;
+  const [low, high] = [sorted[0] as number, sorted.at(-1) as number];
+  return low === high ? show(middle) : `${show(middle)} (${show(low)}–${show(high)})`;
+}
+
+function verdictsOf(rows: readonly Row[]): string {
+  const counts = new Map<string, number>();
+  for (const { verdict, status } of rows) {
+    const name = verdict?.name ?? status;
+    counts.set(name, (counts.get(name) ?? 0) + 1);
+  }
+  return [...counts]
+    .toSorted(([, a], [, b]) => b - a)
+    .map(([name, count]) => (counts.size === 1 ? name : `${count} ${name}`))
+    .join(", ");
+}
+
+if (process.argv[1] === import.meta.filename) {
+  const folder = process.argv[2] ?? join(root, "sweeps/remedies");
+  const rows = readFileSync(join(folder, "rows.jsonl"), "utf8")
+    .split("\n")
+    .filter((line) => line !== "")
+    .map((line) => JSON.parse(line) as Row);
+  writeFileSync(path, await withTables(readFileSync(path, "utf8"), rows));
+}
