@@ -93,10 +93,7 @@ test("choices by what is known are made", () => {
 /** What the graph of a function of one array is after simplification. */
 async function graphOf(f: (a: np.Array) => np.Array): Promise<string> {
   await recognizeIdioms(b, ["float32"]);
-  const { jaxpr, constants } = await traceFunction(
-    (a) => [f(a)],
-    [x.type as TensorType],
-  );
+  const { jaxpr, constants } = await traceFunction((a) => [f(a)], [x.type as TensorType]);
   const fixed = constants.map(({ data, dtype, shape }) =>
     b.constant(data ?? [], dtype, data ? shape : [0]),
   );

@@ -8,79 +8,65 @@ import {
   type GraphMessage,
   type NodeMessage,
 } from "./onnx.ts";
+import type { Argument, Leaf } from "./trace.ts";
 import { isBranches, type Region, type Schedule, type Unit } from "./schedule.ts";
-
-export interface Named extends ValueType {
-  readonly name: string;
-}
-
-export interface Interface {
-  /** Leaves of carry, inputs and knobs (these with a leading axis of 1 or `steps`). */
-  readonly carry: readonly Named[];
-  readonly constants: readonly Named[];
-  /** Leaves of the record. */
-  readonly records: readonly Named[];
-}
 
 /** Name of the result that holds the carry leaf `carry/…` after the last step. */
 export const resultName = (carryName: string): string => carryName.replace(/^carry/, "next");
 
 /**
  * Serialize. `schedule.roots` are the next carry, then the record. The model's inputs are the
- * arguments by name and `steps`, an int64 scalar; its outputs are `next/…` and `records/…`.
+ * arguments by path, with knobs as `[1 or steps, …]`, and `steps`, an int64 scalar; its outputs
+ * are `next/…` and `records/…`.
  */
 export function emit(
   { outer, body, roots }: Schedule,
-  { carry, constants, records }: Interface,
+  args: readonly Argument[],
+  records: readonly Leaf[],
 ): Uint8Array {
   const emitter = new Emitter();
   const before = emitter.units(outer.units);
   const steps = emitter.units(body.units);
-  const results = [
-    ...carry.map(({ name }) => resultName(name)),
-    ...records.map(({ name }) => name),
-  ];
-  const finish = emitter.results(
-    roots,
-    results.map((name) => `step/${name}`),
-  );
+  const carry = args.filter(({ part }) => part === "carry");
+  const names = [...carry.map(({ path }) => resultName(path)), ...records.map(({ path }) => path)];
+  const finish = emitter.results(roots, names.map(bodyName));
   const loopBody: GraphMessage = {
     name: "step",
     node: [...steps, ...finish, nodeMessage("Identity", ["continue"], ["continues"])],
     input: [
       valueMessage("iteration", { dtype: "int64", shape: [] }),
       valueMessage("continue", { dtype: "bool", shape: [] }),
-      ...carry.map((leaf) => valueMessage(bodyName(leaf.name), leaf)),
+      ...carry.map((leaf) => valueMessage(bodyName(leaf.path), leaf)),
     ],
     output: [
       valueMessage("continues", { dtype: "bool", shape: [] }),
-      ...[...carry, ...records].map((leaf, i) => valueMessage(`step/${results[i]}`, leaf)),
+      ...[...carry, ...records].map((leaf, i) => valueMessage(bodyName(names[i] as string), leaf)),
     ],
   };
   const loop = nodeMessage(
     "Loop",
-    ["steps", "", ...carry.map(({ name }) => name)],
-    results,
+    ["steps", "", ...carry.map(({ path }) => path)],
+    names,
     {},
     { body: loopBody },
   );
+  const stacked = ({ dtype, shape }: ValueType): ValueType => ({ dtype, shape: [-1, ...shape] });
   return modelBytes({
     name: "training",
     node: [...before, loop],
     initializer: emitter.initializers(),
     input: [
-      ...[...carry, ...constants].map((leaf) => valueMessage(leaf.name, leaf)),
+      ...args.map((leaf) => valueMessage(leaf.path, leaf.part === "knobs" ? stacked(leaf) : leaf)),
       valueMessage("steps", { dtype: "int64", shape: [] }),
     ],
     output: [
-      ...carry.map((leaf) => valueMessage(resultName(leaf.name), leaf)),
-      ...records.map((leaf) =>
-        valueMessage(leaf.name, { dtype: leaf.dtype, shape: [-1, ...leaf.shape] }),
-      ),
+      ...carry.map((leaf) => valueMessage(resultName(leaf.path), leaf)),
+      ...records.map((leaf) => valueMessage(leaf.path, stacked(leaf))),
     ],
   });
 }
 
+/** A leaf's name inside the loop. */
 const bodyName = (name: string): string => `step/${name}`;
 
 class Emitter {

@@ -21,14 +21,21 @@ const narrow = 16;
 export function lowerMatmul(l: Lowering, { inputs }: Node, alpha = 1): Node {
   const [a, transA] = operand(l, inputs[0]);
   const [b, transB] = operand(l, inputs[1]);
+  const rows = inputs[0].type.shape.at(-2) as number;
   const columns = inputs[1].type.shape.at(-1) as number;
-  if (transA && columns <= narrow && columns < (inputs[0].type.shape.at(-2) as number)) {
-    // aᵀ·b = (bᵀ·a)ᵀ
-    const turned = l.matmul(b, a, { transA: !transB, transB: false, alpha });
-    const rank = turned.type.shape.length;
-    return l.transpose(turned, [...range(rank - 2), rank - 1, rank - 2]);
+  // aᵀ·b = (bᵀ·a)ᵀ where that reads better: bᵀ made once, or a narrow result.
+  if (transA && l.isInvariant(inputs[1])) {
+    return swapLast(l, l.matmul(swapLast(l, b), a, { alpha }));
+  }
+  if (transA && columns <= narrow && columns < rows) {
+    return swapLast(l, l.matmul(b, a, { transA: !transB, alpha }));
   }
   return l.matmul(a, b, { transA, transB, alpha });
+}
+
+function swapLast(l: Lowering, x: Node): Node {
+  const rank = x.type.shape.length;
+  return l.transpose(x, [...range(rank - 2), rank - 1, rank - 2]);
 }
 
 /** `matmul + bias` as one operator, when `sum` is that. */

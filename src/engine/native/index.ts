@@ -4,11 +4,11 @@ import { Builder } from "./builder.ts";
 import { emit } from "./emit.ts";
 import { isFloat } from "./constants.ts";
 import { recognizeIdioms } from "./idioms.ts";
-import type { ElementType } from "./graph.ts";
+import { topological } from "./graph.ts";
 import { lower } from "./lower.ts";
 import { translate } from "./primitives.ts";
 import { simplify } from "./rules.ts";
-import { openProgram } from "./session.ts";
+import { openProgram, type Model } from "./session.ts";
 import { schedule } from "./schedule.ts";
 import { traceStep, type TracedStep } from "./trace.ts";
 
@@ -28,7 +28,7 @@ export async function compileNative(
 }
 
 /** The compiler without the run time: trace → simplify → lower → schedule → emit. */
-export async function compileToOnnx(traced: TracedStep): Promise<Uint8Array> {
+export async function compileToOnnx(traced: TracedStep): Promise<Model> {
   const builder = new Builder(simplify);
   const dtypes = new Set(traced.arguments.map(({ dtype }) => dtype).filter(isFloat));
   await recognizeIdioms(builder, [...dtypes]);
@@ -40,27 +40,7 @@ export async function compileToOnnx(traced: TracedStep): Promise<Uint8Array> {
   );
   const results = translate(builder, traced.jaxpr, [...constants, ...args]);
   const { graph, roots } = lower(results);
-  const named = ({
-    path,
-    dtype,
-    shape,
-  }: {
-    path: string;
-    dtype: ElementType;
-    shape: readonly number[];
-  }) => ({
-    name: path,
-    dtype,
-    shape,
-  });
-  return emit(schedule(graph, roots), {
-    carry: traced.arguments.filter(({ part }) => part === "carry").map(named),
-    constants: traced.arguments
-      .filter(({ part }) => part !== "carry")
-      .map((argument) => ({
-        ...named(argument),
-        shape: argument.part === "knobs" ? [-1, ...argument.shape] : argument.shape,
-      })),
-    records: traced.records.map(named),
-  });
+  const plan = schedule(graph, roots);
+  const operators = topological(plan.roots).length;
+  return { bytes: emit(plan, traced.arguments, traced.records), operators };
 }

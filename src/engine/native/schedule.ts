@@ -89,9 +89,10 @@ function resolveKnownChoices(graph: Graph, roots: readonly Node[]): Node[] {
   const order = topological(roots);
   const facts = new Map<Node, Facts>();
   const use = (node: Node, known: Facts) => {
-    const before = facts.get(node);
-    const common = before && new Map([...before].filter(([p, value]) => known.get(p) === value));
-    facts.set(node, common ?? known);
+    const before = facts.get(node) ?? known;
+    const common =
+      before === known ? known : new Map([...before].filter(([p, v]) => known.get(p) === v));
+    facts.set(node, common);
   };
   for (const root of roots) use(root, new Map());
   for (const node of order.toReversed()) {
@@ -132,10 +133,8 @@ function edges(node: Node): [input: Node, predicate: Node | undefined, value: bo
 
 /** Selects grouped by predicate so that no group needs its own result. */
 function groupSelects(order: readonly Node[]): Node[][] {
-  const users = new Map<Node, Node[]>();
-  for (const node of order) {
-    for (const input of node.inputs) users.set(input, [...(users.get(input) ?? []), node]);
-  }
+  const users = new Map<Node, Node[]>(order.map((node) => [node, []]));
+  for (const node of order) for (const input of node.inputs) users.get(input)?.push(node);
   const groupOf = new Map<Node, Node[]>();
   const reaches = (group: readonly Node[], target: Node): boolean => {
     const seen = new Set<Node>(group);

@@ -1,5 +1,6 @@
 /** Runs a compiled step with ONNX Runtime, chunk by chunk. */
 import { InferenceSession, listSupportedBackends, Tensor as OrtTensor } from "onnxruntime-node";
+import { MachineError } from "../errors.ts";
 import type { CompileOptions, Program, RunOptions, StepDefinition } from "../program.ts";
 import { checkRun, runInChunks } from "../run.ts";
 import {
@@ -15,22 +16,30 @@ import {
 import { resultName } from "./emit.ts";
 import type { TracedStep } from "./trace.ts";
 
+/** A serialized model and the number of its operators. */
+export interface Model {
+  readonly bytes: Uint8Array;
+  readonly operators: number;
+}
+
+/** Beyond this many operators, optimizing a graph takes longer than it saves. */
+const largeGraph = 5000;
+
 /** Load a model and make it a program. */
 export async function openProgram(
   definition: StepDefinition,
   traced: TracedStep,
-  model: Uint8Array,
+  { bytes, operators }: Model,
   { threads = 1, provider = "cpu" }: CompileOptions,
   began: number,
 ): Promise<Program> {
   checkProvider(provider);
-  const session = await InferenceSession.create(model, {
+  const session = await InferenceSession.create(bytes, {
     executionProviders: [provider],
     intraOpNumThreads: threads,
     interOpNumThreads: 1,
     executionMode: "sequential",
-    // Some of the further fusions make float64 operators that have no kernel.
-    graphOptimizationLevel: usesFloat64(definition) ? "basic" : "all",
+    graphOptimizationLevel: optimizationLevel(definition, operators),
     logSeverityLevel: 3,
   });
   const compileMilliseconds = performance.now() - began;
@@ -84,7 +93,7 @@ export async function openProgram(
         };
       });
     },
-    toOnnx: () => model.slice(),
+    toOnnx: () => bytes.slice(),
     async dispose() {
       if (!disposed) await session.release();
       disposed = true;
@@ -92,8 +101,15 @@ export async function openProgram(
   };
 }
 
-const usesFloat64 = ({ carry, inputs, knobs }: StepDefinition): boolean =>
-  [carry, inputs, knobs].some((tree) => leavesOf(tree).some(({ dtype }) => dtype === "float64"));
+function optimizationLevel(
+  { carry, inputs, knobs }: StepDefinition,
+  operators: number,
+): "disabled" | "basic" | "all" {
+  if (operators > largeGraph) return "disabled";
+  // Some of the further fusions make float64 operators that have no kernel.
+  const types = [carry, inputs, knobs].flatMap((tree) => leavesOf(tree));
+  return types.some(({ dtype }) => dtype === "float64") ? "basic" : "all";
+}
 
 const feed = (dtype: Tensor["dtype"], shape: readonly number[], data: TensorData): OrtTensor =>
   new OrtTensor(dtype, data as Float32Array, shape);
@@ -101,7 +117,7 @@ const feed = (dtype: Tensor["dtype"], shape: readonly number[], data: TensorData
 function checkProvider(provider: string): void {
   const known = listSupportedBackends().map(({ name }) => name);
   if (!known.includes(provider)) {
-    throw new Error(
+    throw new MachineError(
       `missing provider "${provider}": this build of ONNX Runtime has ${known.join(", ")}`,
     );
   }

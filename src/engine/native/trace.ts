@@ -5,9 +5,13 @@ import type { ArrayTree, StepDefinition } from "../program.ts";
 import { leavesWithPaths, unflattenLike, type TensorType, type Tree } from "../tensor.ts";
 import type { Part } from "./graph.ts";
 
-export interface Argument extends TensorType {
-  readonly part: Part;
+/** A tensor of a step's arguments or results, by its path: `carry/layer1/weight`. */
+export interface Leaf extends TensorType {
   readonly path: string;
+}
+
+export interface Argument extends Leaf {
+  readonly part: Part;
 }
 
 export interface TracedStep {
@@ -17,7 +21,7 @@ export interface TracedStep {
   /** The variables it binds after them. */
   readonly arguments: readonly Argument[];
   /** Its results: first the carry's leaves, in the order of the arguments, then the record's. */
-  readonly records: readonly (TensorType & { readonly path: string })[];
+  readonly records: readonly Leaf[];
   readonly recordTypes: Tree<TensorType>;
 }
 
