@@ -42,6 +42,7 @@ for (const [name, make] of Object.entries(cases)) {
         await native.dispose();
         await jax.dispose();
       }
-    });
+      // jax-js takes 0.1 s per step of the convolutional net in float64.
+    }, 300_000);
   }
 }

@@ -115,7 +115,7 @@ export function mlp(dtype: Float, batch = 20, side = 8, hidden = 6, classes = 5)
 
 /** Convolutions with group, layer and batch norm, pooling, a strided convolution, ReLU. */
 export function convolutional(dtype: Float): Case {
-  const [batch, side, channels, classes] = [2, 4, 4, 3];
+  const [batch, side, channels, classes] = [2, 4, 2, 3];
   const type = (...shape: number[]): TensorType => ({ dtype, shape });
   const scaled = (...shape: number[]) => ({ gain: type(...shape), offset: type(...shape) });
   const types = {
