@@ -92,7 +92,7 @@ export async function openStudyFolder(
     for (const folder of [path, join(path, files.running)]) await clearTemporary(folder);
     const rowsPath = join(path, files.rows);
     const rows = await openAppend(rowsPath, await completeLength(rowsPath));
-    const finished = await finishedCells(path);
+    const finished = await finishedCells(path, cells);
     const source = pendingCells(
       path,
       rows,
@@ -114,11 +114,12 @@ export async function openStudyFolder(
   }
 }
 
-/** Ids of all rows. */
-async function finishedCells(path: string): Promise<Set<string>> {
-  const ids = new Set<string>();
-  for await (const row of readRows(path)) ids.add(row.cell);
-  return ids;
+/** Cells that have a row; rows of cells that the study no longer has do not count. */
+async function finishedCells(path: string, cells: readonly Cell[]): Promise<Set<string>> {
+  const known = new Set(cells.map(({ id }) => id));
+  const finished = new Set<string>();
+  for await (const { cell } of readRows(path)) if (known.has(cell)) finished.add(cell);
+  return finished;
 }
 
 /** Hands out cells, those of one program together, as many workers at once as like. */

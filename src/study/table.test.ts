@@ -1,0 +1,63 @@
+import { parquetReadObjects } from "hyparquet";
+import { expect, test } from "vitest";
+import { toColumns, toCsv, toParquet } from "./table.ts";
+
+const rows = [
+  { cell: "a", at: { rho: 1, "settings.eta": 0.1 }, final: { loss: 0.5 }, ok: true, error: null },
+  { cell: "b", at: { rho: "cosine(1, 0)" }, final: null, ok: false, error: 'bad "x", sorry\nend' },
+  { cell: "c", at: { rho: 2 }, final: { loss: null, point: [1, 2] }, ok: true, error: null },
+];
+
+test("nested fields become columns; what a row lacks is null; empty columns go", () => {
+  const columns = toColumns([...rows, { cell: "d", nothing: null }]);
+  expect(Object.fromEntries(columns.map(({ name, values }) => [name, values]))).toEqual({
+    cell: ["a", "b", "c", "d"],
+    at_rho: [1, "cosine(1, 0)", 2, null],
+    at_settings_eta: [0.1, null, null, null],
+    final_loss: [0.5, null, null, null],
+    ok: [true, false, true, null],
+    error: [null, 'bad "x", sorry\nend', null, null],
+    final_point: [null, null, "[1,2]", null],
+  });
+});
+
+test("CSV quotes what needs it", () => {
+  expect(toCsv(toColumns(rows)).split("\r\n").slice(0, 3)).toEqual([
+    "cell,at_rho,at_settings_eta,final_loss,ok,error,final_point",
+    "a,1,0.1,0.5,true,,",
+    'b,"cosine(1, 0)",,,false,"bad ""x"", sorry\nend",',
+  ]);
+});
+
+test("Parquet keeps numbers, truth values and nulls", async () => {
+  const file = toParquet(toColumns(rows)).buffer;
+  expect(await parquetReadObjects({ file })).toEqual([
+    {
+      cell: "a",
+      at_rho: "1",
+      at_settings_eta: 0.1,
+      final_loss: 0.5,
+      ok: true,
+      error: null,
+      final_point: null,
+    },
+    {
+      cell: "b",
+      at_rho: "cosine(1, 0)",
+      at_settings_eta: null,
+      final_loss: null,
+      ok: false,
+      error: 'bad "x", sorry\nend',
+      final_point: null,
+    },
+    {
+      cell: "c",
+      at_rho: "2",
+      at_settings_eta: null,
+      final_loss: null,
+      ok: true,
+      error: null,
+      final_point: "[1,2]",
+    },
+  ]);
+});
