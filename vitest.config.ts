@@ -5,7 +5,8 @@ export default defineConfig({
   ssr: { resolve: { conditions: ["source"] } },
   test: {
     include: ["src/**/*.test.ts", "test/**/*.test.ts"],
-    testTimeout: 60_000,
+    // Machines are noisy and tests that start processes wait for them.
+    testTimeout: 180_000,
     maxWorkers: 2,
   },
 });
