@@ -14,7 +14,9 @@ import {
   hasSettled,
   isBad,
   isSafe,
+  isTooFar,
   look,
+  mayGrow,
   restarted,
   watchBefore,
   watchDetails,
@@ -36,7 +38,7 @@ export interface GuardOptions extends WatchOptions {
   readonly resume?: number;
   /**
    * What to do: take plain steps until the signal recovers (`plain`, default), or look less far,
-   * ρ ← 0.9ρ per step, and let ρ grow back by 1 % per step (`shrink`).
+   * ρ ← ρ/2 per step, and let ρ grow back by 1 % per step (`shrink`).
    */
   readonly respond?: "plain" | "shrink";
 }
@@ -221,9 +223,9 @@ function shrinking({
       const constant = (value: number) => scalar(value, factor);
       const grown = np.minimum(multiply(factor, constant(1.01)), constant(1));
       const next = select(
-        isBad(watch, act),
-        multiply(factor, constant(0.9)),
-        select(isSafe(watch, resume), grown, factor),
+        np.logicalOr(isBad(watch, act), isTooFar(watch)),
+        multiply(factor, constant(0.5)),
+        select(mayGrow(watch, resume), grown, factor),
       );
       const intervened = asNumber(np.less(factor.ref, constant(1)), factor);
       return {
@@ -289,8 +291,8 @@ export const guardMethods: readonly MethodEntry[] = [
     state: "4 or 5 scalars, and that of the wrapped method",
     evaluations: "the wrapped method's; 1 + 1/every while it intervenes with plain steps",
     hallucination: {
-      possible: "no",
-      why: "there the agreement is 0 and it descends f itself",
+      possible: "conditional",
+      why: "not at rest, where the agreement is 0 and it descends f itself; but with respond=plain it can, as SAM, step back and forth within ρ of a saddle",
     },
     options: z.object({
       act: number(0.25, "intervene when cos(g, g⁺)·min(1, ‖g⁺‖/‖g‖) falls below this"),

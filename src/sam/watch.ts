@@ -26,6 +26,9 @@ export type Watch = {
 
 /** Least slope ratio at which looking ahead is safe: f may bend down along the ascent by so little. */
 const leastSlope = 0.9;
+/** Largest GradRatio at which the radius may grow, and that at which it must shrink. */
+const largestRatio = 2;
+const tooLargeRatio = 10;
 /** Share of the looks that the slow average remembers … */
 const memory = 0.4;
 /** … and by how much the cosine may exceed it: it then rises by 0.2 or less while time grows e-fold. */
@@ -78,6 +81,23 @@ export const isSafe = ({ cosine, gradRatio }: Watch, resume: number): np.Array =
   np.logicalAnd(
     np.greaterEqual(cosine.ref, scalar(resume, cosine)),
     np.greaterEqual(multiply(cosine, gradRatio), scalar(leastSlope, cosine)),
+  );
+
+/**
+ * Whether the ascent is much longer than its surroundings: within it of a saddle or minimizer SAM
+ * steps back and forth along the steep directions and never moves along the others.
+ */
+export const isTooFar = ({ gradRatio }: Watch): np.Array =>
+  np.greater(gradRatio.ref, scalar(tooLargeRatio, gradRatio));
+
+/**
+ * Whether it is safe to look farther: near critical points, saddles among them, a long ascent meets
+ * gradients much larger than its own.
+ */
+export const mayGrow = (watch: Watch, resume: number): np.Array =>
+  np.logicalAnd(
+    isSafe(watch, resume),
+    np.lessEqual(watch.gradRatio.ref, scalar(largestRatio, watch.gradRatio)),
   );
 
 /** Whether the cosine no longer rises. */

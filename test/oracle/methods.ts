@@ -573,6 +573,14 @@ class PlainWatch {
     this.looks = 1;
   }
 
+  mayGrow(resume: number): boolean {
+    return this.isSafe(resume) && this.ratio <= 2;
+  }
+
+  isTooFar(): boolean {
+    return this.ratio > 10;
+  }
+
   hasSettled(): boolean {
     return (this.cosine ?? NaN) - this.slow <= 0.08;
   }
@@ -612,8 +620,8 @@ function shrink(w: World, o: Options): Step {
     const g = w.net.gradient(x, rows);
     const p = w.net.gradient(plus(x, unit(num(o, "rho") * factor, g)), rows);
     seen.look(g, p);
-    if (seen.isBad(num(o, "act"))) factor *= 0.9;
-    else if (seen.isSafe(num(o, "resume"))) factor = Math.min(1, factor * 1.01);
+    if (seen.isBad(num(o, "act")) || seen.isTooFar()) factor *= 0.5;
+    else if (seen.mayGrow(num(o, "resume"))) factor = Math.min(1, factor * 1.01);
     return w.sgd.step(x, p);
   };
 }
