@@ -117,6 +117,13 @@ test("a figure does not depend on what was drawn before", () => {
   expect(renderSvg(lossFigure(runs))).toBe(renderSvg(lossFigure(runs)));
 });
 
+test("a figure does not depend on the order in which runs finished", () => {
+  const shuffled = runs.toReversed();
+  for (const draw of [lossFigure, gradRatioFigure, figure5, figure8]) {
+    expect(renderSvg(draw(shuffled))).toBe(renderSvg(draw(runs)));
+  }
+});
+
 test("every verdict has words and a mark of its own", () => {
   const names = Object.keys(verdicts);
   expect(Object.keys(verdictMarks).sort()).toEqual(names.sort());

@@ -25,12 +25,19 @@ export interface Group {
   readonly runs: readonly FigureRun[];
 }
 
-/** Methods in the order in which they first occur; with a switch they are methods of their own. */
+/**
+ * Methods in the order in which they first occur, without a switch before with one: two methods.
+ * Runs come by ρ and seed, whatever order a sweep finished them in.
+ */
 export function byMethod(runs: readonly FigureRun[]): Group[] {
-  return [...Map.groupBy(runs, ({ result }) => methodWords(result.spec))].map(([name, runs]) => ({
-    name,
-    runs,
-  }));
+  const by = (key: (run: FigureRun) => number) => (a: FigureRun, b: FigureRun) => key(a) - key(b);
+  const ordered = [...runs]
+    .sort(by(({ result: { spec } }) => spec.seed))
+    .sort(by(radius))
+    .sort(by(({ result: { spec } }) => spec.switch ?? 0));
+  return [...Map.groupBy(ordered, ({ result }) => methodWords(result.spec))].map(
+    ([name, runs]) => ({ name, runs }),
+  );
 }
 
 /** `SAM from the start`, `descent for 10 %, then SAM` */
