@@ -4,6 +4,7 @@ import { InputError, MachineError } from "../engine/errors.ts";
 import { packageVersion } from "../platform/node/host.ts";
 import { addDemo } from "./demo.ts";
 import { addCertify } from "./certify.ts";
+import { addBench } from "./bench.ts";
 import { addDoctor } from "./doctor.ts";
 import { addFind } from "./find.ts";
 import { addFigure } from "./figure.ts";
@@ -64,6 +65,7 @@ function createProgram(terminal: Terminal) {
   addFigure(program, terminal);
   addMethods(program, terminal);
   addProblems(program, terminal);
+  addBench(program, terminal);
   addDoctor(program, terminal);
   return program;
 }
