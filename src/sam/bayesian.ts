@@ -17,7 +17,7 @@ import { chunksOf, meanOfChunks } from "./chunks.ts";
 import { choice, entry, flag, number, schedule, type MethodEntry } from "./entry.ts";
 import type { Knobs, Method, Schedule } from "./method.ts";
 import { sgd, zerosAs } from "./outer.ts";
-import { methodKeys, normalLike } from "./random.ts";
+import { methodKeys, normalsLike } from "./random.ts";
 import { descend, evidenceOf, method, type Pass, type SamOptions } from "./sam.ts";
 import { parseSchedule } from "./schedules.ts";
 
@@ -83,14 +83,16 @@ export function bsam({
       const prior = priorPrecision / samples;
       const s = memory.precision;
       const chunks = chunksOf(objective, count);
-      const keys = noise ? methodKeys(time, chunks.length) : [];
+      const draws = noise
+        ? normalsLike(methodKeys(time, 1)[0] as np.Array, params, chunks.length)
+        : [];
       const deviation = mapTrees((s) => np.reciprocal(sqrt(multiply(scalar(samples, s), s))), s);
       const at: Pass[] = [];
       const shifted: Pass[] = [];
       const points: ArrayTree[] = [];
       chunks.forEach(({ batch }, i) => {
-        const key = keys[i];
-        const draw = key ? mapTrees(multiply, normalLike(key, params), deviation) : undefined;
+        const drawn = draws[i];
+        const draw = drawn && mapTrees(multiply, drawn, deviation);
         const pass = objective.lossAndGradient(draw ? addTrees(params, draw) : params, batch);
         const point = addTrees(params, scale(knobs.rho, mapTrees(divide, pass.gradient, s)));
         at.push(pass);

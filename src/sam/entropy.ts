@@ -1,12 +1,12 @@
 /** Entropy-SGD: descend towards the mean of a short Langevin walk. */
-import type { numpy as np } from "@jax-js/jax";
+import { numpy as np } from "@jax-js/jax";
 import { z } from "zod";
 import { moveAlong, scalar, scale, subtractTrees } from "../engine/arrays.ts";
 import type { ArrayTree } from "../engine/program.ts";
 import { choice, entry, number, type MethodEntry } from "./entry.ts";
 import type { Knobs, Method, Outer, Stateless } from "./method.ts";
 import { sgd } from "./outer.ts";
-import { methodKeys, normalLike, randomRows } from "./random.ts";
+import { methodKeys, normalsLike, randomRows } from "./random.ts";
 import { descend, evidenceOf, method, type Pass } from "./sam.ts";
 import { blend } from "./smoothed.ts";
 
@@ -61,15 +61,19 @@ export function entropySgd({
       const { objective, params, knobs, time } = context;
       const { size, samples } = objective;
       const constant = (value: number) => scalar(value, knobs.gamma);
-      const keys = methodKeys(time, 2 * steps);
+      const [rowsKey, noiseKey] = methodKeys(time, 2) as [np.Array, np.Array];
+      const isFull = size === samples || steps === 1;
+      const others = isFull
+        ? []
+        : np.split(randomRows(rowsKey, (steps - 1) * size, samples), steps - 1);
+      const noises = noise > 0 ? normalsLike(noiseKey, params, steps) : [];
       let [walker, mean] = [params, params];
       let velocity: ArrayTree | undefined;
       let at: Pass | undefined;
       let pass: Pass | undefined;
       for (let i = 0; i < steps; i++) {
-        const [drawKey, noiseKey] = keys.slice(2 * i, 2 * i + 2) as [np.Array, np.Array];
-        const isOwn = i === 0 || size === samples;
-        const batch = isOwn ? objective.batch : objective.take(randomRows(drawKey, size, samples));
+        const rows = others[i - 1];
+        const batch = rows ? objective.take(rows) : objective.batch;
         pass = objective.lossAndGradient(walker, batch);
         at ??= pass;
         let slope = pass.gradient;
@@ -79,10 +83,8 @@ export function entropySgd({
         }
         const pull = scale(knobs.gamma, subtractTrees(params, walker));
         walker = moveAlong(walker, constant(-rate), subtractTrees(slope, pull));
-        if (noise > 0) {
-          const deviation = constant(noise * Math.sqrt(2 * rate));
-          walker = moveAlong(walker, deviation, normalLike(noiseKey, walker));
-        }
+        const drawn = noises[i];
+        if (drawn) walker = moveAlong(walker, constant(noise * Math.sqrt(2 * rate)), drawn);
         mean = blend(beta, mean, 1 - beta, walker);
       }
       const away = subtractTrees(params, mean);

@@ -152,9 +152,10 @@ export class PlainSgd {
 
 /** What random methods draw in a step, given from outside. */
 export interface Draws {
-  /** Normal numbers: which of the step's draws, counted from 0. */
-  normal(t: number, which: number): number[];
-  rows(t: number, which: number, count: number): number[];
+  /** Row `row` of the `rows` of normal numbers drawn with the step's key number `key`. */
+  normal(t: number, key: number, row: number, rows: number): number[];
+  /** Sample indices drawn with the step's key number `key`. */
+  rows(t: number, key: number, count: number): number[];
   /** Whether each tensor is kept, for ESAM's mask. */
   keep(t: number, chance: number): boolean[];
 }
@@ -460,7 +461,7 @@ export const oracles: { readonly [method: string]: (world: World, options: Optio
       const old = s;
       const size = w.samples * num(o, "dataFactor");
       const prior = num(o, "priorPrecision") / size;
-      const noise = o["noise"] ? w.draws.normal(t, 0) : x.map(() => 0);
+      const noise = o["noise"] ? w.draws.normal(t, 0, 0, 1) : x.map(() => 0);
       const theta = x.map((v, i) => v + (noise[i] ?? NaN) / Math.sqrt(size * (old[i] ?? NaN)));
       const g = w.net.gradient(theta, rows);
       const e = zip(g, old, (a, b) => (num(o, "rho") * a) / b);
@@ -526,12 +527,16 @@ export const oracles: { readonly [method: string]: (world: World, options: Optio
     let [walker, mean, velocity]: [Vector, Vector, Vector] = [x, x, x.map(() => 0)];
     for (let i = 0; i < num(o, "steps"); i++) {
       const isFull = rows.length === w.samples;
-      const own = i === 0 || isFull ? rows : w.draws.rows(t, 2 * i, rows.length);
+      const drawn = () => w.draws.rows(t, 0, rows.length * (num(o, "steps") - 1));
+      const own = i === 0 || isFull ? rows : drawn().slice((i - 1) * rows.length, i * rows.length);
       let slope: Vector = w.net.gradient(walker, own);
       velocity = plus(times(momentum, velocity), slope);
       if (momentum > 0) slope = plus(slope, times(momentum, velocity));
       const pulled = minus(slope, times(gamma, minus(x, walker)));
-      const noise = times(num(o, "noise") * Math.sqrt(2 * rate), w.draws.normal(t, 2 * i + 1));
+      const noise = times(
+        num(o, "noise") * Math.sqrt(2 * rate),
+        w.draws.normal(t, 1, i, num(o, "steps")),
+      );
       walker = plus(minus(walker, times(rate, pulled)), noise);
       mean = plus(times(beta, mean), times(1 - beta, walker));
     }
