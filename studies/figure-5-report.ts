@@ -6,6 +6,7 @@
 import { verdictName, type Row } from "../src/study/cell.ts";
 import type { MetricRow } from "../src/study/rows.ts";
 import { readStudyFolder } from "../src/study/study-folder.ts";
+import { describeCoordinates } from "../src/study/study.ts";
 
 /**
  * A run has stalled when it ends less than a tenth below 2.3026 = ln 10, what guessing costs, and
@@ -52,9 +53,13 @@ const line = (cells: readonly (string | number)[]) => `| ${cells.join(" | ")} |`
 const table = (head: readonly string[], rows: readonly (readonly (string | number)[])[]) =>
   [line(head), line(head.map(() => "---")), ...rows.map(line), ""].join("\n");
 
-const groups = [
-  ...Map.groupBy(runs, ({ row }) => `${row.at["rho"]} ${row.at["training"]}`).values(),
-]
+/** `rho=2 training=sam` */
+function groupName({ row }: Run): string {
+  const { seed: _seed, ...at } = row.at;
+  return describeCoordinates(at);
+}
+
+const groups = [...Map.groupBy(runs, groupName).values()]
   .map((group) => ({ group, at: (group[0] as Run).row.at }))
   .sort(
     (a, b) =>
@@ -101,12 +106,9 @@ console.log(
   ),
 );
 
-const alarms = Map.groupBy(
-  others.filter(warned),
-  ({ row }) => `${row.at["rho"]}, ${row.at["training"]}`,
-);
+const alarms = Map.groupBy(others.filter(warned), groupName);
 console.log(
-  `False alarms by ρ and training: ${[...alarms].map(([key, { length }]) => `${key}: ${length}`).join("; ") || "none"}\n`,
+  `False alarms: ${[...alarms].map(([key, { length }]) => `${key}: ${length}`).join("; ") || "none"}\n`,
 );
 
 console.log(

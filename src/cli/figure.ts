@@ -2,8 +2,7 @@
 import { extname } from "node:path";
 import type { Command } from "@commander-js/extra-typings";
 import { InputError, unknownName } from "../engine/errors.ts";
-import { figure5, figure8, type FigureRun } from "../figures/index.ts";
-import { renderPng, renderSvg } from "../figures/render.ts";
+import type { Figure, FigureRun } from "../figures/index.ts";
 import { writeBytes, writeText } from "../platform/node/files.ts";
 import type { Row } from "../study/cell.ts";
 import type { StoredStudy } from "../study/store.ts";
@@ -14,20 +13,21 @@ import type { Terminal } from "./terminal.ts";
 
 /** A figure and the numbers behind it, one object per mark or point of a line. */
 interface Recipe {
-  readonly draw: typeof figure5;
+  /** Loaded on demand, as is all that draws. */
+  draw(): Promise<(runs: readonly FigureRun[]) => Figure>;
   numbers(runs: readonly FigureRun[]): object[];
 }
 
 const recipes: { readonly [number: string]: Recipe } = {
   "5": {
-    draw: figure5,
+    draw: async () => (await import("../figures/paper.ts")).figure5,
     numbers: (runs) =>
       runs.flatMap((run) =>
         run.rows.map(({ step, loss }) => ({ ...place(run), step, loss, ...verdict(run) })),
       ),
   },
   "8": {
-    draw: figure8,
+    draw: async () => (await import("../figures/paper.ts")).figure8,
     numbers: (runs) =>
       runs.map((run) => {
         const { loss, testAccuracy } = run.result.final;
@@ -77,7 +77,8 @@ async function figure(
   try {
     const runs = await readRuns(stored);
     if (runs.length === 0) throw new InputError(`missing rows in ${stored.name} (run lucid sweep)`);
-    const drawn = recipe.draw(runs);
+    const { renderPng, renderSvg } = await import("../figures/render.ts");
+    const drawn = (await recipe.draw())(runs);
     if (extname(out) === ".png") await writeBytes(out, new Uint8Array(renderPng(drawn)));
     else await writeText(out, renderSvg(drawn));
     terminal.err.write(`${out}: ${runs.length} runs\n`);

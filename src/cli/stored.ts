@@ -3,9 +3,8 @@ import { existsSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { InputError, unknownName } from "../engine/errors.ts";
 import type { EngineChoice } from "../engine/index.ts";
-import { connectPostgres } from "../platform/node/postgres.ts";
 import { readStudyDatabase } from "../study/database.ts";
-import { openQueue, type Queue } from "../study/queue.ts";
+import type { Queue } from "../study/queue.ts";
 import type { StoredStudy } from "../study/store.ts";
 import { readStudyFolder } from "../study/study-folder.ts";
 import { option } from "./flags.ts";
@@ -25,6 +24,11 @@ export const connectQueue = async (url: string, heartbeat?: string): Promise<Que
   if (seconds !== undefined && seconds < 10) {
     throw new InputError(`invalid heartbeat: ${seconds} (give 10 seconds or more)`);
   }
+  // Loaded on demand: most commands do without a database.
+  const [{ connectPostgres }, { openQueue }] = await Promise.all([
+    import("../platform/node/postgres.ts"),
+    import("../study/queue.ts"),
+  ]);
   return openQueue(await connectPostgres(url), seconds);
 };
 

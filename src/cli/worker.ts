@@ -4,7 +4,7 @@ import type { Command } from "@commander-js/extra-typings";
 import { InputError } from "../engine/errors.ts";
 import { describeHost } from "../platform/node/host.ts";
 import { catchInterrupt } from "../platform/node/interrupt.ts";
-import { persist } from "../platform/node/postgres.ts";
+import { persist } from "../platform/node/outage.ts";
 import { startProgress } from "../platform/node/progress.ts";
 import { readConfig, unfinishedStudies } from "../study/database.ts";
 import { describeCoordinates } from "../study/study.ts";

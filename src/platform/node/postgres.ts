@@ -1,7 +1,7 @@
-/** PostgreSQL: one pool of connections, errors that people can read, patience with restarts. */
-import { setTimeout as sleep } from "node:timers/promises";
+/** PostgreSQL: one pool of connections, errors that people can read. */
 import { Pool, type PoolClient, type QueryResult } from "pg";
-import { InputError, MachineError } from "../../engine/errors.ts";
+import { InputError } from "../../engine/errors.ts";
+import { isOutage, reasonOf } from "./outage.ts";
 
 /** What runs statements: the pool, or a transaction. */
 export interface Sql {
@@ -78,49 +78,6 @@ export async function connectPostgres(url: string): Promise<Postgres> {
     );
   }
   return postgres;
-}
-
-/** Seconds for which a server may be gone. */
-const patience = 300;
-
-/**
- * Try until the server is there again: for work that may be repeated.
- *
- * @throws {MachineError} when it stays away for five minutes; anything else at once.
- */
-export async function persist<T>(name: string, work: () => Promise<T>): Promise<T> {
-  const began = performance.now();
-  for (let pause = 100; ; pause = Math.min(2 * pause, 5000)) {
-    try {
-      return await work();
-    } catch (error) {
-      if (!isOutage(error)) throw error;
-      if (performance.now() - began > 1000 * patience) {
-        throw new MachineError(`invalid store ${name}: ${reasonOf(error)}, for ${patience} s`, {
-          cause: error,
-        });
-      }
-    }
-    await sleep(pause);
-  }
-}
-
-/** Whether the server or the way to it is gone for now. */
-export function isOutage(error: unknown): boolean {
-  if (error instanceof AggregateError) return error.errors.every(isOutage);
-  if (!(error instanceof Error)) return false;
-  const code = "code" in error ? String(error.code) : "";
-  // Classes 08 (connection), 57P (shutdown, start-up), 53 (resources), 40 (serialization).
-  return (
-    /^(08|57P|53|40)/.test(code) ||
-    /^(ECONN|EPIPE|ETIMEDOUT|ENETUNREACH|EHOSTUNREACH|ENETDOWN|EAI_AGAIN)/.test(code) ||
-    /terminated|timeout|Connection ended|not queryable/i.test(error.message)
-  );
-}
-
-function reasonOf(error: unknown): string {
-  if (error instanceof AggregateError && error.errors.length > 0) return reasonOf(error.errors[0]);
-  return error instanceof Error ? (error.message.split("\n", 1)[0] ?? "") : String(error);
 }
 
 function redact(url: string): string {
