@@ -57,6 +57,8 @@ interface Variant {
   readonly settings?: Readonly<Record<string, unknown>>;
   /** How many keys the method splits per step, when it draws. */
   readonly keys?: number;
+  /** Whether both kinds of steps must occur: the method's own and others. */
+  readonly mixed?: boolean;
   /** Largest difference allowed; default 1e-11. */
   readonly tolerance?: number;
 }
@@ -113,9 +115,21 @@ const variants: readonly Variant[] = [
     keys: 2,
     tolerance: 1e-5,
   },
-  { method: "auto-switching", settings: { resume: 0.8, every: 2, smoothing: 0.5 } },
-  { method: "guarded", settings: { act: 0.85, resume: 0.9, every: 2, smoothing: 0.5 } },
-  { method: "guarded", settings: { act: 0.9, resume: 0.95, respond: "shrink", smoothing: 0.5 } },
+  {
+    method: "auto-switching",
+    settings: { rho: 2.5, resume: 0.7, every: 1, smoothing: 0.1 },
+    mixed: true,
+  },
+  {
+    method: "guarded",
+    settings: { act: 0.935, resume: 0.945, every: 2, smoothing: 0.1 },
+    mixed: true,
+  },
+  {
+    method: "guarded",
+    settings: { act: 0.9, resume: 0.92, respond: "shrink", smoothing: 0.1 },
+    mixed: true,
+  },
 ];
 
 test("every method has an oracle", () => {
@@ -133,16 +147,17 @@ describe.each([
 ])("%s", (_, batchSize, cases) => {
   test.each(cases)(
     "$method $settings",
-    async ({ method, settings, keys = 1, tolerance = 1e-11 }) => {
+    async ({ method, settings, keys = 1, mixed, tolerance = 1e-11 }) => {
       const rho = "rho" in resolveSettings(method, {}) && { rho: 0.6 };
       const given = { ...rho, ...settings };
       const outer = sgd({ learningRate: 0.4, momentum: 0.9, weightDecay: 0.01 });
-      const { points } = await run({
+      const { points, detail } = await run({
         problem,
         method: createMethod(method, given, outer),
         steps,
         seed,
         batchSize,
+        engine: "native",
       });
       const step = oracles[method]?.(
         {
@@ -165,6 +180,7 @@ describe.each([
         const worst = Math.max(...x.map((v, i) => Math.abs(v - (points[t + 1]?.[i] ?? NaN))));
         expect(worst, `step ${t}`).toBeLessThan(tolerance);
       }
+      if (mixed) expect(new Set(detail("intervened"))).toEqual(new Set([0, 1]));
     },
   );
 });
