@@ -92,7 +92,7 @@ const variants: readonly Variant[] = [
   { method: "looksam", settings: { every: 3 } },
   { method: "looksam", settings: { every: 4, perTensor: true } },
   { method: "ae-sam", settings: { delta: 0.5 } },
-  { method: "switching", settings: { at: 0.25, until: 0.75 } },
+  { method: "switching", settings: { at: 0.3, until: 0.7 } },
   { method: "late-phase-sam", settings: { at: 0.55 } },
   { method: "decaying-sam" },
   { method: "esam", settings: { gamma: 0.4 } },
@@ -123,6 +123,11 @@ const variants: readonly Variant[] = [
   {
     method: "guarded",
     settings: { act: 0.935, resume: 0.945, every: 2, smoothing: 0.1 },
+    mixed: true,
+  },
+  {
+    method: "guarded",
+    settings: { rho: 2.5, act: 0.55, resume: 0.6, every: 1, smoothing: 0.1 },
     mixed: true,
   },
   {
