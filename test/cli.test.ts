@@ -56,7 +56,7 @@ async function lucid(...args: string[]): Promise<Document> {
 let whole: Document;
 beforeAll(async () => {
   whole = await lucid(...long);
-}, 60_000);
+});
 
 /** Start a long run and come back once `ready` holds and some steps are taken. */
 async function begin(

@@ -39,7 +39,7 @@ beforeAll(async () => {
   report = await readFile(join(out, "report.html"), "utf8");
   const lines = (await readFile(join(out, "rows.jsonl"), "utf8")).trimEnd().split("\n");
   rows = lines.map((line) => JSON.parse(line) as FinishedRow);
-}, 60_000);
+});
 
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
