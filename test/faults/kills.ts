@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { randomStream } from "../../src/engine/random.ts";
-import { rowsByCell, run, start } from "./cli.ts";
+import { rowsByCell, run, start, type Running } from "./cli.ts";
 
 export interface KillReport {
   readonly kills: number;
@@ -64,12 +64,16 @@ export async function killSweeps({
     while (done < kills) {
       const out = join(folder, `sweep-${sweeps++}`);
       for (;;) {
-        const { child, ended } = start(["sweep", study, "--out", out]);
-        const timer = sleep(random.uniform(0, calmTime / 2)).then(() => child.kill("SIGKILL"));
-        const { code, stderr } = await ended;
+        const { size: before } = look(out);
+        const running = start(["sweep", study, "--out", out]);
+        // Any moment, from the first on; or some time after a row, in the thick of it.
+        const anywhere = random.uniform() < 0.5;
+        if (!anywhere) await until(() => look(out).size > before, running);
+        await sleep(random.uniform(0, anywhere ? calmTime / 2 : 500));
+        running.child.kill("SIGKILL");
+        const { code, stderr } = await running.ended;
         if (code === 0) break;
         if (code !== "SIGKILL") throw new Error(`the sweep ended with ${code}: ${stderr}`);
-        await timer;
         done++;
         const { size, isTorn } = look(out);
         torn += isTorn ? 1 : 0;
@@ -84,6 +88,13 @@ export async function killSweeps({
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+/** Wait for something to happen, but not longer than the process runs. */
+async function until(happened: () => boolean, { ended }: Running): Promise<void> {
+  let over = false;
+  void ended.then(() => (over = true));
+  while (!over && !happened()) await sleep(5);
 }
 
 /** Every complete line is a row, no cell has two. */
