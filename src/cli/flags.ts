@@ -1,8 +1,8 @@
 /** From fields of a run to flags, and from flags to values. */
-import { Option } from "@commander-js/extra-typings";
+import { Option, type Command } from "@commander-js/extra-typings";
 import type { z } from "zod";
 import { InputError } from "../engine/errors.ts";
-import { specFields, type SpecField } from "../study/spec.ts";
+import { parseSpec, specFields, type RunSpec, type SpecField } from "../study/spec.ts";
 
 /** An option that refuses the flag after it, or nothing, as its value. */
 export function option(flags: string, description: string): Option {
@@ -49,3 +49,49 @@ function describe(field: SpecField): string {
 /** `weightDecay` as a flag has it: `weight-decay`. */
 export const kebab = (name: string): string =>
   name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+
+/** Flags that say what to run; the fields of a spec come as text. */
+export interface SpecFlags {
+  readonly set?: { readonly [key: string]: string };
+}
+
+/** Add a flag for every field of a spec. */
+export function addSpecOptions<C extends Command>(command: C): C {
+  command
+    .optionsGroup("What to train:")
+    .addOption(fieldOption("problem", "name"))
+    .addOption(fieldOption("data", "name"))
+    .addOption(fieldOption("n", "count"))
+    .addOption(fieldOption("pool", "side"))
+    .addOption(fieldOption("normalization", "kind"))
+    .addOption(fieldOption("hidden", "widths"))
+    .addOption(fieldOption("activation", "name"))
+    .addOption(fieldOption("start", "x,y"))
+    .addOption(fieldOption("separate"))
+    .optionsGroup("How to train:")
+    .addOption(fieldOption("method", "name"))
+    .addOption(fieldOption("rho", "number"))
+    .addOption(pairs("--set <key=value>", "another setting of the method; may be repeated"))
+    .addOption(fieldOption("switch", "fraction"))
+    .addOption(fieldOption("optimizer", "name"))
+    .addOption(fieldOption("lr", "number"))
+    .addOption(fieldOption("momentum", "number"))
+    .addOption(fieldOption("nesterov"))
+    .addOption(fieldOption("weightDecay", "number"))
+    .addOption(fieldOption("clip", "norm"))
+    .addOption(fieldOption("schedule", "kind"))
+    .addOption(fieldOption("steps", "count"))
+    .addOption(fieldOption("batch", "full|N"))
+    .addOption(fieldOption("seed", "number"))
+    .addOption(fieldOption("dtype", "type"));
+  return command;
+}
+
+/** The spec that flags describe. */
+export function specOf(flags: SpecFlags): RunSpec {
+  const fields = Object.entries(flags).filter(([flag]) => Object.hasOwn(specFields, flag));
+  return parseSpec({
+    ...Object.fromEntries(fields),
+    ...(flags.set && { settings: flags.set }),
+  });
+}

@@ -7,6 +7,7 @@ import { addCertify } from "./certify.ts";
 import { addBench } from "./bench.ts";
 import { addDoctor } from "./doctor.ts";
 import { addFind } from "./find.ts";
+import { addExport } from "./export.ts";
 import { addFigure } from "./figure.ts";
 import { addMethods } from "./methods.ts";
 import { addProblems } from "./problems.ts";
@@ -63,6 +64,7 @@ function createProgram(terminal: Terminal) {
   addSweep(program, terminal);
   addWorker(program, terminal);
   addFigure(program, terminal);
+  addExport(program, terminal);
   addMethods(program, terminal);
   addProblems(program, terminal);
   addBench(program, terminal);

@@ -4,8 +4,8 @@ import { InputError, unknownName } from "../engine/errors.ts";
 import { continueRunFolder, readRunFolder } from "../study/folder.ts";
 import { defaultStride, type MetricRow } from "../study/rows.ts";
 import type { RunResult } from "../study/run.ts";
-import { isNetwork, parseSpec, specFields } from "../study/spec.ts";
-import { fieldOption, kebab, option, pairs } from "./flags.ts";
+import { isNetwork } from "../study/spec.ts";
+import { addSpecOptions, kebab, option, specOf, type SpecFlags } from "./flags.ts";
 import { carryOut, type Job } from "./job.ts";
 import { summary } from "./report.ts";
 import { printJson, type Terminal } from "./terminal.ts";
@@ -13,7 +13,7 @@ import { printJson, type Terminal } from "./terminal.ts";
 const engines = ["auto", "native", "jax"] as const;
 
 /** Flags that say how to run, not what. */
-interface RunFlags {
+interface RunFlags extends SpecFlags {
   readonly engine?: string;
   readonly threads?: string;
   readonly recordEvery?: string;
@@ -22,39 +22,13 @@ interface RunFlags {
   readonly out?: string;
   readonly resume?: string;
   readonly json?: boolean;
-  readonly set?: { readonly [key: string]: string };
 }
 
 export function addTrain(program: Command, terminal: Terminal): void {
-  program
+  const command = program
     .command("train")
-    .description("Train with one method, watch both gradients, and say how it ended.")
-    .optionsGroup("What to train:")
-    .addOption(fieldOption("problem", "name"))
-    .addOption(fieldOption("data", "name"))
-    .addOption(fieldOption("n", "count"))
-    .addOption(fieldOption("pool", "side"))
-    .addOption(fieldOption("normalization", "kind"))
-    .addOption(fieldOption("hidden", "widths"))
-    .addOption(fieldOption("activation", "name"))
-    .addOption(fieldOption("start", "x,y"))
-    .addOption(fieldOption("separate"))
-    .optionsGroup("How to train:")
-    .addOption(fieldOption("method", "name"))
-    .addOption(fieldOption("rho", "number"))
-    .addOption(pairs("--set <key=value>", "another setting of the method; may be repeated"))
-    .addOption(fieldOption("switch", "fraction"))
-    .addOption(fieldOption("optimizer", "name"))
-    .addOption(fieldOption("lr", "number"))
-    .addOption(fieldOption("momentum", "number"))
-    .addOption(fieldOption("nesterov"))
-    .addOption(fieldOption("weightDecay", "number"))
-    .addOption(fieldOption("clip", "norm"))
-    .addOption(fieldOption("schedule", "kind"))
-    .addOption(fieldOption("steps", "count"))
-    .addOption(fieldOption("batch", "full|N"))
-    .addOption(fieldOption("seed", "number"))
-    .addOption(fieldOption("dtype", "type"))
+    .description("Train with one method, watch both gradients, and say how it ended.");
+  addSpecOptions(command)
     .optionsGroup("Where to run, what to keep:")
     .addOption(option("--engine <name>", "auto, native or jax (default: auto)"))
     .addOption(option("--threads <count>", "threads of the native engine (default: 1)"))
@@ -100,9 +74,8 @@ async function train(flags: RunFlags, terminal: Terminal): Promise<void> {
 }
 
 function newJob(flags: RunFlags): Job {
-  const { engine = "auto", threads, recordEvery, trace, out, set } = flags;
-  const fields = Object.entries(flags).filter(([flag]) => Object.hasOwn(specFields, flag));
-  const spec = parseSpec({ ...Object.fromEntries(fields), ...(set && { settings: set }) });
+  const { engine = "auto", threads, recordEvery, trace, out } = flags;
+  const spec = specOf(flags);
   const chosen = engines.find((name) => name === engine);
   if (chosen === undefined) throw unknownName("engine", engine, engines);
   const stride = wholeNumber("record-every", recordEvery);

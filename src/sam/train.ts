@@ -2,7 +2,7 @@
 import { numpy as np } from "@jax-js/jax";
 import { add, leaves, mapTrees, scalar, selectTree } from "../engine/arrays.ts";
 import { compile, type EngineOptions } from "../engine/index.ts";
-import type { ArrayTree, Program, StepDefinition } from "../engine/program.ts";
+import type { ArrayTree, Program, RunOptions, StepDefinition } from "../engine/program.ts";
 import { randomStream } from "../engine/random.ts";
 import {
   leavesWithPaths,
@@ -90,6 +90,8 @@ export interface Training {
   readonly program: Program;
   /** The state before the first step. */
   start(seed?: number): TrainingState;
+  /** What `run` would hand to the program, for those who run it elsewhere. */
+  feeds(options: Pick<TrainOptions, "steps" | "seed" | "from" | "until">): RunOptions;
   /** Run, and return the state reached; fewer steps than asked only after `signal`. */
   run(options: TrainOptions): Promise<TrainingState>;
   dispose(): Promise<void>;
@@ -214,35 +216,52 @@ export async function prepareTraining(options: TrainingOptions): Promise<Trainin
     carry: initialCarry(problem, method, samples, seed),
   });
 
+  /** What `count` steps from `state` on are run with. */
+  const feeds = (
+    tuned: Method,
+    seed: number,
+    steps: number,
+    state: TrainingState,
+    count: number,
+  ) => {
+    const layOut = <T>(at: (t: number) => T): T[] =>
+      Array.from({ length: count }, (_, i) => at(state.step + i));
+    return {
+      carry: state.carry,
+      inputs: batch,
+      knobs: {
+        ...layOutKnobs(tuned, problem.dtype, state.step, count, steps),
+        step: tensor(
+          layOut((t) => t),
+          [count],
+          "int32",
+        ),
+        ...(samples < size && {
+          rows: tensor(
+            batchRows(seed, size, samples, state.step, count),
+            [count, samples],
+            "int32",
+          ),
+        }),
+        ...(random && { key: tensor(layOut((t) => [seed, t]).flat(), [count, 2], "uint32") }),
+      },
+      steps: count,
+    };
+  };
+
   return {
     program,
     start,
+    feeds: ({ steps, seed = 0, from = start(seed), until = steps }) =>
+      feeds(method, seed, steps, from, until - from.step),
     async run({ steps, seed = 0, from, until = steps, signal, method: tuned = method, onRecords }) {
       let state = from ?? start(seed);
       const perSegment = Math.max(1, Math.min(segmentSteps, Math.floor(segmentIndices / samples)));
       while (state.step < Math.min(until, steps) && !signal?.aborted) {
         const first = state.step;
         const count = Math.min(perSegment, until - first);
-        const layOut = <T>(at: (t: number) => T): T[] =>
-          Array.from({ length: count }, (_, i) => at(first + i));
         const result = await program.run({
-          carry: state.carry,
-          inputs: batch,
-          knobs: {
-            ...layOutKnobs(tuned, problem.dtype, first, count, steps),
-            step: tensor(
-              layOut((t) => t),
-              [count],
-              "int32",
-            ),
-            ...(samples < size && {
-              rows: tensor(batchRows(seed, size, samples, first, count), [count, samples], "int32"),
-            }),
-            ...(random && {
-              key: tensor(layOut((t) => [seed, t]).flat(), [count, 2], "uint32"),
-            }),
-          },
-          steps: count,
+          ...feeds(tuned, seed, steps, state, count),
           ...(signal && { signal }),
           async onChunk(chunk) {
             const reached = {
