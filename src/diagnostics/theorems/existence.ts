@@ -1,0 +1,145 @@
+/** Where hallucinated points exist: Proposition A.1, Theorems 2.1 and 2.2, Corollary A.6. */
+import { randomStream, type RandomStream } from "../../engine/random.ts";
+import type { PlaneName } from "../../problems/planes/index.ts";
+import { sweepEpsilon } from "../construction.ts";
+import { symmetricSpectrum } from "../dense.ts";
+import { planeDerivatives, type Derivatives } from "../derivatives.ts";
+import { refine } from "../refine.ts";
+import { denseSamPoint, samPoint } from "../sam-point.ts";
+import { along, dot, scaled, type Vector } from "../vectors.ts";
+import { type TheoremRow, vector, planeOf, worst, pairs } from "./shared.ts";
+
+/**
+ * Convex f: gradients are monotone, ⟨g⁺ − g, x⁺ − x⟩ ≥ 0, so ‖g⁺‖ ≥ ⟨g⁺, u⟩ ≥ ‖g‖ and g⁺ cannot
+ * vanish before g does.
+ */
+export async function convexity(): Promise<TheoremRow[]> {
+  const stream = randomStream(0, "convex");
+  const bowl = planeDerivatives(planeOf("quadratic"));
+  const random = Array.from({ length: 20 }, () => randomConvex(1 + stream.integer(6), stream));
+  return [
+    await convexRow("quadratic", [bowl], 500, stream),
+    await convexRow("random convex functions", random, 50, stream),
+  ];
+}
+
+async function convexRow(
+  plane: string,
+  functions: readonly Derivatives[],
+  points: number,
+  stream: RandomStream,
+): Promise<TheoremRow> {
+  let least = Infinity;
+  let reached = 0;
+  for (const f of functions) {
+    for (let k = 0; k < points; k++) {
+      const x = Float64Array.from({ length: f.dimension }, () => 3 * stream.normal());
+      const rho = 10 ** stream.uniform(-2, 1);
+      least = Math.min(least, (await samPoint(f, x, rho)).gradRatio);
+      if (k > 0) continue;
+      const { point, converged } = await refine({ f, x, rho, tolerance: 1e-8, maxProducts: 100 });
+      if (converged && point.gradNorm > 1e-6) reached++;
+    }
+  }
+  return {
+    statement: "Proposition A.1",
+    claim: "no hallucinated points where f is convex: ‖g⁺‖ ≥ ‖g‖ everywhere",
+    plane,
+    passed: least >= 1 - 1e-12 && reached === 0,
+    numbers: { points: functions.length * points, leastGradRatio: least, zerosReached: reached },
+  };
+}
+
+/** f(x) = log Σ exp(aᵢᵀx + bᵢ) + c‖x‖²/2 with random a, b, c. */
+function randomConvex(dimension: number, stream: RandomStream): Derivatives {
+  const count = dimension + 2;
+  const a = Array.from({ length: count }, () =>
+    Float64Array.from({ length: dimension }, () => stream.normal()),
+  );
+  const b = a.map(() => stream.normal());
+  const c = stream.uniform(0, 0.5);
+  const probabilities = (x: Vector) => {
+    const logits = a.map((row, i) => dot(row, x) + (b[i] as number));
+    const largest = Math.max(...logits);
+    const weights = logits.map((z) => Math.exp(z - largest));
+    const total = weights.reduce((s, w) => s + w, 0);
+    return { p: weights.map((w) => w / total), loss: Math.log(total) + largest };
+  };
+  const mean = (p: readonly number[], x: Vector) =>
+    a.reduce((sum, row, i) => along(sum, p[i] as number, row), scaled(c, x));
+  const hessianTimes = async (x: Vector, v: Vector) => {
+    const { p } = probabilities(x);
+    const average = a.reduce((sum, row, i) => sum + (p[i] as number) * dot(row, v), 0);
+    return mean(
+      p.map((pi, i) => pi * (dot(a[i] as Vector, v) - average)),
+      v,
+    );
+  };
+  return {
+    dimension,
+    engine: "closed form",
+    cost: { products: 0, gradients: 0 },
+    async lossAndGradient(x) {
+      const { p, loss } = probabilities(x);
+      return { loss: loss + (c * dot(x, x)) / 2, gradient: mean(p, x) };
+    },
+    hessianTimes,
+    hessian: (x) =>
+      Promise.all(
+        Array.from({ length: dimension }, (_, i) =>
+          hessianTimes(
+            x,
+            Float64Array.from({ length: dimension }, (_, j) => (i === j ? 1 : 0)),
+          ),
+        ),
+      ),
+    async dispose() {},
+  };
+}
+
+/** Every pair of maximizers and minimizers, with the planes that have them. */
+export async function constructions(kind: "isolated" | "ring"): Promise<TheoremRow[]> {
+  const names: readonly PlaneName[] = kind === "ring" ? ["ring"] : ["bump", "ridge", "himmelblau"];
+  const rows: TheoremRow[] = [];
+  for (const name of names) {
+    const plane = planeOf(name);
+    const f = planeDerivatives(plane);
+    for (const [maximizer, minimizer] of pairs(plane)) {
+      const { constructions, interval, atMaximizer } = sweepEpsilon({
+        plane,
+        maximizer,
+        minimizer,
+        count: 16,
+        resolution: 100,
+      });
+      const error = worst(constructions.map(({ error }) => error));
+      let leastCurvature = Infinity;
+      for (const { x, rho } of constructions) {
+        const { surrogateHessian } = await denseSamPoint(f, await samPoint(f, vector(...x), rho));
+        const values = symmetricSpectrum(surrogateHessian);
+        leastCurvature = Math.min(leastCurvature, (values[0] ?? NaN) / (values.at(-1) ?? NaN));
+      }
+      const isGlobal = plane.value(minimizer) <= (plane.minimum ?? NaN) + 1e-9;
+      rows.push({
+        statement: kind === "isolated" ? "Theorem 2.1" : isGlobal ? "Theorem 2.2" : "Corollary A.6",
+        claim:
+          "the farthest point of the component around the maximizer has the minimizer as its ascent point, for an interval of ρ",
+        plane: name,
+        passed:
+          error <= 1e-10 &&
+          constructions.length > 3 &&
+          interval[0] > atMaximizer &&
+          interval[1] > interval[0] &&
+          leastCurvature > -1e-9,
+        numbers: {
+          largestError: error,
+          distanceToMaximizer: atMaximizer,
+          rhoFrom: interval[0],
+          rhoTo: interval[1],
+          leastCurvatureOfSurrogate: leastCurvature,
+        },
+      });
+    }
+  }
+  return rows;
+}
