@@ -52,6 +52,10 @@ const eigenvalue = z.object({
 export const nearbyRunSchema = z.object({
   /** What the copy was displaced by: a random direction, or the least stable eigenvector. */
   start: z.string(),
+  /**
+   * `returned`: ‖g⁺‖ fell back to what it is at the point, which along a set of zeros need not mean
+   * that the distance fell; `left`: the distance grew more than threefold; else `stayed`.
+   */
   outcome: z.enum(["returned", "stayed", "left"]),
   steps: z.number(),
   initialDistance: z.number(),
