@@ -34,7 +34,7 @@ export interface GuardOptions extends WatchOptions {
   readonly method: Method;
   /** Intervene when the agreement falls below this; default 0.25. */
   readonly act?: number;
-  /** Stop intervening when the cosine is this or more and settled, and f does not bend down; default 0.5. */
+  /** Stop intervening when the cosine is this or more and settled, and f does not bend down; default 0.6. */
   readonly resume?: number;
   /**
    * What to do: take plain steps until the signal recovers (`plain`, default), or look less far,
@@ -53,7 +53,7 @@ export interface GuardOptions extends WatchOptions {
 export function guarded({
   method: inner,
   act = 0.25,
-  resume = 0.5,
+  resume = 0.6,
   every = 10,
   smoothing = 0.8,
   respond = "plain",
@@ -68,7 +68,7 @@ export function guarded({
 
 /** When to switch a method on. */
 export interface SafeRule extends WatchOptions {
-  /** Least cos(g, g⁺); default 0.5. */
+  /** Least cos(g, g⁺); default 0.6. */
   readonly resume?: number;
 }
 
@@ -78,7 +78,7 @@ export interface SafeRule extends WatchOptions {
  */
 export const untilSafe = ({
   to,
-  resume = 0.5,
+  resume = 0.6,
   every = 10,
   smoothing = 0.8,
 }: SafeRule & { readonly to: Method }): Method =>
@@ -262,7 +262,7 @@ export const guardMethods: readonly MethodEntry[] = [
     aliases: ["auto-switch", "switch-when-safe"],
     title: "Plain descent until SAM is safe, then SAM",
     formula:
-      "x ← outer(x, g) until cos(g,g⁺) ≥ ½, no longer rising, and ⟨u,g⁺⟩ ≥ 0.9‖g‖ on average;  then SAM, or `of`",
+      "x ← outer(x, g) until cos(g,g⁺) ≥ 0.6, no longer rising, and ⟨u,g⁺⟩ ≥ 0.9‖g‖ on average;  then SAM, or `of`",
     state: "5 scalars, and that of the wrapped method",
     evaluations: "1 + 1/every before the switch, the wrapped method's after",
     hallucination: {
