@@ -12,8 +12,13 @@ import { prepareTraining, type Records } from "./train.ts";
 
 const outer = sgd({ learningRate: 0.1 });
 
-async function run(problem: Problem, method: Method, steps: number) {
-  const training = await prepareTraining({ problem, method, engine: "native" });
+async function run(
+  problem: Problem,
+  method: Method,
+  steps: number,
+  batchSize: number | "full" = "full",
+) {
+  const training = await prepareTraining({ problem, method, engine: "native", batchSize });
   const chunks: Records[] = [];
   await training.run({ steps, onRecords: (records) => void chunks.push(records) });
   await training.dispose();
@@ -51,6 +56,15 @@ describe("guarded", () => {
     const { column, detail } = await run(cosine(), method, 9);
     expect(column("evaluations")).toEqual([2, 1, 1, 1, 2, 1, 1, 1, 2]);
     expect(detail("intervened")).toEqual(Array.from({ length: 9 }, () => 1));
+  });
+
+  test("is not blinded by a batch without gradient", async () => {
+    // From x₁ = 0 the sample f₁ = x₁² has none.
+    const method = guarded({ method: sam({ rho: 0.1, outer: sgd() }) });
+    const { detail, column } = await run(quadratic({ start: [0, 1] }), method, 8, 1);
+    expect(column("gradNorm")).toContain(0);
+    expect(detail("averageCosine").every(Number.isFinite)).toBe(true);
+    expect(detail("averageGradRatio").every(Number.isFinite)).toBe(true);
   });
 
   test("refuses thresholds that contradict, and shrinking where there is no ρ", () => {

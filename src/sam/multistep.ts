@@ -16,7 +16,7 @@ import {
   subtractTrees,
 } from "../engine/arrays.ts";
 import type { ArrayTree } from "../engine/program.ts";
-import { ascent, normalized, ofLength, quotient } from "./ascent.ts";
+import { ascent, ofLength, quotient } from "./ascent.ts";
 import { entry, flag, groups, number, schedule, type MethodEntry } from "./entry.ts";
 import type { Ascent, Knobs, Method, Schedule, Stateless } from "./method.ts";
 import { sgd } from "./outer.ts";
@@ -37,7 +37,6 @@ export interface MultiStepOptions {
 
 /** n normalized ascent steps, each from where the last one ended   (Andriushchenko & Flammarion 2022). */
 export function repeated({ rho = 0.05, steps = 2, project = true }: MultiStepOptions = {}): Ascent {
-  if (steps === 1) return normalized({ rho });
   const knobs = { rho } satisfies Knobs;
   return ascent<Stateless, typeof knobs>({
     knobs,

@@ -41,6 +41,23 @@ describe("on the quadratic", () => {
     );
   });
 
+  test("the exact gradient's factor ρ/‖g‖ is capped", async () => {
+    const start: Point = [1e-6, 1e-7];
+    const { points } = await run({
+      problem: quadratic({ start }),
+      method: createMethod("exact-sam", { rho: 0.1, cap: 100 }, descent(0.02)),
+      steps: 1,
+    });
+    // g = (1, 1)·1e-6, so u = (1, 1)/√2; p = A(x + ρu), and p − u(u·p) = (p₁ − p₂)/2·(1, −1).
+    const along = 0.1 / Math.SQRT2;
+    const p: Point = [start[0] + along, 10 * (start[1] + along)];
+    const across = (p[0] - p[1]) / 2;
+    const v: Point = [p[0] + 100 * across, p[1] - 100 * 10 * across];
+    points[1]?.forEach((x, i) =>
+      expect(x).toBeCloseTo((start[i] ?? NaN) - 0.02 * (v[i] ?? NaN), 10),
+    );
+  });
+
   test("AMP shorter than its ball is USAM with its inner rate", async () => {
     const { points, ascentPoints } = await run({
       problem: quadratic({ start: [1e-3, 1e-3] }),
