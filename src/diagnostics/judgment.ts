@@ -146,7 +146,13 @@ export function judgeAttraction(
       sentence: `No eigenvalue of H⁺M pushes away, ${leftmost}, but g⁺ is not zero yet. ${happened}`,
     };
   }
-  const rate = stableRate(sam, tolerances);
+  const rate = stableRate(sam, tolerances) ?? Infinity;
+  if (learningRate >= rate) {
+    return {
+      answer: "no",
+      sentence: `At the learning rate ${short(learningRate)} SAM overshoots: it would be drawn in below ${short(rate)} only, since no eigenvalue of H⁺M pushes away (${leftmost}). ${happened}`,
+    };
+  }
   if (left > 0) {
     return {
       answer: "unknown",
@@ -158,7 +164,7 @@ export function judgeAttraction(
     : "no eigenvalue of H⁺M was found without";
   return {
     answer: "yes",
-    sentence: `SAM is drawn in: ${others} positive real part (${leftmost}), for learning rates below ${short(rate ?? Infinity)}. ${happened}`,
+    sentence: `SAM is drawn in: ${others} positive real part (${leftmost}), for learning rates below ${short(rate)}. ${happened}`,
   };
 }
 
