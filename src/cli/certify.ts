@@ -10,7 +10,7 @@ import { writeSafetensors } from "../engine/safetensors.ts";
 import type { Tensor, Tree } from "../engine/tensor.ts";
 import { writeBytes } from "../platform/node/files.ts";
 import { startProgress, type Progress } from "../platform/node/progress.ts";
-import { fieldOption, option } from "./flags.ts";
+import { addLossOptions, fieldOption, option } from "./flags.ts";
 import { readPoint, targetOf, targetOfRun, type LossFlags, type Target } from "./point.ts";
 import { short } from "./report.ts";
 import { chooseEngine, wholeNumber } from "./stored.ts";
@@ -31,20 +31,15 @@ interface CertifyFlags extends LossFlags {
 }
 
 export function addCertify(program: Command, terminal: Terminal): void {
-  program
+  const command = program
     .command("certify")
     .description(
       "Say what a point is: minimizer, saddle, or hallucinated, with the numbers that show it.",
     )
     .argument("[run]", "folder of a finished run, made by lucid train --out")
-    .optionsGroup("Without a run, the loss and the point:")
-    .addOption(fieldOption("problem", "name"))
-    .addOption(fieldOption("data", "name"))
-    .addOption(fieldOption("n", "count"))
-    .addOption(fieldOption("pool", "side"))
-    .addOption(fieldOption("normalization", "kind"))
-    .addOption(fieldOption("hidden", "widths"))
-    .addOption(fieldOption("activation", "name"))
+    .optionsGroup("Without a run, the loss and the point:");
+  addLossOptions(command);
+  command
     .addOption(fieldOption("rho", "number"))
     .addOption(
       option(

@@ -8,7 +8,7 @@ import { InputError, unknownName } from "../engine/errors.ts";
 import { tensor, type Tensor, type Tree } from "../engine/tensor.ts";
 import { startProgress, type Progress } from "../platform/node/progress.ts";
 import type { CriticalKind, Plane, Point, Problem } from "../problems/problem.ts";
-import { fieldOption, option } from "./flags.ts";
+import { addLossOptions, fieldOption, option } from "./flags.ts";
 import { readPoint, targetOf, type LossFlags, type Target } from "./point.ts";
 import { short } from "./report.ts";
 import { chooseEngine, wholeNumber } from "./stored.ts";
@@ -29,17 +29,12 @@ interface FindFlags extends LossFlags {
 }
 
 export function addFind(program: Command, terminal: Terminal): void {
-  program
+  const command = program
     .command("find")
     .description("Find hallucinated points of SAM without waiting for SAM to fall in.")
-    .optionsGroup("Of which loss:")
-    .addOption(fieldOption("problem", "name"))
-    .addOption(fieldOption("data", "name"))
-    .addOption(fieldOption("n", "count"))
-    .addOption(fieldOption("pool", "side"))
-    .addOption(fieldOption("normalization", "kind"))
-    .addOption(fieldOption("hidden", "widths"))
-    .addOption(fieldOption("activation", "name"))
+    .optionsGroup("Of which loss:");
+  addLossOptions(command);
+  command
     .addOption(fieldOption("rho", "number"))
     .addOption(fieldOption("lr", "number"))
     .optionsGroup("How:")

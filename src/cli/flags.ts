@@ -55,17 +55,21 @@ export interface SpecFlags {
   readonly set?: { readonly [key: string]: string };
 }
 
+/** Add the flags that say which loss, a plane's or a network's on its data. */
+export function addLossOptions(command: { addOption(option: Option): unknown }): void {
+  command.addOption(fieldOption("problem", "name"));
+  command.addOption(fieldOption("data", "name"));
+  command.addOption(fieldOption("n", "count"));
+  command.addOption(fieldOption("pool", "side"));
+  command.addOption(fieldOption("normalization", "kind"));
+  command.addOption(fieldOption("hidden", "widths"));
+  command.addOption(fieldOption("activation", "name"));
+}
+
 /** Add a flag for every field of a spec. */
 export function addSpecOptions<C extends Command>(command: C): C {
+  addLossOptions(command.optionsGroup("What to train:"));
   command
-    .optionsGroup("What to train:")
-    .addOption(fieldOption("problem", "name"))
-    .addOption(fieldOption("data", "name"))
-    .addOption(fieldOption("n", "count"))
-    .addOption(fieldOption("pool", "side"))
-    .addOption(fieldOption("normalization", "kind"))
-    .addOption(fieldOption("hidden", "widths"))
-    .addOption(fieldOption("activation", "name"))
     .addOption(fieldOption("start", "x,y"))
     .addOption(fieldOption("separate"))
     .optionsGroup("How to train:")

@@ -105,7 +105,7 @@ describe("lucid train", () => {
     expect(code).toBe(0);
     expect(out).toMatch(/^[a-z-]+: [A-Z].*\n\nsam ρ = 0.05 on 30 images of digits/);
     expect(out).toMatch(/accuracy +\d+\.\d % train, \d+\.\d % test/);
-    expect(err).toBe("");
+    expect(err.replace(/^step .*\n/gm, "")).toBe(""); // progress, where the machine is slow
   });
 
   it("says its warning once, on stderr", async () => {
