@@ -123,6 +123,22 @@ const rules: Readonly<Record<string, Rule>> = {
     return undefined;
   },
 
+  // ONNX Runtime divides integers one by one.
+  idiv(b, [x, y], dtype) {
+    const bits = Math.log2(scalarValue(y) ?? 0);
+    if (dtype !== "uint32" || !Number.isInteger(bits)) return undefined;
+    return b.binary("shiftRight", x, b.scalar(bits, dtype));
+  },
+
+  // 1 + m·2⁻²³ from its mantissa m, as jax-js makes uniform numbers.
+  bitcast(b, [x], dtype) {
+    const [mantissa, exponent] = x.inputs;
+    if (dtype !== "float32" || x.op !== "add" || !isScalar(exponent, 0x3f800000)) return undefined;
+    if (mantissa.op !== "shiftRight" || (scalarValue(mantissa.inputs[1]) ?? 0) < 9)
+      return undefined;
+    return b.add(b.times(b.cast(mantissa, dtype), 2 ** -23), b.scalar(1, dtype));
+  },
+
   neg(b, [x]) {
     const [inner, other] = x.inputs;
     if (x.op === "neg") return inner;
