@@ -61,11 +61,11 @@ export function entropySgd({
       const { objective, params, knobs, time } = context;
       const { size, samples } = objective;
       const constant = (value: number) => scalar(value, knobs.gamma);
-      const [rowsKey, noiseKey] = methodKeys(time, 2) as [np.Array, np.Array];
       const isFull = size === samples || steps === 1;
-      const others = isFull
-        ? []
-        : np.split(randomRows(rowsKey, (steps - 1) * size, samples), steps - 1);
+      const [noiseKey, rowsKey] = methodKeys(time, isFull ? 1 : 2) as [np.Array, np.Array?];
+      const others = rowsKey
+        ? np.split(randomRows(rowsKey, (steps - 1) * size, samples), steps - 1)
+        : [];
       const noises = noise > 0 ? normalsLike(noiseKey, params, steps) : [];
       let [walker, mean] = [params, params];
       let velocity: ArrayTree | undefined;

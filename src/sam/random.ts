@@ -6,7 +6,8 @@ import type { StepTime } from "./method.ts";
 
 /**
  * `count` random keys of this step for a method's own draws. They are unrelated to the keys that
- * problems make of the step's key for their dropout masks.
+ * problems make of the step's key for their dropout masks. To make several costs as much as a
+ * draw; one is there already.
  *
  * @throws {TypeError} when the step has no key: the method must say that it is `random`.
  */
@@ -14,6 +15,7 @@ export function methodKeys({ key }: StepTime, count: number): np.Array[] {
   if (key === undefined) throw new TypeError("missing key: the method must be marked as random");
   // "SAM" as a number: any constant moves us to another stream.
   const own = np.add(key.ref, np.array([0x53, 0x414d], { dtype: np.uint32 }));
+  if (count === 1) return [own];
   return np.split(random.split(own, count), count).map((row) => row.reshape([2]));
 }
 
@@ -22,7 +24,24 @@ export function methodKeys({ key }: StepTime, count: number): np.Array[] {
  * every call is a hundred operations in the compiled step.
  */
 export const normalsLike = (key: np.Array, like: ArrayTree, count: number): ArrayTree[] =>
-  drawLike((size) => random.normal(key.ref, [count, size]), like, count);
+  drawLike((size) => normals(key, count * size).reshape([count, size]), like, count);
+
+/**
+ * Standard normal numbers, float32 [size]: √(−2 ln u) cos 2πv and √(−2 ln u) sin 2πv
+ * (Box & Muller 1958). `split` hands out both words of a random block, so that one block makes
+ * two numbers; jax-js's own `normal` spends two blocks on one.
+ */
+export function normals(key: np.Array, size: number): np.Array {
+  const pairs = Math.ceil(size / 2);
+  const [u, v] = np
+    .split(random.split(key.ref, pairs), 2, 1)
+    .map((word) => word.reshape([pairs]).astype(np.float32)) as [np.Array, np.Array];
+  // (u + 1)/2³² is in (0, 1].
+  const radius = np.sqrt(np.log(u.add(1).mul(2 ** -32)).mul(-2));
+  const angle = v.mul(2 * Math.PI * 2 ** -32);
+  const both = [np.cos(angle.ref), np.sin(angle)].map((part) => part.mul(radius.ref));
+  return np.concatenate(both).slice([0, size]);
+}
 
 /** Numbers uniform in [0, 1), multiples of 2⁻²³, in the structure of `like`. */
 export const uniformLike = (key: np.Array, like: ArrayTree): ArrayTree =>

@@ -33,16 +33,25 @@ const problem = mlp({
 });
 const net = new PlainNet(inputs, labels, hidden, classes);
 
-/** The step's random numbers by jax-js itself, from as many keys as the method splits. */
+/** The step's random numbers from jax-js's words, from as many keys as the method needs. */
 function drawsOf(keys: number): Draws {
   const keyOf = (t: number, which: number) => {
     const own = np.array([seed + 0x53, t + 0x414d], { dtype: np.uint32 });
-    return random.split(own, keys).slice(which);
+    return keys === 1 ? own : random.split(own, keys).slice(which);
   };
   const size = net.tensors.at(-1)?.to ?? 0;
   return {
-    normal: (t, key, row, rows) =>
-      (random.normal(keyOf(t, key), [rows, size]).js() as number[][])[row] ?? [],
+    normal(t, key, row, rows) {
+      const pairs = Math.ceil((rows * size) / 2);
+      const words = random.split(keyOf(t, key), pairs).js() as [number, number][];
+      const polar = words.map(([a, b]) => {
+        const u = Math.fround(Math.fround(a) + 1) / 2 ** 32;
+        return [Math.sqrt(-2 * Math.log(u)), (2 * Math.PI * b) / 2 ** 32] as const;
+      });
+      const cosines = polar.map(([r, angle]) => r * Math.cos(angle));
+      const sines = polar.map(([r, angle]) => r * Math.sin(angle));
+      return [...cosines, ...sines].slice(row * size, (row + 1) * size);
+    },
     rows: (t, key, count) =>
       random
         .randint(keyOf(t, key), { minval: 0, maxval: samples, shape: [count] })
@@ -55,7 +64,7 @@ function drawsOf(keys: number): Draws {
 interface Variant {
   readonly method: string;
   readonly settings?: Readonly<Record<string, unknown>>;
-  /** How many keys the method splits per step, when it draws. */
+  /** How many keys the method needs per step, when it draws. */
   readonly keys?: number;
   /** Whether both kinds of steps must occur: the method's own and others. */
   readonly mixed?: boolean;
@@ -170,7 +179,8 @@ describe.each([
           sgd: new PlainSgd(0.4, 0.9, 0.01),
           steps,
           samples,
-          draws: drawsOf(keys),
+          // On the full batch no rows are drawn: one key is enough.
+          draws: drawsOf(batchSize === "full" ? 1 : keys),
         },
         resolveSettings(method, given) as never,
       );

@@ -527,7 +527,7 @@ export const oracles: { readonly [method: string]: (world: World, options: Optio
     let [walker, mean, velocity]: [Vector, Vector, Vector] = [x, x, x.map(() => 0)];
     for (let i = 0; i < num(o, "steps"); i++) {
       const isFull = rows.length === w.samples;
-      const drawn = () => w.draws.rows(t, 0, rows.length * (num(o, "steps") - 1));
+      const drawn = () => w.draws.rows(t, 1, rows.length * (num(o, "steps") - 1));
       const own = i === 0 || isFull ? rows : drawn().slice((i - 1) * rows.length, i * rows.length);
       let slope: Vector = w.net.gradient(walker, own);
       velocity = plus(times(momentum, velocity), slope);
@@ -535,7 +535,7 @@ export const oracles: { readonly [method: string]: (world: World, options: Optio
       const pulled = minus(slope, times(gamma, minus(x, walker)));
       const noise = times(
         num(o, "noise") * Math.sqrt(2 * rate),
-        w.draws.normal(t, 1, i, num(o, "steps")),
+        w.draws.normal(t, 0, i, num(o, "steps")),
       );
       walker = plus(minus(walker, times(rate, pulled)), noise);
       mean = plus(times(beta, mean), times(1 - beta, walker));

@@ -48,6 +48,28 @@ test("identities", () => {
   expect(print(b.add(x, b.add(x, y)))).toBe("add(y mul(x 2))");
 });
 
+test("a slice out of one part of a concatenation is a slice of that part", () => {
+  const both = b.concatenate([x, y], 1);
+  expect(b.slice(both, [0, 0], [4, 3])).toBe(x);
+  expect(b.slice(both, [0, 3], [4, 6])).toBe(y);
+  expect(b.slice(both, [1, 4], [3, 6])).toBe(b.slice(y, [1, 1], [3, 3]));
+  expect(print(b.slice(both, [0, 2], [4, 4]))).toBe("slice(concatenate(x y 1))");
+});
+
+test("words are divided by shifting, and mantissas become numbers", () => {
+  const word = b.argument("carry", "w", "uint32", [4]);
+  const of = (value: number) => b.scalar(value, "uint32");
+  expect(print(b.binary("idiv", word, of(512)))).toBe("shiftRight(w 9)");
+  expect(print(b.binary("idiv", word, of(511)))).toBe("idiv(w 511)");
+  const from = (mantissa: Node) => b.bitcast(b.add(mantissa, of(0x3f800000)), "float32");
+  const one = b.scalar(1, "float32");
+  expect(print(b.sub(from(b.binary("idiv", word, of(512))), one))).toBe(
+    `mul(cast(shiftRight(w 9)) ${2 ** -23})`,
+  );
+  // A wider one spills into the exponent.
+  expect(print(from(b.binary("idiv", word, of(256))))).toMatch(/^bitcast/);
+});
+
 test("work happens on unexpanded operands", () => {
   const row = b.argument("carry", "row", "float32", [3]);
   const scalar = b.argument("carry", "s", "float32", []);

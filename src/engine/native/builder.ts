@@ -176,6 +176,18 @@ export class Builder {
       Math.max(0, Math.ceil(((ends[i] as number) - start) / (by[i] as number))),
     );
     if (sameShape(shape, x.type.shape)) return x;
+    if (x.op === "concatenate") {
+      // Out of one part of several.
+      const axis = x.attributes["axis"] as number;
+      let [start, end] = [starts[axis] as number, ends[axis] as number];
+      for (const part of x.inputs) {
+        const side = part.type.shape[axis] as number;
+        if (start >= 0 && end <= side) {
+          return this.slice(part, starts.with(axis, start), ends.with(axis, end), by);
+        }
+        [start, end] = [start - side, end - side];
+      }
+    }
     return this.#node("slice", [x], { starts, ends, steps: by }, x.type.dtype, shape);
   }
 
