@@ -1,5 +1,5 @@
 /** SAF and MESA: stay close to one's own earlier outputs instead of looking at nearby weights. */
-import { numpy as np } from "@jax-js/jax";
+import { numpy as np, vjp } from "@jax-js/jax";
 import { z } from "zod";
 import { add, mean, multiply, scalar, stopGradient, subtract } from "../engine/arrays.ts";
 import { InputError } from "../engine/errors.ts";
@@ -101,25 +101,24 @@ export function saf({
     }),
     step(context) {
       const { objective, params, memory, time } = context;
-      const { rows, samples, size } = objective;
+      const { samples, size } = objective;
+      const { read, spread, isHit } = rowsOf(objective);
       const epoch = np.floorDivide(time.step.ref, stepsPerEpoch({ samples, batch: size }));
       const slot = np.remainder(epoch.ref, epochs);
-      // Read what was written Ẽ epochs ago in the slot that this epoch will write.
-      const inSlot = (table: np.Array) => np.take(table.ref, slot.ref, 0);
-      const past = np.take(inSlot(memory.outputs), rows.ref, 0);
-      const age = np.subtract(np.add(epoch.ref, 1), np.take(inSlot(memory.recorded), rows.ref, 0));
+      const isNow = np.equal(np.arange(0, epochs, 1, { dtype: np.int32 }), slot.ref);
+      // What was written Ẽ epochs ago, in the slot that this epoch will write.
+      const outputsThen = np.take(memory.outputs.ref, slot.ref, 0);
+      const recordedThen = np.take(memory.recorded.ref, slot, 0);
+      const past = read(outputsThen);
+      const age = np.subtract(np.add(epoch.ref, 1), read(recordedThen));
       const counts = np.logicalAnd(np.equal(age, epochs), np.greater(epoch.ref, start));
       const weight = np.where(counts, scalar(1, past), scalar(0, past));
       const { pass, outputs, details } = follow(objective, params, past, weight, { lambda, tau });
-      const isSlot = np.equal(np.arange(0, epochs, 1, { dtype: np.int32 }), slot);
+      const outputsNow = np.where(isHit.ref.reshape([samples, 1]), spread(outputs), outputsThen);
+      const recordedNow = np.where(isHit, np.add(epoch, 1), recordedThen);
       const next = {
-        outputs: recordRows(memory.outputs, isSlot, rows, outputs),
-        recorded: recordRows(
-          memory.recorded,
-          isSlot,
-          rows,
-          np.add(np.zeros([size], { dtype: np.int32 }), np.add(epoch, 1)),
-        ),
+        outputs: np.where(isNow.ref.reshape([epochs, 1, 1]), outputsNow, memory.outputs.ref),
+        recorded: np.where(isNow.reshape([epochs, 1]), recordedNow, memory.recorded.ref),
       };
       return descend(outer, pass.gradient, context, next, {
         ...plainEvidence(pass, params),
@@ -129,22 +128,23 @@ export function saf({
   });
 }
 
-/** `table` [slots, samples, …] with `values` [batch, …] in the given slot and rows. */
-function recordRows(table: np.Array, isSlot: np.Array, rows: np.Array, values: np.Array): np.Array {
-  const [slots = 0, samples = 0, ...rest] = table.shape;
-  const batch = values.shape[0] as number;
-  const sample = np.arange(0, samples, 1, { dtype: np.int32 }).reshape([samples, 1]);
-  const place = np.arange(1, batch + 1, 1, { dtype: np.int32 }).reshape([1, batch]);
-  // 0 for samples that are not in the batch, else 1 + their place in it: rows are distinct.
-  const isRow = np.equal(sample, rows.ref.reshape([1, batch]));
-  const places = np.sum(np.where(isRow, place, 0), 1);
-  const spread = np.take(values.ref, np.maximum(np.subtract(places.ref, 1), 0), 0);
-  const ones = rest.map(() => 1);
-  const isHit = np.logicalAnd(
-    isSlot.ref.reshape([slots, 1, ...ones]),
-    np.greater(places, 0).reshape([1, samples, ...ones]),
-  );
-  return np.where(isHit, spread.reshape([1, samples, ...rest]), table.ref);
+/**
+ * What connects the batch with all samples: `read` takes its rows from an array over all samples,
+ * `spread` puts rows back among zeros, and `isHit` says which samples are in it.
+ */
+function rowsOf({ rows, samples, size }: Objective) {
+  const same = (all: np.Array) => all.ref;
+  if (size === samples) {
+    return { read: same, spread: same, isHit: np.ones([samples], { dtype: np.bool }) };
+  }
+  const read = (all: np.Array) => np.take(all.ref, rows.ref, 0);
+  // Reading's transpose adds every row to the place it came from; rows are distinct.
+  const spread = (values: np.Array) => {
+    const zeros = np.zeros([samples, ...values.shape.slice(1)], { dtype: values.dtype });
+    const [, pull] = vjp(read, [zeros]);
+    return pull(values.ref)[0];
+  };
+  return { read, spread, isHit: np.greater(spread(np.ones([size])), 0) };
 }
 
 export interface MesaOptions extends TrajectoryOptions {
