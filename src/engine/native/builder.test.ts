@@ -5,6 +5,7 @@ import { constantData, printType, type Node } from "./graph.ts";
 import { recognizeIdioms } from "./idioms.ts";
 import { translate } from "./primitives.ts";
 import { simplify } from "./rules.ts";
+import { range } from "./shapes.ts";
 import { traceFunction } from "./trace.ts";
 import { grad, nn, numpy as np } from "@jax-js/jax";
 
@@ -32,6 +33,9 @@ test("equal expressions are one node, in any order of commuting operands", () =>
   expect(b.add(x, y)).toBe(b.add(y, x));
   expect(b.mul(b.add(x, y), y)).toBe(b.mul(y, b.add(y, x)));
   expect(b.constant([1, 2], "float32", [2])).toBe(b.constant([1, 2], "float32", [2]));
+  const many = (first: number) => b.constant([first, ...range(99)], "float32", [100]);
+  expect(many(0)).toBe(many(0));
+  expect(many(0)).not.toBe(many(-0));
   expect(b.scalar(0, "float32")).not.toBe(b.scalar(-0, "float32"));
   expect(b.scalar(1, "float32")).not.toBe(b.scalar(1, "float64"));
 });

@@ -37,7 +37,8 @@ export type Part = "carry" | "inputs" | "knobs";
 
 export class Graph {
   readonly #nodes = new Map<string, Node>();
-  readonly #dataKeys = new WeakMap<ConstantData, string>();
+  /** Large constants met so far, each content once. */
+  readonly #contents: ConstantData[] = [];
   #count = 0;
 
   /** The node for this expression: the one made before, if there is one. */
@@ -62,20 +63,25 @@ export class Graph {
       .join("");
   }
 
-  /** Small constants are equal by content, large ones by identity. */
+  /** Equal by content: bit by bit, so that 0 is not −0. */
   #printData(data: ConstantData): string {
     if (data.length <= 64) {
       return Array.from<number | bigint, string>(data, (value) =>
         Object.is(value, -0) ? "-0" : String(value),
       ).join(" ");
     }
-    let key = this.#dataKeys.get(data);
-    if (key === undefined) {
-      key = `#${this.#count++}`;
-      this.#dataKeys.set(data, key);
-    }
-    return key;
+    const known = this.#contents.findIndex((other) => sameBytes(other, data));
+    return `#${known < 0 ? this.#contents.push(data) - 1 : known}`;
   }
+}
+
+function sameBytes(a: ConstantData, b: ConstantData): boolean {
+  if (a === b) return true;
+  if (a.byteLength !== b.byteLength) return false;
+  const [x, y] = [a, b].map(
+    (data) => new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
+  );
+  return x?.every((byte, i) => byte === y?.[i]) ?? false;
 }
 
 export function isData(value: Attribute): value is ConstantData {
