@@ -1,4 +1,8 @@
-/** Writes the tables of docs/remedies.md from the rows of studies/remedies.ts: `node scripts/remedies-doc.ts [FOLDER]`. */
+/**
+ * Writes the tables of docs/remedies.md from the rows of studies/remedies.ts.
+ *
+ *     node scripts/remedies-doc.ts [FOLDER]    # default: the rows in this repository
+ */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { format } from "prettier";
@@ -7,6 +11,7 @@ import study from "../studies/remedies.ts";
 
 const root = resolve(import.meta.dirname, "..");
 const path = join(root, "docs/remedies.md");
+const committed = join(root, "studies/results/remedies");
 const marks = ["<!-- tables: begin -->", "<!-- tables: end -->"] as const;
 
 /** The document with its tables written anew from `rows`; the text around them stays. */
@@ -29,7 +34,7 @@ function table(rho: number, rows: readonly Row[]): string {
       remedy,
       spread(
         numbers(({ final }) => final?.loss),
-        (loss) => loss.toPrecision(2),
+        (loss) => (loss < 1 ? loss.toPrecision(2) : loss.toFixed(2)),
       ),
       spread(
         numbers(({ final }) => final?.testAccuracy),
@@ -58,8 +63,8 @@ function spread(values: readonly number[], show: (value: number) => string): str
   if (values.length === 0) return "";
   const sorted = values.toSorted((a, b) => a - b);
   const middle = sorted[Math.floor((sorted.length - 1) / 2)] as number;
-  const [low, high] = [sorted[0] as number, sorted.at(-1) as number];
-  return low === high ? show(middle) : `${show(middle)} (${show(low)}–${show(high)})`;
+  const [low, high] = [show(sorted[0] as number), show(sorted.at(-1) as number)];
+  return low === high ? low : `${show(middle)} (${low}–${high})`;
 }
 
 function verdictsOf(rows: readonly Row[]): string {
@@ -74,11 +79,14 @@ function verdictsOf(rows: readonly Row[]): string {
     .join(", ");
 }
 
-if (process.argv[1] === import.meta.filename) {
-  const folder = process.argv[2] ?? join(root, "sweeps/remedies");
-  const rows = readFileSync(join(folder, "rows.jsonl"), "utf8")
+export function rowsIn(folder = committed): Row[] {
+  return readFileSync(join(folder, "rows.jsonl"), "utf8")
     .split("\n")
     .filter((line) => line !== "")
     .map((line) => JSON.parse(line) as Row);
+}
+
+if (process.argv[1] === import.meta.filename) {
+  const rows = rowsIn(process.argv[2]);
   writeFileSync(path, await withTables(readFileSync(path, "utf8"), rows));
 }

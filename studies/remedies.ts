@@ -5,7 +5,7 @@
  * from ρ = 2 on.
  *
  *     lucid sweep studies/remedies.ts
- *     node scripts/remedies-doc.ts
+ *     node scripts/remedies-doc.ts sweeps/remedies    # the tables of docs/remedies.md
  *
  * The rule and the guard were tuned on seed 0; the other seeds judge them.
  */
