@@ -1,14 +1,18 @@
 /**
- * What the stalled runs of figure 5 are: the ends of SAM with ρ = 2 and 4 from five seeds, certified,
- * and what refining reaches from there.
+ * What the stalled runs of figure 5 are: the ends of SAM with ρ = 2 and 4 from five seeds, certified;
+ * what refining reaches from there; and which critical point of the loss lies near the ascent point.
  *
  *     node studies/certificates.ts FOLDER    # trains and certifies what FOLDER lacks, prints the table
  */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { Matrix } from "ml-matrix";
 import { certify } from "../src/diagnostics/certify.ts";
-import { compileDerivatives, flatten } from "../src/diagnostics/derivatives.ts";
-import { refine, type RefineStep } from "../src/diagnostics/refine.ts";
+import { compileDerivatives, flatten, unflatten } from "../src/diagnostics/derivatives.ts";
+import { refine, type Refinement, type RefineStep } from "../src/diagnostics/refine.ts";
+import { samPoint } from "../src/diagnostics/sam-point.ts";
+import type { Vector } from "../src/diagnostics/vectors.ts";
+import type { Tensor } from "../src/engine/tensor.ts";
 import type { Certificate } from "../src/diagnostics/certificate.ts";
 import { loadMnist } from "../src/platform/node/data.ts";
 import { makeFolder, readJson, writeJson } from "../src/platform/node/files.ts";
@@ -22,17 +26,36 @@ interface Row {
   readonly rho: number;
   readonly seed: number;
   readonly certificate: Certificate;
-  readonly refinement: {
-    readonly converged: boolean;
-    readonly sentence: string;
-    readonly steps: readonly RefineStep[];
-  };
+  /** From x toward a zero of g⁺. */
+  readonly refinement: Refined;
+  /** From x⁺ toward a zero of g: the critical point that SAM sees. */
+  readonly nearAscentPoint: Refined;
+  /** What the network computes at x, at x⁺ and where the iteration from x⁺ ended. */
+  readonly predictions: readonly [Predictions, Predictions, Predictions];
+}
+
+interface Predictions {
+  /** Largest |p − class frequency| over images and classes: 0 when every image gets the same guess. */
+  readonly fromFrequencies: number;
+  /** ‖Cov(labels, hidden features)‖: 0 when the features have nothing to tell about the labels. */
+  readonly labelCovariance: number;
+}
+
+interface Refined {
+  readonly converged: boolean;
+  readonly sentence: string;
+  readonly steps: readonly RefineStep[];
 }
 
 const [folder] = process.argv.slice(2);
 if (folder === undefined) throw new Error("missing folder (give one for the certificates)");
 await makeFolder(folder);
 
+const logOf = ({ converged, sentence, steps }: Refinement): Refined => ({
+  converged,
+  sentence,
+  steps,
+});
 const learningRate = 0.01;
 const data = await loadMnist();
 const problemIn = (dtype: "float32" | "float64") =>
@@ -51,15 +74,57 @@ async function study(rho: number, seed: number): Promise<Row> {
   await training.dispose();
   const certificate = await certify({ problem, point: carry.params, rho, learningRate, engine });
   const f = await compileDerivatives(problem, engine);
-  const { converged, sentence, steps } = await refine({
+  const x = flatten(carry.params);
+  const refinement = logOf(await refine({ f, x, rho, tolerance: 1e-6 }));
+  // With ρ = 0 the ascent point is the point itself, and g⁺ is g.
+  const { ascentPoint } = await samPoint(f, x, rho);
+  const near = await refine({
     f,
-    x: flatten(carry.params),
-    rho,
-    tolerance: 1e-6,
+    x: ascentPoint,
+    rho: 0,
+    maxProducts: 3000,
+    subspace: 150,
+    longestStep: 0.4,
   });
   await f.dispose();
-  return { rho, seed, certificate, refinement: { converged, sentence, steps } };
+  return {
+    rho,
+    seed,
+    certificate,
+    refinement,
+    nearAscentPoint: logOf(near),
+    predictions: [predict(x), predict(ascentPoint), predict(near.point.x)],
+  };
 }
+
+/** The network in matrices, [classes or features, images]. */
+function predict(x: Vector): Predictions {
+  const { layers } = unflatten(problem.init(0), x) as {
+    layers: { weight: Tensor; bias: Tensor }[];
+  };
+  const batch = problem.train.batch as { x: Tensor; y: Tensor };
+  const images = matrixOf(batch.x).transpose();
+  const affine = ({ weight, bias }: { weight: Tensor; bias: Tensor }, input: Matrix) =>
+    matrixOf(weight)
+      .mmul(input)
+      .addColumnVector([...bias.data]);
+  const [first, second] = layers;
+  if (first === undefined || second === undefined) throw new Error("not a network of two layers");
+  const hidden = affine(first, images).tanh();
+  const chances = affine(second, hidden).exp();
+  chances.divRowVector(chances.sum("column"));
+  const labels = Matrix.zeros(chances.rows, chances.columns);
+  batch.y.data.forEach((label, image) => labels.set(label, image, 1));
+  const frequencies = labels.mean("row");
+  return {
+    fromFrequencies: chances.clone().subColumnVector(frequencies).abs().max(),
+    labelCovariance:
+      labels.subColumnVector(frequencies).mmul(hidden.transpose()).norm() / images.columns,
+  };
+}
+
+const matrixOf = ({ data, shape }: Tensor): Matrix =>
+  Matrix.from1DArray(shape[0] ?? 1, shape[1] ?? 1, [...data]);
 
 const rows: Row[] = [];
 for (const rho of [2, 4]) {
@@ -88,6 +153,7 @@ const table = [
     "max η",
     "verdict",
     "attracting",
+    "seconds",
   ],
   ...rows.map(({ rho, seed, certificate: c }) => [
     digits(rho),
@@ -103,6 +169,7 @@ const table = [
     digits(c.maxStableLearningRate, 3),
     c.verdict.name,
     c.attracting.answer,
+    c.seconds.toFixed(0),
   ]),
 ];
 const refined = [
@@ -121,6 +188,31 @@ const refined = [
     ];
   }),
 ];
-for (const lines of [table, refined]) {
+const near = [
+  ["ρ", "seed", "f(x⁺)", "‖∇f‖ there", "f", "‖∇f‖", "distance from x⁺", "products"],
+  ...rows.map(({ rho, seed, nearAscentPoint: { steps } }) => {
+    const [first, last] = [steps[0], steps.at(-1)];
+    return [
+      digits(rho),
+      digits(seed),
+      digits(first?.loss, 8),
+      digits(first?.gradNorm),
+      digits(last?.loss, 8),
+      digits(last?.gradNorm),
+      digits(last?.moved),
+      digits(last?.products, 4),
+    ];
+  }),
+];
+const guesses = [
+  ["ρ", "seed", "|p − frequency| at x", "at x⁺", "near it", "‖Cov‖ at x", "at x⁺", "near it"],
+  ...rows.map(({ rho, seed, predictions }) => [
+    digits(rho),
+    digits(seed),
+    ...predictions.map(({ fromFrequencies }) => digits(fromFrequencies)),
+    ...predictions.map(({ labelCovariance }) => digits(labelCovariance)),
+  ]),
+];
+for (const lines of [table, refined, near, guesses]) {
   console.log(lines.map((cells) => `| ${cells.join(" | ")} |`).join("\n"), "\n");
 }
