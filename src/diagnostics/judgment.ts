@@ -112,8 +112,8 @@ const falling = 0.01;
 /** Whether nearby SAM runs end here. */
 export function judgeAttraction(
   name: VerdictName,
-  { gradRatio }: SamPoint,
-  { sam, dense }: Curvature,
+  { gradRatio }: Pick<SamPoint, "gradRatio">,
+  { sam, dense }: Pick<Curvature, "sam" | "dense">,
   runs: readonly NearbyRun[],
   learningRate: number,
   tolerances: CertificateTolerances,
@@ -125,9 +125,10 @@ export function judgeAttraction(
   const returned = runs.filter(({ outcome }) => outcome === "returned").length;
   const happened = `Of ${runs.length} SAM runs from perturbed copies ${returned} returned, ${runs.length - left - returned} stayed near, ${left} left (${runs[0]?.steps} steps, learning rate ${short(learningRate)}).`;
   const sizes = sam.eigenvalues.map(({ re, im }) => Math.hypot(re, im));
-  const limit = tolerances.curvature * Math.max(...sizes, sam.maxReal);
-  const leftmost = `the leftmost eigenvalue of H⁺M is ${short(sam.minReal)}`;
-  if (sam.minReal < -Math.max(limit, 3 * sam.residual)) {
+  const error = Math.max(tolerances.curvature * Math.max(...sizes, sam.maxReal), 3 * sam.residual);
+  const isZero = sam.minReal !== 0 && Math.abs(sam.minReal) <= error;
+  const leftmost = `the leftmost eigenvalue of H⁺M is ${short(sam.minReal)}${isZero ? `, which is zero within ${short(error)}` : ""}`;
+  if (sam.minReal < -error) {
     const steps = 1 / (learningRate * -sam.minReal);
     return {
       answer: "no",
@@ -143,14 +144,14 @@ export function judgeAttraction(
   if (gradRatio > tolerances.zeroRatio) {
     return {
       answer: left > 0 ? "no" : "unknown",
-      sentence: `No eigenvalue of H⁺M pushes away, ${leftmost}, but g⁺ is not zero yet. ${happened}`,
+      sentence: `No eigenvalue of H⁺M clearly pushes away, ${leftmost}, but g⁺ is not zero yet. ${happened}`,
     };
   }
   const rate = stableRate(sam, tolerances) ?? Infinity;
   if (learningRate >= rate) {
     return {
       answer: "no",
-      sentence: `At the learning rate ${short(learningRate)} SAM overshoots: it would be drawn in below ${short(rate)} only, since no eigenvalue of H⁺M pushes away (${leftmost}). ${happened}`,
+      sentence: `At the learning rate ${short(learningRate)} SAM overshoots: it would be drawn in below ${short(rate)} only, since no eigenvalue of H⁺M clearly pushes away (${leftmost}). ${happened}`,
     };
   }
   if (left > 0) {
