@@ -201,6 +201,32 @@ describe("lucid certify", () => {
     expect(certificate.details).toMatchObject({ rho: 4, learningRate: 0.1 });
   });
 
+  it("keeps the report as a page", async () => {
+    const page = inFolder("report.html");
+    const cosine = words("certify --problem cosine --rho 4 --steps 50 --html");
+    await lucid(...cosine, page, "--point", "2.283185307179586,0");
+    const one = await readFile(page, "utf8");
+    expect(one).toContain("<h1>Hallucinated minimizer</h1>");
+    expect(one).toMatch(/Does SAM end here\? Yes\.<\/strong> SAM is drawn in/);
+    expect(one.match(/<svg /g)).toHaveLength(1);
+    expect(one).toContain("x: slope 0.757");
+    expect(one).toMatch(/<td>‖g‖<\/td><td>0\.7568<\/td>/);
+    expect(one).toMatch(/<td>random 3<\/td><td>returned<\/td>/);
+    // A point beside it, refined.
+    const both = [...cosine, page, "--point", "2.2,0.01", "--refine", "--json"];
+    const { out } = await lucid(...both);
+    const two = await readFile(page, "utf8");
+    expect(two).toContain("<h2>After refining</h2>");
+    expect(two.match(/<svg /g)).toHaveLength(2);
+    expect(JSON.parse(out)).toMatchObject({ verdict: { name: "hallucinated-minimizer" } });
+    // Where there is no slope there is no picture.
+    await lucid(...cosine, page, "--point", "0,0");
+    const flat = await readFile(page, "utf8");
+    expect(flat).toContain("<h1>Minimizer</h1>");
+    expect(flat).not.toContain("<svg ");
+    for (const text of [one, two, flat]) expect(text).not.toMatch(/NaN|null|undefined|\[object/);
+  });
+
   it("checks theorems", async () => {
     const { code, out } = await lucid(...words("certify --theorems --only B.3"));
     expect(code).toBe(0);

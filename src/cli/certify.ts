@@ -1,15 +1,18 @@
 /** `lucid certify`: what a point is. */
+import { dirname } from "node:path";
 import type { Command } from "@commander-js/extra-typings";
 import { certify } from "../diagnostics/certify.ts";
 import { compileDerivatives, flatten, unflatten } from "../diagnostics/derivatives.ts";
+import { ascentProfile } from "../diagnostics/profile.ts";
 import { refine, type Refinement } from "../diagnostics/refine.ts";
 import { describeCertificate } from "../diagnostics/report.ts";
 import { checkTheorems, type TheoremRow } from "../diagnostics/theorems.ts";
 import { InputError } from "../engine/errors.ts";
 import { writeSafetensors } from "../engine/safetensors.ts";
 import type { Tensor, Tree } from "../engine/tensor.ts";
-import { writeBytes } from "../platform/node/files.ts";
+import { makeFolder, writeBytes, writeText } from "../platform/node/files.ts";
 import { startProgress, type Progress } from "../platform/node/progress.ts";
+import { certificatePage, type CertifiedPoint, type RefinedPoint } from "./certify-report.ts";
 import { addLossOptions, fieldOption, option } from "./flags.ts";
 import { readPoint, targetOf, targetOfRun, type LossFlags, type Target } from "./point.ts";
 import { short } from "./report.ts";
@@ -23,6 +26,7 @@ interface CertifyFlags extends LossFlags {
   readonly out?: string;
   readonly maxProducts?: string;
   readonly steps?: string;
+  readonly html?: string;
   readonly theorems?: boolean;
   readonly only?: string;
   readonly engine?: string;
@@ -55,6 +59,7 @@ export function addCertify(program: Command, terminal: Terminal): void {
       option("--max-products <count>", "Hessian-vector products --refine may spend (default: 500)"),
     )
     .addOption(option("--out <file>", "keep the refined point, as safetensors"))
+    .addOption(option("--html <file>", "keep the report, with pictures, as a page"))
     .addOption(option("--engine <name>", "auto, native or jax (default: auto)"))
     .addOption(option("--threads <count>", "threads of the native engine (default: 2)"))
     .option("--theorems", "instead check every theorem numerically on the planes")
@@ -83,44 +88,60 @@ async function certifyPoint(
   };
   const steps = wholeNumber("steps", flags.steps);
   const budget = wholeNumber("max-products", flags.maxProducts);
+  // What cannot be kept is better said before the work than after it.
+  for (const file of [flags.out, flags.html]) {
+    if (file !== undefined) await makeFolder(dirname(file));
+  }
   const { point, ...target } = await place(run, flags, progress);
-  const judge = (at: Tree<Tensor>) =>
-    certify({
+  const f = await compileDerivatives(target.problem, engine);
+  const look = async (at: Tree<Tensor>): Promise<CertifiedPoint> => ({
+    certificate: await certify({
       ...target,
       point: at,
       engine,
       ...(steps !== undefined && { steps }),
       onProgress: (what) => progress.update(() => `certifying: ${what}`),
-    });
-  const certificate = await judge(point);
-  if (!flags.refine) {
-    if (flags.json) printJson(terminal, certificate);
-    else terminal.out(describeCertificate(certificate));
-    return;
-  }
-  const f = await compileDerivatives(target.problem, engine);
-  const refinement = await refine({
-    f,
-    x: flatten(point),
-    rho: target.rho,
-    ...(budget !== undefined && { maxProducts: budget }),
-    onStep: ({ gradRatio, products }) =>
-      progress.update(() => `refining: GradRatio ${short(gradRatio)} after ${products} products`),
+    }),
+    profile: await ascentProfile(f, flatten(at), target.rho),
   });
-  await f.dispose();
-  const refined = unflatten(target.problem.init(0), refinement.point.x);
-  if (flags.out !== undefined) await writeBytes(flags.out, writeSafetensors(refined));
-  const after = await judge(refined);
-  const { converged, sentence, steps: log } = refinement;
-  if (flags.json) {
-    printJson(terminal, {
-      ...after,
-      refinement: { converged, sentence, before: certificate, steps: log },
+  const before = await look(point);
+  let refined: RefinedPoint | undefined;
+  if (flags.refine) {
+    const refinement = await refine({
+      f,
+      x: flatten(point),
+      rho: target.rho,
+      ...(budget !== undefined && { maxProducts: budget }),
+      onStep: ({ gradRatio, products }) =>
+        progress.update(() => `refining: GradRatio ${short(gradRatio)} after ${products} products`),
     });
-    return;
+    const reached = unflatten(target.problem.init(0), refinement.point.x);
+    if (flags.out !== undefined) await writeBytes(flags.out, writeSafetensors(reached));
+    refined = { ...(await look(reached)), refinement };
   }
-  terminal.out(`${describeCertificate(certificate)}\n${describeRefinement(refinement)}\n`);
-  terminal.out(describeCertificate(after));
+  await f.dispose();
+  if (flags.json) printJson(terminal, asJson(before, refined));
+  else terminal.out(asText(before, refined));
+  if (flags.html !== undefined) await writeText(flags.html, certificatePage(before, refined));
+}
+
+function asJson({ certificate }: CertifiedPoint, refined: RefinedPoint | undefined) {
+  if (refined === undefined) return certificate;
+  const { converged, sentence, steps } = refined.refinement;
+  return {
+    ...refined.certificate,
+    refinement: { converged, sentence, before: certificate, steps },
+  };
+}
+
+function asText({ certificate }: CertifiedPoint, refined: RefinedPoint | undefined): string {
+  const before = describeCertificate(certificate);
+  if (refined === undefined) return before;
+  return [
+    before,
+    describeRefinement(refined.refinement),
+    describeCertificate(refined.certificate),
+  ].join("\n");
 }
 
 /** The loss and the point on it that arguments and flags mean. */

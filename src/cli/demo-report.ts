@@ -3,11 +3,11 @@ import type { Certificate } from "../diagnostics/certificate.ts";
 import { isHallucinated, type Verdict } from "../diagnostics/verdict.ts";
 import type { Figure } from "../figures/figure.ts";
 import { verdictMarks } from "../figures/marks.ts";
-import { renderInline } from "../figures/render.ts";
 import { methodWords, type FigureRun } from "../figures/runs.ts";
 import type { Row } from "../study/cell.ts";
 import type { Final } from "../study/run.ts";
 import { isNetwork } from "../study/spec.ts";
+import { capitalized, escape, htmlTable, page, picture, verdictTag } from "./page.ts";
 import { short, whole } from "./report.ts";
 
 /** The row of a run that was run to its end. */
@@ -66,8 +66,6 @@ export function tally(runs: readonly DemoRun[]): string {
     .join("\n");
 }
 
-const capitalized = (text: string) => text.charAt(0).toUpperCase() + text.slice(1);
-
 /** A page that needs nothing but itself. */
 export function demoReport(
   runs: readonly DemoRun[],
@@ -79,17 +77,9 @@ export function demoReport(
   const hidden = isNetwork(spec) ? spec.hidden.join(", ") : "";
   const stalled = runs.filter(({ result }) => isHallucinated(result.verdict.name));
   const [certificate] = certificates;
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>lucid demo: when SAM hallucinates</title>
-<style>${style}</style>
-</head>
-<body>
-<main>
-<h1>When SAM hallucinates</h1>
+  return page(
+    "lucid demo: when SAM hallucinates",
+    `<h1>When SAM hallucinates</h1>
 <p class="lead">${tally(runs).split("\n").map(escape).join("<br>")}</p>
 
 <h2>What SAM does</h2>
@@ -124,21 +114,14 @@ lines are runs that bounce.`,
 ${picture(figures["final-loss"], "Every run by where it ended; the mark is the verdict.")}
 
 <h2>All runs</h2>
-<div class="scroll">
-<table>
-<thead><tr>${runColumns.map((name) => `<th>${name}</th>`).join("")}</tr></thead>
-<tbody>
-${runs.map(tableRow).join("\n")}
-</tbody>
-</table>
-</div>
+${htmlTable(runColumns, runs.map(tableCells))}
 <p>GradRatio is ‖g⁺‖/‖g‖ at the end. The verdicts come from the screen, which watches what the optimizer sees
 anyway, costs nothing, and can be wrong: it does not examine curvature, so a hallucinated point may be a
 minimizer or a saddle of what SAM sees.${
-    stalled.length > 0
-      ? ` The screen warned of ${stalled.filter(({ result }) => result.warning !== null).length} of the ${stalled.length} hallucinating runs while they were under way.`
-      : ""
-  }</p>
+      stalled.length > 0
+        ? ` The screen warned of ${stalled.filter(({ result }) => result.warning !== null).length} of the ${stalled.length} hallucinating runs while they were under way.`
+        : ""
+    }</p>
 
 <h2>Run by run</h2>
 ${runs.map(runSection).join("\n")}
@@ -152,25 +135,14 @@ largest ρ even that may not be enough.</li>
 </ul>
 <p class="small">Made by lucid-sam ${escape(provenance.version)}${provenance.commit ? `, commit ${escape(provenance.commit.slice(0, 12))}${provenance.dirty ? " with changes" : ""}` : ""}, on
 ${escape(provenance.runtime)}, ${escape(provenance.platform)}, engine ${escape(provenance.engine ?? "")} (${escape(provenance.device ?? "")}). All numbers:
-rows.jsonl beside this file.</p>
-</main>
-</body>
-</html>
-`;
-}
-
-const picture = (figure: Figure, caption: string) =>
-  `<figure><div class="scroll">${renderInline(figure)}</div><figcaption>${caption}</figcaption></figure>`;
-
-function tableRow(run: DemoRun): string {
-  const cells = runCells(run).map((cell, i) =>
-    runColumns[i] === "verdict" ? `<td>${verdictTag(run)}</td>` : `<td>${escape(cell)}</td>`,
+rows.jsonl beside this file.</p>`,
   );
-  return `<tr>${cells.join("")}</tr>`;
 }
 
-const verdictTag = ({ result: { verdict } }: DemoRun) =>
-  `<span class="verdict" style="--color: ${verdictMarks[verdict.name].color}">${escape(verdict.name)}</span>`;
+const tableCells = (run: DemoRun): string[] =>
+  runCells(run).map((cell, i) =>
+    runColumns[i] === "verdict" ? verdictTag(run.result.verdict.name) : escape(cell),
+  );
 
 function runSection(run: DemoRun): string {
   const { spec, final, verdict, warning } = run.result;
@@ -184,41 +156,9 @@ function runSection(run: DemoRun): string {
     ["accuracy, test images", percent(final.testAccuracy)],
   ];
   return `<section>
-<h3>${escape(capitalized(methodWords(spec)))}, ρ = ${spec.rho} ${verdictTag(run)}</h3>
+<h3>${escape(capitalized(methodWords(spec)))}, ρ = ${spec.rho} ${verdictTag(verdict.name)}</h3>
 <p>${escape(verdict.sentence)}</p>
 ${warning ? `<p>Warned at step ${whole(warning.step)}: ${escape(warning.sentence)}</p>` : ""}
 <dl>${numbers.map(([name, value]) => `<div><dt>${name}</dt><dd>${value}</dd></div>`).join("")}</dl>
 </section>`;
 }
-
-const escape = (text: string) =>
-  text.replace(/[&<>"]/g, (character) => `&#${character.charCodeAt(0)};`);
-
-const style = `
-:root { color-scheme: light dark; --ink: #1b1b1b; --paper: #fff; --soft: #6b6b6b; --line: #ddd; --card: #f6f6f4; }
-@media (prefers-color-scheme: dark) {
-  :root { --ink: #e8e8e6; --paper: #161618; --soft: #a0a0a0; --line: #38383c; --card: #202024; }
-}
-* { box-sizing: border-box; }
-body { margin: 0; background: var(--paper); color: var(--ink); font: 16px/1.55 system-ui, -apple-system, "Segoe UI", Helvetica, Arial, sans-serif; }
-main { max-width: 900px; margin: 0 auto; padding: 24px 16px 64px; }
-h1 { font-size: 1.9rem; line-height: 1.2; }
-h2 { margin-top: 2.4em; font-size: 1.3rem; }
-h3 { margin: 0; font-size: 1rem; }
-p, li { max-width: 46em; }
-.lead { font-size: 1.1rem; }
-.small, figcaption { color: var(--soft); font-size: 0.9rem; }
-figure { margin: 24px 0; }
-figcaption { margin-top: 4px; max-width: 50em; }
-.scroll { overflow-x: auto; }
-svg { display: block; width: 100%; min-width: 640px; height: auto; }
-table { border-collapse: collapse; width: 100%; font-size: 0.9rem; font-variant-numeric: tabular-nums; }
-th, td { padding: 5px 10px 5px 0; border-bottom: 1px solid var(--line); text-align: left; white-space: nowrap; }
-.verdict { display: inline-block; padding: 0 7px; border: 1px solid var(--line); border-left: 6px solid var(--color); border-radius: 4px; font-size: 0.85rem; font-weight: 600; white-space: nowrap; }
-section { margin: 12px 0; padding: 14px 16px; border-radius: 8px; background: var(--card); }
-section p { margin: 8px 0; }
-dl { display: grid; grid-template-columns: repeat(auto-fill, minmax(190px, 1fr)); gap: 6px 20px; margin: 10px 0 0; font-size: 0.9rem; }
-dt { color: var(--soft); }
-dd { margin: 0; font-variant-numeric: tabular-nums; }
-code { font-size: 0.9em; }
-`;

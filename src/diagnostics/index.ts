@@ -9,6 +9,8 @@ export type { CertifyOptions } from "./certify.ts";
 export { certificateSchema, defaultCertificateTolerances } from "./certificate.ts";
 export type { Certificate, CertificateTolerances } from "./certificate.ts";
 export { describeCertificate } from "./report.ts";
+export { ascentProfile } from "./profile.ts";
+export type { Profile } from "./profile.ts";
 
 export { refine } from "./refine.ts";
 export type { Refinement, RefineOptions, RefineStep } from "./refine.ts";

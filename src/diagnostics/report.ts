@@ -16,7 +16,7 @@ export function describeCertificate(certificate: Certificate): string {
       ...wrap(text).map((line) => `  ${line}`),
       "",
     ]),
-    ...table(rows(certificate)),
+    ...table(certificateNumbers(certificate)),
     "",
     ...runTable(certificate),
     ...wrap(
@@ -32,7 +32,10 @@ export function describeCertificate(certificate: Certificate): string {
 const explanation =
   "SAM does not follow the gradient g at x, where the weights are, but the gradient g⁺ at the ascent point x⁺, a distance rho uphill. It stands still where g⁺ = 0. Where g is not 0 as well, that is no solution of the training problem: SAM only sees one. H and H⁺ are the curvatures at the two points, M tells how x⁺ moves with x, and SAM near such a point acts like the matrix H⁺M: eigenvalues with positive real part draw SAM in, negative ones push it away.";
 
-function rows(certificate: Certificate): [name: string, value: string, meaning: string][] {
+/** Every number of a certificate, as text, with its meaning. */
+export function certificateNumbers(
+  certificate: Certificate,
+): [name: string, value: string, meaning: string][] {
   const { hessian, shiftedHessian, samJacobian, perturbationJacobian, details } = certificate;
   const { converged, perturbationResiduals: residuals, kernels } = details;
   const range = (min: number | null, max: number | null) => `${number(min)} … ${number(max)}`;

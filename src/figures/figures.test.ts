@@ -16,6 +16,7 @@ import { figure5, figure8 } from "./paper.ts";
 import { planeFigure } from "./plane.ts";
 import { renderPng, renderSvg } from "./render.ts";
 import { thinned, verdictOf, type FigureRun } from "./runs.ts";
+import { slopeFigure } from "./slope.ts";
 import { gradRatioFigure, lossFigure } from "./trajectories.ts";
 
 /** A run that never happened, of 9 rows. */
@@ -91,6 +92,16 @@ function ridgeFigure(): Figure {
   });
 }
 
+/** −cos from 2π − 4, where SAM with ρ = 4 sees the minimum at 2π. */
+function cosineSlope(): Figure {
+  const points = Array.from({ length: 81 }, (_, i) => {
+    const distance = i / 10 - 2;
+    return { distance, loss: -Math.cos(distance - 4) };
+  });
+  const profile = { rho: 4, points, slope: -Math.sin(4), shiftedSlope: 0 };
+  return slopeFigure(profile, "hallucinated-minimizer");
+}
+
 const figures: { readonly [name: string]: () => Figure } = {
   loss: () => lossFigure(runs),
   "grad-ratio": () => gradRatioFigure(runs),
@@ -98,6 +109,7 @@ const figures: { readonly [name: string]: () => Figure } = {
   "figure-5": () => figure5(runs),
   "figure-8": () => figure8(runs),
   ridge: ridgeFigure,
+  slope: cosineSlope,
   digits: () =>
     contactSheet(digits({ train: 20, size: 8 }).train, { title: "digits", columns: 10, rows: 2 }),
 };

@@ -5,6 +5,7 @@ export type { Figure } from "./figure.ts";
 export type { FigureRun } from "./runs.ts";
 export { gradRatioFigure, lossFigure } from "./trajectories.ts";
 export { finalLossFigure } from "./final.ts";
+export { slopeFigure } from "./slope.ts";
 export { figure5, figure8 } from "./paper.ts";
 export { contactSheet } from "./images.ts";
 export type { ContactSheetOptions } from "./images.ts";

@@ -173,12 +173,13 @@ describe.skipIf(noPostgres)("a study in PostgreSQL", () => {
     });
     await boss.start();
     const db = boss.getDb();
-    await db.executeSql(
-      "UPDATE lucid_queue.job SET heartbeat_on = now() - interval '1 day' WHERE state = 'active'",
-    );
     const active = "SELECT FROM lucid_queue.job WHERE state = 'active'";
-    // Another supervisor may be at it in this moment: then this one does nothing.
+    // Another supervisor may be at it in this moment: then this one does nothing. And the heart that
+    // this is to stop may beat once more meanwhile.
     while ((await db.executeSql(active)).rows.length > 0) {
+      await db.executeSql(
+        "UPDATE lucid_queue.job SET heartbeat_on = now() - interval '1 day' WHERE state = 'active'",
+      );
       await db.executeSql("UPDATE lucid_queue.queue SET monitor_on = NULL");
       await boss.supervise(`lucid.${config.study.name}`);
     }
