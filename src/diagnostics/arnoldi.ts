@@ -1,7 +1,8 @@
 /** Edges of the spectrum of operators that need not be symmetric. */
 import { EigenvalueDecomposition, Matrix } from "ml-matrix";
 import { krylov, lift, type Projection } from "./krylov.ts";
-import { norm, orthogonalize, scaled, type Operator, type Vector } from "./vectors.ts";
+import { addTo, along, norm, orthogonalize, scaled } from "./vectors.ts";
+import type { Operator, Vector } from "./vectors.ts";
 
 /** A place on the rim of a spectrum. */
 export type Edge = "leftmost" | "rightmost" | "largest";
@@ -26,7 +27,8 @@ export interface ComplexEigenvalue {
   readonly re: number;
   readonly im: number;
   /**
-   * ‖A v − λ v‖ for the unit eigenvector v. For operators far from normal the distance to an
+   * ‖A v − λ v‖ for the unit eigenvector v; of the edges computed from A v, of other values by the
+   * recurrence. For operators far from normal the distance to an
    * eigenvalue can be larger, by the eigenvalue's condition number.
    */
   readonly residual: number;
@@ -42,11 +44,13 @@ export interface SpectrumEdges {
   /** All eigenvalues found to the tolerance. */
   readonly values: readonly ComplexEigenvalue[];
   readonly converged: boolean;
+  /** Of the iteration; each edge's residual costs one or two more. */
   readonly applications: number;
 }
 
 /** The edges of a spectrum by Arnoldi iteration with thick restarts. */
 export async function spectrumEdges({
+  operator,
   edges = ["leftmost", "rightmost", "largest"],
   tolerance = 1e-8,
   basisSize = 80,
@@ -56,6 +60,7 @@ export async function spectrumEdges({
 }: ArnoldiOptions): Promise<SpectrumEdges> {
   const { projection, done, applications } = await krylov({
     ...options,
+    operator,
     basisSize,
     maxApplications,
     seed,
@@ -69,15 +74,30 @@ export async function spectrumEdges({
   });
   const found = ritz(projection);
   const limit = tolerance * Math.max(...found.map(modulus));
-  const at = (edge: Edge): RitzPair => [...found].sort(orders[edge])[0] as RitzPair;
-  const value = ({ re, im, residual }: RitzPair): ComplexEigenvalue => ({ re, im, residual });
-  const leftmostVector = lift(projection, at("leftmost").columns[0] as readonly number[]);
+  /** The recurrence knows its residuals only as long as rounding lets it; these are the pair's own. */
+  const at = async (edge: Edge): Promise<ComplexEigenvalue & { readonly vector: Vector }> => {
+    const { re, im, columns } = [...found].sort(orders[edge])[0] as RitzPair;
+    const [v, w] = columns.map((column) => lift(projection, column)) as [Vector, Vector?];
+    // A (v + iw) = (re + i im)(v + iw), part by part.
+    const rests = [along(await operator(v), -re, v)];
+    if (w) {
+      addTo(rests[0] as Vector, im, w);
+      rests.push(along(along(await operator(w), -re, w), -im, v));
+    }
+    const residual = Math.hypot(...rests.map(norm)) / Math.hypot(norm(v), w ? norm(w) : 0);
+    return { re, im, residual, vector: scaled(1 / norm(v), v) };
+  };
+  const { vector: leftmostVector, ...leftmost } = await at("leftmost");
+  const { vector: _rightmost, ...rightmost } = await at("rightmost");
+  const { vector: _largest, ...largest } = await at("largest");
   return {
-    leftmost: value(at("leftmost")),
-    rightmost: value(at("rightmost")),
-    largest: value(at("largest")),
-    leftmostVector: scaled(1 / norm(leftmostVector), leftmostVector),
-    values: found.filter(({ residual }) => residual <= limit).map(value),
+    leftmost,
+    rightmost,
+    largest,
+    leftmostVector,
+    values: found
+      .filter(({ residual }) => residual <= limit)
+      .map(({ re, im, residual }) => ({ re, im, residual })),
     converged: done,
     applications,
   };

@@ -12,6 +12,12 @@ export { describeCertificate } from "./report.ts";
 export { ascentProfile } from "./profile.ts";
 export type { Profile } from "./profile.ts";
 
+export { compileDerivatives, flatten, planeDerivatives, unflatten } from "./derivatives.ts";
+export type { Cost, Derivatives, LossAndGradient } from "./derivatives.ts";
+export { samPoint } from "./sam-point.ts";
+export type { SamPoint } from "./sam-point.ts";
+export type { Operator, Vector } from "./vectors.ts";
+
 export { refine } from "./refine.ts";
 export type { Refinement, RefineOptions, RefineStep } from "./refine.ts";
 export { construct, sweepEpsilon } from "./construction.ts";

@@ -1,7 +1,7 @@
 /** Extreme eigenvalues of symmetric operators. */
 import { EigenvalueDecomposition, Matrix } from "ml-matrix";
 import { krylov, lift, type Projection } from "./krylov.ts";
-import type { Operator, Vector } from "./vectors.ts";
+import { distance, norm, scaled, type Operator, type Vector } from "./vectors.ts";
 
 export interface LanczosOptions {
   /** Symmetric. */
@@ -24,7 +24,10 @@ export interface LanczosOptions {
 /** An approximate eigenpair of a symmetric operator. */
 export interface EigenPair {
   readonly value: number;
-  /** ‖A v − value·v‖: an eigenvalue lies at most so far from `value`   (Weinstein's bound). */
+  /**
+   * ‖A v − value·v‖, computed from A v: an eigenvalue lies at most so far from `value`   (Weinstein's
+   * bound).
+   */
   readonly residual: number;
   /** v, of norm 1. */
   readonly vector: Vector;
@@ -36,6 +39,7 @@ export interface Extremes {
   /** Its value is never above the largest eigenvalue. */
   readonly highest: EigenPair;
   readonly converged: boolean;
+  /** Of the iteration; the two residuals cost one more each. */
   readonly applications: number;
 }
 
@@ -45,6 +49,7 @@ export interface Extremes {
  * eigenvalue; what is found is an eigenvalue within its residual.
  */
 export async function extremeEigenvalues({
+  operator,
   tolerance = 1e-8,
   ends = "both",
   basisSize = 80,
@@ -54,6 +59,7 @@ export async function extremeEigenvalues({
 }: LanczosOptions): Promise<Extremes> {
   const { projection, done, applications } = await krylov({
     ...options,
+    operator,
     basisSize,
     maxApplications,
     seed,
@@ -72,15 +78,17 @@ export async function extremeEigenvalues({
       return { done, keep: vectors.subMatrixColumn(columns) };
     },
   });
-  const { values, vectors, residuals } = ritz(projection);
-  const pair = (i: number): EigenPair => ({
-    value: values[i] as number,
-    residual: residuals[i] as number,
-    vector: lift(projection, vectors.getColumn(i)),
-  });
+  const { values, vectors } = ritz(projection);
+  /** The recurrence knows its residuals only as long as rounding lets it; these are the pair's own. */
+  const pair = async (i: number): Promise<EigenPair> => {
+    const lifted = lift(projection, vectors.getColumn(i));
+    const vector = scaled(1 / norm(lifted), lifted);
+    const value = values[i] as number;
+    return { value, residual: distance(await operator(vector), scaled(value, vector)), vector };
+  };
   return {
-    lowest: pair(0),
-    highest: pair(values.length - 1),
+    lowest: await pair(0),
+    highest: await pair(values.length - 1),
     converged: done,
     applications,
   };
