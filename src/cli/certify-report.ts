@@ -7,7 +7,7 @@ import { isHallucinated } from "../diagnostics/verdict.ts";
 import { verdictMarks } from "../figures/marks.ts";
 import { slopeFigure } from "../figures/slope.ts";
 import { capitalized, escape, htmlTable, page, picture, verdictTag } from "./page.ts";
-import { short, whole } from "./report.ts";
+import { refinementRows, short, whole } from "./report.ts";
 
 /** A point, what it is, and the loss on the way to its ascent point. */
 export interface CertifiedPoint {
@@ -116,21 +116,10 @@ ${htmlTable(
   ),
 )}`;
 
-const log = ({ steps }: Refinement) =>
-  htmlTable(
-    ["products", "f(x)", "f(x⁺)", "‖g‖", "‖g⁺‖", "GradRatio", "moved"],
-    steps.map((step) => [
-      whole(step.products),
-      ...[
-        step.loss,
-        step.shiftedLoss,
-        step.gradNorm,
-        step.shiftedGradNorm,
-        step.gradRatio,
-        step.moved,
-      ].map(short),
-    ]),
-  );
+function log({ steps }: Refinement): string {
+  const [heads, ...rows] = refinementRows(steps, whole);
+  return htmlTable(heads, rows);
+}
 
 const advice = `<h2>What to do about it</h2>
 <ul>

@@ -1,6 +1,7 @@
 /** `lucid certify`: what a point is. */
 import { dirname } from "node:path";
 import type { Command } from "@commander-js/extra-typings";
+import type { Certificate } from "../diagnostics/certificate.ts";
 import { certify } from "../diagnostics/certify.ts";
 import { compileDerivatives, flatten, unflatten } from "../diagnostics/derivatives.ts";
 import { ascentProfile } from "../diagnostics/profile.ts";
@@ -12,10 +13,9 @@ import { writeSafetensors } from "../engine/safetensors.ts";
 import type { Tensor, Tree } from "../engine/tensor.ts";
 import { makeFolder, writeBytes, writeText } from "../platform/node/files.ts";
 import { startProgress, type Progress } from "../platform/node/progress.ts";
-import { certificatePage, type CertifiedPoint, type RefinedPoint } from "./certify-report.ts";
 import { addLossOptions, fieldOption, option } from "./flags.ts";
 import { readPoint, targetOf, targetOfRun, type LossFlags, type Target } from "./point.ts";
-import { short } from "./report.ts";
+import { refinementRows, short } from "./report.ts";
 import { chooseEngine, wholeNumber } from "./stored.ts";
 import { table } from "./table.ts";
 import { printJson, type Terminal } from "./terminal.ts";
@@ -93,20 +93,18 @@ async function certifyPoint(
     if (file !== undefined) await makeFolder(dirname(file));
   }
   const { point, ...target } = await place(run, flags, progress);
-  const f = await compileDerivatives(target.problem, engine);
-  const look = async (at: Tree<Tensor>): Promise<CertifiedPoint> => ({
-    certificate: await certify({
+  const judge = (at: Tree<Tensor>) =>
+    certify({
       ...target,
       point: at,
       engine,
       ...(steps !== undefined && { steps }),
       onProgress: (what) => progress.update(() => `certifying: ${what}`),
-    }),
-    profile: await ascentProfile(f, flatten(at), target.rho),
-  });
-  const before = await look(point);
-  let refined: RefinedPoint | undefined;
+    });
+  const before = { point, certificate: await judge(point) };
+  let refined: Refined | undefined;
   if (flags.refine) {
+    const f = await compileDerivatives(target.problem, engine);
     const refinement = await refine({
       f,
       x: flatten(point),
@@ -115,17 +113,38 @@ async function certifyPoint(
       onStep: ({ gradRatio, products }) =>
         progress.update(() => `refining: GradRatio ${short(gradRatio)} after ${products} products`),
     });
+    await f.dispose();
     const reached = unflatten(target.problem.init(0), refinement.point.x);
     if (flags.out !== undefined) await writeBytes(flags.out, writeSafetensors(reached));
-    refined = { ...(await look(reached)), refinement };
+    refined = { point: reached, certificate: await judge(reached), refinement };
   }
-  await f.dispose();
   if (flags.json) printJson(terminal, asJson(before, refined));
   else terminal.out(asText(before, refined));
-  if (flags.html !== undefined) await writeText(flags.html, certificatePage(before, refined));
+  if (flags.html === undefined) return;
+  // Loaded on demand, as is all that draws.
+  const { certificatePage } = await import("./certify-report.ts");
+  const f = await compileDerivatives(target.problem, engine);
+  const withProfile = async <T extends Judged>(judged: T) => ({
+    ...judged,
+    profile: await ascentProfile(f, flatten(judged.point), target.rho),
+  });
+  const page = certificatePage(await withProfile(before), refined && (await withProfile(refined)));
+  await f.dispose();
+  await writeText(flags.html, page);
 }
 
-function asJson({ certificate }: CertifiedPoint, refined: RefinedPoint | undefined) {
+/** A point and what it is. */
+interface Judged {
+  readonly point: Tree<Tensor>;
+  readonly certificate: Certificate;
+}
+
+/** What refining led to, and what that is. */
+interface Refined extends Judged {
+  readonly refinement: Refinement;
+}
+
+function asJson({ certificate }: Judged, refined: Refined | undefined) {
   if (refined === undefined) return certificate;
   const { converged, sentence, steps } = refined.refinement;
   return {
@@ -134,7 +153,7 @@ function asJson({ certificate }: CertifiedPoint, refined: RefinedPoint | undefin
   };
 }
 
-function asText({ certificate }: CertifiedPoint, refined: RefinedPoint | undefined): string {
+function asText({ certificate }: Judged, refined: Refined | undefined): string {
   const before = describeCertificate(certificate);
   if (refined === undefined) return before;
   return [
@@ -177,20 +196,7 @@ function describeRefinement({ steps, sentence }: Refinement): string {
   const last = steps.at(-1);
   return [
     `refined: ${sentence} Moved by ${short(last?.moved ?? 0)}.`,
-    table([
-      ["products", "f(x)", "f(x⁺)", "‖g‖", "‖g⁺‖", "GradRatio", "moved"],
-      ...steps.map((step) => [
-        String(step.products),
-        ...[
-          step.loss,
-          step.shiftedLoss,
-          step.gradNorm,
-          step.shiftedGradNorm,
-          step.gradRatio,
-          step.moved,
-        ].map(short),
-      ]),
-    ]),
+    table(refinementRows(steps, String)),
   ].join("\n");
 }
 

@@ -4,10 +4,7 @@ import { pathToFileURL } from "node:url";
 import type { Command } from "@commander-js/extra-typings";
 import type { EngineChoice } from "../engine/index.ts";
 import { MachineError } from "../engine/errors.ts";
-import { finalLossFigure } from "../figures/final.ts";
-import { renderPng, renderSvg } from "../figures/render.ts";
 import { methodWords } from "../figures/runs.ts";
-import { gradRatioFigure, lossFigure } from "../figures/trajectories.ts";
 import type { Host } from "../platform/host.ts";
 import { makeFolder, writeBytes, writeText } from "../platform/node/files.ts";
 import { describeHost } from "../platform/node/host.ts";
@@ -17,15 +14,7 @@ import { parseHistory, type Row } from "../study/cell.ts";
 import type { MetricRow } from "../study/rows.ts";
 import { defineStudy, expandStudy, parseStudy, type Cell, type Study } from "../study/study.ts";
 import { openSweeper, type CellSource, type SweepEvent } from "../study/sweep.ts";
-import { planeStory } from "./demo-plane.ts";
-import {
-  demoReport,
-  runCells,
-  runColumns,
-  tally,
-  type DemoRun,
-  type FinishedRow,
-} from "./demo-report.ts";
+import type { DemoRun, FinishedRow } from "./demo-report.ts";
 import { option } from "./flags.ts";
 import { duration, short, whole } from "./report.ts";
 import { chooseEngine, chooseWorkers, workersOption } from "./stored.ts";
@@ -75,6 +64,11 @@ export async function demo(study: Study, flags: DemoFlags, terminal: Terminal): 
     const { signal } = interrupt;
     const runs = await runStudy(study, { workers, engine, host, signal, progress });
     progress.note("drawing …");
+    // Loaded on demand, as is all that draws.
+    const { finalLossFigure, gradRatioFigure, lossFigure } = await import("../figures/index.ts");
+    const { renderPng, renderSvg } = await import("../figures/render.ts");
+    const { planeStory } = await import("./demo-plane.ts");
+    const { demoReport, runCells, runColumns, tally } = await import("./demo-report.ts");
     const story = await planeStory(host, engine);
     const figures = {
       ridge: story.figure,

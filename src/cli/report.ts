@@ -1,4 +1,5 @@
-/** Runs in words: the line while they go, the summary when they are over. */
+/** Runs and refinements in words: the line while they go, the summary when they are over. */
+import type { RefineStep } from "../diagnostics/refine.ts";
 import type { Final, RunChunk, RunResult } from "../study/run.ts";
 import { isNetwork, type RunSpec } from "../study/spec.ts";
 
@@ -96,4 +97,18 @@ export function duration(seconds: number): string {
   const pad = (value: number) => String(value).padStart(2, "0");
   const [h, m, s] = [Math.floor(total / 3600), Math.floor(total / 60) % 60, total % 60];
   return h > 0 ? `${h}:${pad(m)}:${pad(s)}` : `${m}:${pad(s)}`;
+}
+
+/** A refinement step by step, the heads of the columns first. */
+export function refinementRows(
+  steps: readonly RefineStep[],
+  count: (products: number) => string,
+): [heads: string[], ...rows: string[][]] {
+  return [
+    ["products", "f(x)", "f(x⁺)", "‖g‖", "‖g⁺‖", "GradRatio", "moved"],
+    ...steps.map(({ products, loss, shiftedLoss, gradNorm, shiftedGradNorm, gradRatio, moved }) => [
+      count(products),
+      ...[loss, shiftedLoss, gradNorm, shiftedGradNorm, gradRatio, moved].map(short),
+    ]),
+  ];
 }
