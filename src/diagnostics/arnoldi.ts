@@ -44,7 +44,7 @@ export interface SpectrumEdges {
   /** All eigenvalues found to the tolerance. */
   readonly values: readonly ComplexEigenvalue[];
   readonly converged: boolean;
-  /** Of the iteration; each edge's residual costs one or two more. */
+  /** Of the iteration; the residual of each eigenvalue at an edge costs one or two more. */
   readonly applications: number;
 }
 
@@ -74,33 +74,42 @@ export async function spectrumEdges({
   });
   const found = ritz(projection);
   const limit = tolerance * Math.max(...found.map(modulus));
-  /** The recurrence knows its residuals only as long as rounding lets it; these are the pair's own. */
-  const at = async (edge: Edge): Promise<ComplexEigenvalue & { readonly vector: Vector }> => {
-    const { re, im, columns } = [...found].sort(orders[edge])[0] as RitzPair;
-    const [v, w] = columns.map((column) => lift(projection, column)) as [Vector, Vector?];
-    // A (v + iw) = (re + i im)(v + iw), part by part.
-    const rests = [along(await operator(v), -re, v)];
-    if (w) {
-      addTo(rests[0] as Vector, im, w);
-      rests.push(along(along(await operator(w), -re, w), -im, v));
-    }
-    const residual = Math.hypot(...rests.map(norm)) / Math.hypot(norm(v), w ? norm(w) : 0);
-    return { re, im, residual, vector: scaled(1 / norm(v), v) };
+  const first = (edge: Edge): RitzPair => [...found].sort(orders[edge])[0] as RitzPair;
+  const residuals = new Map<RitzPair, number>();
+  const at = async (edge: Edge): Promise<ComplexEigenvalue> => {
+    const pair = first(edge);
+    // The rightmost eigenvalue is often the largest.
+    const residual = residuals.get(pair) ?? (await residualOf(operator, projection, pair));
+    residuals.set(pair, residual);
+    return { re: pair.re, im: pair.im, residual };
   };
-  const { vector: leftmostVector, ...leftmost } = await at("leftmost");
-  const { vector: _rightmost, ...rightmost } = await at("rightmost");
-  const { vector: _largest, ...largest } = await at("largest");
+  const leftmostVector = lift(projection, first("leftmost").columns[0] as readonly number[]);
   return {
-    leftmost,
-    rightmost,
-    largest,
-    leftmostVector,
+    leftmost: await at("leftmost"),
+    rightmost: await at("rightmost"),
+    largest: await at("largest"),
+    leftmostVector: scaled(1 / norm(leftmostVector), leftmostVector),
     values: found
       .filter(({ residual }) => residual <= limit)
       .map(({ re, im, residual }) => ({ re, im, residual })),
     converged: done,
     applications,
   };
+}
+
+/** The recurrence knows its residuals only as long as rounding lets it; this is the pair's own. */
+async function residualOf(
+  operator: Operator,
+  projection: Projection,
+  { re, im, columns }: RitzPair,
+): Promise<number> {
+  const [v, w] = columns.map((column) => lift(projection, column)) as [Vector, Vector?];
+  const rest = along(await operator(v), -re, v);
+  if (w === undefined) return norm(rest) / norm(v);
+  // A (v + iw) = (re + i im)(v + iw), part by part.
+  addTo(rest, im, w);
+  const imaginaryRest = along(along(await operator(w), -re, w), -im, v);
+  return Math.hypot(norm(rest), norm(imaginaryRest)) / Math.hypot(norm(v), norm(w));
 }
 
 interface RitzPair extends ComplexEigenvalue {

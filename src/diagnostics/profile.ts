@@ -7,6 +7,10 @@ import { along, dot, type Vector } from "./vectors.ts";
 export interface Profile {
   readonly rho: number;
   readonly points: readonly { readonly distance: number; readonly loss: number }[];
+  /** f(x). */
+  readonly loss: number;
+  /** f(x⁺). */
+  readonly shiftedLoss: number;
   /** ‖g‖, the slope at x. */
   readonly slope: number;
   /** ⟨u, g⁺⟩, the slope at x⁺. */
@@ -25,7 +29,8 @@ export async function ascentProfile(
   x: Vector,
   rho: number,
 ): Promise<Profile | undefined> {
-  const { gradNorm, direction, shiftedGradient } = await samPoint(f, x, rho);
+  const point = await samPoint(f, x, rho);
+  const { gradNorm, direction } = point;
   if (gradNorm === 0 || rho === 0) return undefined;
   const points: { distance: number; loss: number }[] = [];
   for (let i = 0; i <= intervals; i++) {
@@ -33,5 +38,12 @@ export async function ascentProfile(
     const { loss } = await f.lossAndGradient(along(x, distance, direction));
     points.push({ distance, loss });
   }
-  return { rho, points, slope: gradNorm, shiftedSlope: dot(direction, shiftedGradient) };
+  return {
+    rho,
+    points,
+    loss: point.loss,
+    shiftedLoss: point.shiftedLoss,
+    slope: gradNorm,
+    shiftedSlope: dot(direction, point.shiftedGradient),
+  };
 }

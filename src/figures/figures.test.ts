@@ -98,7 +98,8 @@ function cosineSlope(): Figure {
     const distance = i / 10 - 2;
     return { distance, loss: -Math.cos(distance - 4) };
   });
-  const profile = { rho: 4, points, slope: -Math.sin(4), shiftedSlope: 0 };
+  const [loss, shiftedLoss] = [-Math.cos(4), -1];
+  const profile = { rho: 4, points, loss, shiftedLoss, slope: -Math.sin(4), shiftedSlope: 0 };
   return slopeFigure(profile, "hallucinated-minimizer");
 }
 

@@ -10,17 +10,18 @@ const top = { ...margins, marginTop: 66 };
 
 /** f(x + tu) against t: x and x⁺ are marked, each with the slope there. */
 export function slopeFigure(
-  { rho, points, slope, shiftedSlope }: Profile,
+  { rho, points, loss, shiftedLoss, slope, shiftedSlope }: Profile,
   verdict: VerdictName,
 ): Figure {
   const [width, height] = [860, 320];
   const { color } = verdictMarks[verdict];
-  const lossAt = (distance: number) =>
-    points.find((point) => point.distance === distance)?.loss ?? NaN;
-  const ends = [
-    { name: "x", distance: 0, loss: lossAt(0), slope },
-    { name: "x⁺", distance: rho, loss: lossAt(rho), slope: shiftedSlope },
-  ];
+  /** One of the two points, and the line through it that has its slope. */
+  const end = (name: string, x: number, y: number, slope: number) => {
+    const half = rho / 5;
+    const [x1, x2, y1, y2] = [x - half, x + half, y - slope * half, y + slope * half];
+    return { x, y, x1, x2, y1, y2, text: `${name}: slope ${Number(slope.toPrecision(3))}` };
+  };
+  const ends = [end("x", 0, loss, slope), end("x⁺", rho, shiftedLoss, shiftedSlope)];
   const losses = points.map(({ loss }) => loss);
   const [low, high] = [Math.min(...losses), Math.max(...losses)];
   const room = 0.08 * (high - low) || 1;
@@ -41,24 +42,18 @@ export function slopeFigure(
           marks: [
             head("", "loss f", top),
             Plot.line(points, { x: "distance", y: "loss" }),
-            Plot.ruleX(ends, { x: "distance", strokeDasharray: "2 3", strokeOpacity: 0.5 }),
+            Plot.ruleX(ends, { x: "x", strokeDasharray: "2 3", strokeOpacity: 0.5 }),
             Plot.link(ends, {
-              x1: (end: (typeof ends)[number]) => end.distance - rho / 5,
-              x2: (end: (typeof ends)[number]) => end.distance + rho / 5,
-              y1: (end: (typeof ends)[number]) => end.loss - (end.slope * rho) / 5,
-              y2: (end: (typeof ends)[number]) => end.loss + (end.slope * rho) / 5,
+              x1: "x1",
+              x2: "x2",
+              y1: "y1",
+              y2: "y2",
               stroke: color,
               strokeWidth: 2,
               clip: true,
             }),
-            Plot.dot(ends, { x: "distance", y: "loss", r: 4.5, fill: color }),
-            Plot.text(ends, {
-              x: "distance",
-              frameAnchor: "top",
-              dy: -10,
-              text: (end: (typeof ends)[number]) =>
-                `${end.name}: slope ${Number(end.slope.toPrecision(3))}`,
-            }),
+            Plot.dot(ends, { x: "x", y: "y", r: 4.5, fill: color }),
+            Plot.text(ends, { x: "x", frameAnchor: "top", dy: -10, text: "text" }),
           ],
         },
       },

@@ -78,11 +78,12 @@ export class Graph {
 function sameBytes(a: ConstantData, b: ConstantData): boolean {
   if (a === b) return true;
   if (a.byteLength !== b.byteLength) return false;
-  const [x, y] = [a, b].map(
-    (data) => new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
-  );
-  return x?.every((byte, i) => byte === y?.[i]) ?? false;
+  const [x, y] = [bytesOf(a), bytesOf(b)];
+  return x.every((byte, i) => byte === y[i]);
 }
+
+const bytesOf = ({ buffer, byteOffset, byteLength }: ConstantData): Uint8Array =>
+  new Uint8Array(buffer, byteOffset, byteLength);
 
 export function isData(value: Attribute): value is ConstantData {
   return ArrayBuffer.isView(value);
