@@ -6,7 +6,8 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { format } from "prettier";
-import type { Row } from "../src/study/cell.ts";
+import { verdictName, type Row } from "../src/study/cell.ts";
+import { readStudyFolder } from "../src/study/study-folder.ts";
 import study from "../studies/remedies.ts";
 
 const root = resolve(import.meta.dirname, "..");
@@ -68,25 +69,21 @@ function spread(values: readonly number[], show: (value: number) => string): str
 }
 
 function verdictsOf(rows: readonly Row[]): string {
-  const counts = new Map<string, number>();
-  for (const { verdict, status } of rows) {
-    const name = verdict?.name ?? status;
-    counts.set(name, (counts.get(name) ?? 0) + 1);
-  }
-  return [...counts]
-    .toSorted(([, a], [, b]) => b - a)
-    .map(([name, count]) => (counts.size === 1 ? name : `${count} ${name}`))
+  const verdicts = Map.groupBy(rows, (row) => verdictName(row) ?? "failed");
+  return [...verdicts]
+    .toSorted(([, a], [, b]) => b.length - a.length)
+    .map(([name, { length }]) => (verdicts.size === 1 ? name : `${length} ${name}`))
     .join(", ");
 }
 
-export function rowsIn(folder = committed): Row[] {
-  return readFileSync(join(folder, "rows.jsonl"), "utf8")
-    .split("\n")
-    .filter((line) => line !== "")
-    .map((line) => JSON.parse(line) as Row);
+/** The rows of a swept study. */
+export async function rowsIn(folder = committed): Promise<Row[]> {
+  const rows: Row[] = [];
+  for await (const row of (await readStudyFolder(folder)).rows()) rows.push(row);
+  return rows;
 }
 
 if (process.argv[1] === import.meta.filename) {
-  const rows = rowsIn(process.argv[2]);
+  const rows = await rowsIn(process.argv[2]);
   writeFileSync(path, await withTables(readFileSync(path, "utf8"), rows));
 }

@@ -1,8 +1,9 @@
 /** `lucid bench`: our engines, PyTorch and JAX on the same steps, side by side. */
 import type { Command } from "@commander-js/extra-typings";
 import { groups, runBench, type BenchRow } from "../bench/harness.ts";
-import { InputError, unknownName } from "../engine/errors.ts";
+import { unknownName } from "../engine/errors.ts";
 import { option } from "./flags.ts";
+import { wholeNumber } from "./stored.ts";
 import { table } from "./table.ts";
 import { printJson, type Terminal } from "./terminal.ts";
 
@@ -36,22 +37,16 @@ async function bench(
   for await (const row of runBench({
     ...(python === undefined ? {} : { python }),
     ...(only === undefined ? {} : { groups: ["matrix product", only] }),
-    ...(blocks === undefined ? {} : { blocks: whole("blocks", blocks) }),
+    ...(blocks === undefined ? {} : { blocks: wholeNumber("blocks", blocks) }),
     ...(threads === undefined
       ? {}
-      : { threads: threads.split(",").map((n) => whole("threads", n)) }),
+      : { threads: threads.split(",").map((n) => wholeNumber("threads", n)) }),
     onProgress: (line) => terminal.err.write(`${line}\n`),
   })) {
     rows.push(row);
   }
   if (json) printJson(terminal, rows);
   else terminal.out(describe(rows));
-}
-
-function whole(name: string, text: string): number {
-  const value = Number(text);
-  if (Number.isInteger(value) && value > 0) return value;
-  throw new InputError(`invalid ${name}: ${text} (give a whole number above 0)`);
 }
 
 /** One line per contender; "of peak" is the share of the matrix product's speed in this run. */

@@ -2,23 +2,13 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { lucid } from "../../test/lucid.ts";
 import { certificateSchema } from "../diagnostics/certificate.ts";
 import { readSafetensors, writeSafetensors } from "../engine/safetensors.ts";
 import { tensor } from "../engine/tensor.ts";
-import { main } from "./main.ts";
 
 let folder = "";
 const inFolder = (name: string) => join(folder, name);
-
-/** Run a command in this process. */
-async function lucid(...args: string[]) {
-  const [out, err]: [string[], string[]] = [[], []];
-  const code = await main(["node", "lucid", ...args], {
-    out: (text) => out.push(text),
-    err: { write: (text) => err.push(text) },
-  });
-  return { code, out: out.join(""), err: err.join("") };
-}
 
 const words = (line: string) => line.split(" ");
 const network = words("--data digits --n 30 --pool 2 --hidden 4 --rho 1");

@@ -3,22 +3,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { InferenceSession, Tensor as OrtTensor } from "onnxruntime-node";
 import { afterAll, expect, test } from "vitest";
+import { lucid } from "../../test/lucid.ts";
 import { readSafetensors } from "../engine/safetensors.ts";
-import { main } from "./main.ts";
-import type { Terminal } from "./terminal.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "lucid-export-"));
 afterAll(() => rmSync(folder, { recursive: true }));
-
-async function lucid(...args: string[]) {
-  let out = "";
-  let err = "";
-  const terminal: Terminal = {
-    out: (text) => void (out += text),
-    err: { write: (text: string) => void (err += text) },
-  };
-  return { code: await main(["node", "lucid", ...args], terminal), out: () => out, err: () => err };
-}
 
 test.each([
   [
@@ -33,7 +22,7 @@ test.each([
   const [model, feeds] = [join(folder, "step.onnx"), join(folder, "feeds.safetensors")];
   expect((await lucid("export", ...flags, "--out", model, "--feeds", feeds)).code).toBe(0);
   const trained = await lucid("train", ...flags, "--engine", "native", "--trace", "--json");
-  const { trace } = JSON.parse(trained.out()) as { trace: { loss: number }[] };
+  const { trace } = JSON.parse(trained.out) as { trace: { loss: number }[] };
 
   const session = await InferenceSession.create(model);
   const { tensors } = readSafetensors(readFileSync(feeds), feeds);
@@ -58,5 +47,5 @@ test.each([
 test("refuses a name that is not a model's", async () => {
   const { code, err } = await lucid("export", "--problem", "cosine", "--out", "step.txt");
   expect(code).toBe(2);
-  expect(err()).toBe("invalid out: step.txt (give a file that ends in .onnx)\n");
+  expect(err).toBe("invalid out: step.txt (give a file that ends in .onnx)\n");
 });

@@ -2,7 +2,7 @@ import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { main } from "./main.ts";
+import { lucid } from "../../test/lucid.ts";
 
 let folder = "";
 
@@ -13,16 +13,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await rm(folder, { recursive: true });
 });
-
-/** Run a command in this process. */
-async function lucid(...args: string[]) {
-  const [out, err]: [string[], string[]] = [[], []];
-  const code = await main(["node", "lucid", ...args], {
-    out: (text) => out.push(text),
-    err: { write: (text) => err.push(text) },
-  });
-  return { code, out: out.join(""), err: err.join("") };
-}
 
 const plane = ["train", "--problem", "cosine", "--rho", "4", "--steps", "60"];
 

@@ -60,6 +60,8 @@ export const chooseWorkers = (text: string | undefined): number =>
   wholeNumber("workers", text) ?? availableParallelism();
 
 /** A whole number of 1 or more, as text. */
+export function wholeNumber(flag: string, text: string): number;
+export function wholeNumber(flag: string, text: string | undefined): number | undefined;
 export function wholeNumber(flag: string, text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
   const value = Number(text);

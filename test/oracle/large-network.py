@@ -46,12 +46,17 @@ def forward(p):
     return h, prob, loss
 
 
+def errors(prob):
+    """The gradient of the loss in the logits."""
+    e = prob.copy()
+    e[np.arange(SAMPLES), Y] -= 1
+    return e / SAMPLES
+
+
 def gradient(p):
     _, _, _, W1 = unpack(p)
     h, prob, loss = forward(p)
-    e = prob.copy()
-    e[np.arange(SAMPLES), Y] -= 1
-    e /= SAMPLES
+    e = errors(prob)
     d = (e @ W1) * (1 - h * h)
     return loss, pack(d.sum(0), d.T @ X, e.sum(0), e.T @ h)
 
@@ -72,9 +77,7 @@ def hessian_times(p, v, cache):
 def hessian(p):
     _, _, _, W1 = unpack(p)
     h, prob, _ = forward(p)
-    e = prob.copy()
-    e[np.arange(SAMPLES), Y] -= 1
-    e /= SAMPLES
+    e = errors(prob)
     cache = (h, prob, e, e @ W1)
     v = np.cos(3.1 * i)
     v /= np.linalg.norm(v)
