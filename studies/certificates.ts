@@ -14,13 +14,8 @@ import { samPoint } from "../src/diagnostics/sam-point.ts";
 import type { Vector } from "../src/diagnostics/vectors.ts";
 import type { Tensor } from "../src/engine/tensor.ts";
 import type { Certificate } from "../src/diagnostics/certificate.ts";
-import { loadMnist } from "../src/platform/node/data.ts";
 import { makeFolder, readJson, writeJson } from "../src/platform/node/files.ts";
-import { imageSplits } from "../src/problems/images.ts";
-import { mlp } from "../src/problems/mlp.ts";
-import { sgd } from "../src/sam/outer.ts";
-import { sam } from "../src/sam/sam.ts";
-import { prepareTraining } from "../src/sam/train.ts";
+import { endOfRun, engine, learningRate, problem } from "./stalled.ts";
 
 interface Row {
   readonly rho: number;
@@ -56,25 +51,12 @@ const logOf = ({ converged, sentence, steps }: Refinement): Refined => ({
   sentence,
   steps,
 });
-const learningRate = 0.01;
-const data = await loadMnist();
-const problemIn = (dtype: "float32" | "float64") =>
-  mlp({ ...imageSplits(data, { train: 500, test: 1, pool: 2, dtype }), hidden: [64], dtype });
-const engine = { engine: "native", threads: 2 } as const;
-const method = (rho: number) => sam({ rho, outer: sgd({ learningRate }) });
-const problem = problemIn("float64");
 
 async function study(rho: number, seed: number): Promise<Row> {
-  const training = await prepareTraining({
-    problem: problemIn("float32"),
-    method: method(rho),
-    ...engine,
-  });
-  const { carry } = await training.run({ steps: 20_000, seed });
-  await training.dispose();
-  const certificate = await certify({ problem, point: carry.params, rho, learningRate, engine });
+  const point = await endOfRun(rho, seed);
+  const certificate = await certify({ problem, point, rho, learningRate, engine });
   const f = await compileDerivatives(problem, engine);
-  const x = flatten(carry.params);
+  const x = flatten(point);
   const refinement = logOf(await refine({ f, x, rho, tolerance: 1e-6 }));
   // With ρ = 0 the ascent point is the point itself, and g⁺ is g.
   const { ascentPoint } = await samPoint(f, x, rho);

@@ -12,27 +12,16 @@ import { minres } from "../src/diagnostics/minres.ts";
 import { searchSphere } from "../src/diagnostics/sphere.ts";
 import { along, norm, randomUnit, scaled, type Vector } from "../src/diagnostics/vectors.ts";
 import { add, multiply, scalar, squaredNorm } from "../src/engine/arrays.ts";
-import { loadMnist } from "../src/platform/node/data.ts";
 import { writeJson } from "../src/platform/node/files.ts";
-import { imageSplits } from "../src/problems/images.ts";
-import { mlp } from "../src/problems/mlp.ts";
 import type { Problem } from "../src/problems/problem.ts";
 import { sgd } from "../src/sam/outer.ts";
 import { gradientDescent } from "../src/sam/sam.ts";
 import { prepareTraining } from "../src/sam/train.ts";
+import { engine, learningRate, problem as network } from "./stalled.ts";
 
 const [file] = process.argv.slice(2);
 if (file === undefined) throw new Error("missing file (give one for the results)");
 const penalty = 0.01;
-const engine = { engine: "native", threads: 2 } as const;
-
-const { train } = imageSplits(await loadMnist(), {
-  train: 500,
-  test: 1,
-  pool: 2,
-  dtype: "float64",
-});
-const network = mlp({ train, hidden: [64], dtype: "float64" });
 /** The loss plus λ‖x‖²/2: without it 500 images are separated ever better toward infinity. */
 const problem: Problem = {
   ...network,
@@ -93,17 +82,17 @@ async function search(rho: number) {
       problem,
       point: unflatten(problem.init(0), x),
       rho,
-      learningRate: 0.01,
+      learningRate,
       // ‖g‖ is small here, since the sphere passes close to another valley; g⁺ is far smaller still.
       tolerances: { clearGradient: 1e-5 },
       engine,
     });
-    const learningRate = (certificate.maxStableLearningRate ?? 0) / 2;
+    const slowRate = (certificate.maxStableLearningRate ?? 0) / 2;
     const runs = await runNearby({
       problem,
       x,
       rho,
-      learningRate,
+      learningRate: slowRate,
       steps: 2000,
       radius: 1e-5,
       displacements: [1, 2, 3].map((i) => ({
@@ -112,7 +101,7 @@ async function search(rho: number) {
       })),
       engine,
     });
-    found.push({ certificate, slow: { learningRate, runs } });
+    found.push({ certificate, slow: { learningRate: slowRate, runs } });
   }
   return {
     rho,

@@ -1,0 +1,28 @@
+/** The runs that stall: 196–64–10 tanh network on 500 images of MNIST, full batch, η = 0.01. */
+import type { EngineOptions } from "../src/engine/index.ts";
+import { loadMnist } from "../src/platform/node/data.ts";
+import { imageSplits } from "../src/problems/images.ts";
+import { mlp } from "../src/problems/mlp.ts";
+import type { FloatType } from "../src/problems/problem.ts";
+import { sgd } from "../src/sam/outer.ts";
+import { sam } from "../src/sam/sam.ts";
+import { prepareTraining } from "../src/sam/train.ts";
+
+export const learningRate = 0.01;
+export const engine = { engine: "native", threads: 2 } as const satisfies EngineOptions;
+
+const data = await loadMnist();
+const problemIn = (dtype: FloatType) =>
+  mlp({ ...imageSplits(data, { train: 500, test: 1, pool: 2, dtype }), hidden: [64], dtype });
+
+/** In float64, for what examines the ends. */
+export const problem = problemIn("float64");
+
+/** Where 20,000 steps of SAM in float32 end. */
+export async function endOfRun(rho: number, seed: number) {
+  const method = sam({ rho, outer: sgd({ learningRate }) });
+  const training = await prepareTraining({ problem: problemIn("float32"), method, ...engine });
+  const { carry } = await training.run({ steps: 20_000, seed });
+  await training.dispose();
+  return carry.params;
+}
