@@ -5,6 +5,7 @@ export default defineConfig({
   ssr: { resolve: { conditions: ["source"] } },
   test: {
     include: ["src/**/*.test.ts", "test/**/*.test.ts"],
+    setupFiles: ["test/setup.ts"],
     // Machines are noisy and tests that start processes wait for them.
     testTimeout: 180_000,
     hookTimeout: 180_000,

@@ -5,12 +5,12 @@
 import { writeFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { format } from "prettier";
-import { digits } from "../src/problems/digits.ts";
-import { imageSplits } from "../src/problems/images.ts";
-import { mlp } from "../src/problems/mlp.ts";
-import { sgd } from "../src/sam/outer.ts";
+import { digits } from "../src/problems/datasets/digits.ts";
+import { imageSplits } from "../src/problems/datasets/images.ts";
+import { mlp } from "../src/problems/networks/mlp.ts";
+import { sgd } from "../src/sam/parts/outer.ts";
 import { createMethod, methods, type Settings } from "../src/sam/registry.ts";
-import { prepareTraining, type Training } from "../src/sam/train.ts";
+import { prepareTraining, type Training } from "../src/sam/training/train.ts";
 
 const path = resolve(import.meta.dirname, "../docs/costs.md");
 /** Whole periods of everything that happens only in some steps. */

@@ -1,6 +1,6 @@
 /** Draws the picture of the README. Run: `node scripts/readme-picture.ts` */
 import { resolve } from "node:path";
-import { planeStory } from "../src/cli/demo-plane.ts";
+import { planeStory } from "../src/cli/commands/demo-plane.ts";
 import { renderPng, renderSvg } from "../src/figures/render.ts";
 import { makeFolder, writeBytes, writeText } from "../src/platform/node/files.ts";
 import { describeHost } from "../src/platform/node/host.ts";

@@ -7,7 +7,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { format } from "prettier";
 import { verdictName, type Row } from "../src/study/cell.ts";
-import { readStudyFolder } from "../src/study/study-folder.ts";
+import { readStudyFolder } from "../src/store/study-folder.ts";
 import study from "../studies/remedies.ts";
 
 const root = resolve(import.meta.dirname, "..");

@@ -3,8 +3,8 @@
  * Run: `node scripts/slope-picture.ts`
  */
 import { resolve } from "node:path";
-import { compileDerivatives, flatten } from "../src/diagnostics/derivatives.ts";
-import { ascentProfile } from "../src/diagnostics/profile.ts";
+import { compileDerivatives, flatten } from "../src/diagnostics/point/derivatives.ts";
+import { ascentProfile } from "../src/diagnostics/point/profile.ts";
 import { renderSvg } from "../src/figures/render.ts";
 import { slopeFigure } from "../src/figures/slope.ts";
 import { makeFolder, writeText } from "../src/platform/node/files.ts";

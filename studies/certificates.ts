@@ -7,13 +7,13 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { Matrix } from "ml-matrix";
-import { certify } from "../src/diagnostics/certify.ts";
-import { compileDerivatives, flatten, unflatten } from "../src/diagnostics/derivatives.ts";
-import { refine, type Refinement, type RefineStep } from "../src/diagnostics/refine.ts";
-import { samPoint } from "../src/diagnostics/sam-point.ts";
-import type { Vector } from "../src/diagnostics/vectors.ts";
+import { certify } from "../src/diagnostics/certificate/certify.ts";
+import { compileDerivatives, flatten, unflatten } from "../src/diagnostics/point/derivatives.ts";
+import { refine, type Refinement, type RefineStep } from "../src/diagnostics/point/refine.ts";
+import { samPoint } from "../src/diagnostics/point/sam-point.ts";
+import type { Vector } from "../src/diagnostics/algebra/vectors.ts";
 import type { Tensor } from "../src/engine/tensor.ts";
-import type { Certificate } from "../src/diagnostics/certificate.ts";
+import type { Certificate } from "../src/diagnostics/certificate/certificate.ts";
 import { makeFolder, readJson, writeJson } from "../src/platform/node/files.ts";
 import { endOfRun, engine, learningRate, problem } from "./stalled.ts";
 

@@ -4,8 +4,8 @@
  *     node studies/figure-5-report.ts studies/results/figure-5-quick
  */
 import { verdictName, type Row } from "../src/study/cell.ts";
-import type { MetricRow } from "../src/study/rows.ts";
-import { readStudyFolder } from "../src/study/study-folder.ts";
+import type { MetricRow } from "../src/run/history.ts";
+import { readStudyFolder } from "../src/store/study-folder.ts";
 import { describeCoordinates } from "../src/study/study.ts";
 
 /**

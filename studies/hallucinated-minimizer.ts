@@ -4,19 +4,25 @@
  *
  *     node studies/hallucinated-minimizer.ts FILE.json    # about a quarter of an hour on two cores
  */
-import { certify } from "../src/diagnostics/certify.ts";
-import { compileDerivatives, flatten, unflatten } from "../src/diagnostics/derivatives.ts";
-import { runNearby } from "../src/diagnostics/attraction.ts";
-import { extremeEigenvalues } from "../src/diagnostics/lanczos.ts";
-import { minres } from "../src/diagnostics/minres.ts";
-import { searchSphere } from "../src/diagnostics/sphere.ts";
-import { along, norm, randomUnit, scaled, type Vector } from "../src/diagnostics/vectors.ts";
+import { certify } from "../src/diagnostics/certificate/certify.ts";
+import { compileDerivatives, flatten, unflatten } from "../src/diagnostics/point/derivatives.ts";
+import { runNearby } from "../src/diagnostics/certificate/nearby-runs.ts";
+import { extremeEigenvalues } from "../src/diagnostics/algebra/lanczos.ts";
+import { minres } from "../src/diagnostics/algebra/minres.ts";
+import { searchSphere } from "../src/diagnostics/search/sphere.ts";
+import {
+  along,
+  norm,
+  randomUnit,
+  scaled,
+  type Vector,
+} from "../src/diagnostics/algebra/vectors.ts";
 import { add, multiply, scalar, squaredNorm } from "../src/engine/arrays.ts";
 import { writeJson } from "../src/platform/node/files.ts";
 import type { Problem } from "../src/problems/problem.ts";
-import { sgd } from "../src/sam/outer.ts";
-import { gradientDescent } from "../src/sam/sam.ts";
-import { prepareTraining } from "../src/sam/train.ts";
+import { sgd } from "../src/sam/parts/outer.ts";
+import { gradientDescent } from "../src/sam/methods/sam.ts";
+import { prepareTraining } from "../src/sam/training/train.ts";
 import { engine, learningRate, problem as network } from "./stalled.ts";
 
 const [file] = process.argv.slice(2);

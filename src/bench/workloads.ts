@@ -1,5 +1,5 @@
 /** What is timed: training steps as their users write them, with data to run them on. */
-import { lax, nn, numpy as np, valueAndGrad } from "@jax-js/jax";
+import { lax, nn, np, valueAndGrad } from "../engine/jax-js.ts";
 import { divide, mapTrees, moveAlong, multiply, norm, scalar, share } from "../engine/arrays.ts";
 import type { ArrayTree, RunOptions, StepDefinition } from "../engine/program.ts";
 import { randomStream } from "../engine/random.ts";

@@ -2,19 +2,19 @@
 import { Command, CommanderError } from "@commander-js/extra-typings";
 import { InputError, MachineError } from "../engine/errors.ts";
 import { packageVersion } from "../platform/node/host.ts";
-import { addDemo } from "./demo.ts";
-import { addCertify } from "./certify.ts";
-import { addBench } from "./bench.ts";
-import { addDoctor } from "./doctor.ts";
-import { addFind } from "./find.ts";
-import { addExport } from "./export.ts";
-import { addFigure } from "./figure.ts";
-import { addMethods } from "./methods.ts";
-import { addProblems } from "./problems.ts";
-import { addSweep } from "./sweep.ts";
-import { Interrupted, processTerminal, type Terminal } from "./terminal.ts";
-import { addTrain } from "./train.ts";
-import { addWorker } from "./worker.ts";
+import { addDemo } from "./commands/demo.ts";
+import { addCertify } from "./commands/certify.ts";
+import { addBench } from "./commands/bench.ts";
+import { addDoctor } from "./commands/doctor.ts";
+import { addFind } from "./commands/find.ts";
+import { addExport } from "./commands/export.ts";
+import { addFigure } from "./commands/figure.ts";
+import { addMethods } from "./commands/methods.ts";
+import { addProblems } from "./commands/problems.ts";
+import { addSweep } from "./commands/sweep.ts";
+import { Interrupted, processTerminal, type Terminal } from "./shared/terminal.ts";
+import { addTrain } from "./commands/train.ts";
+import { addWorker } from "./commands/worker.ts";
 
 /**
  * Run one command.

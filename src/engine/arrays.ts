@@ -3,18 +3,19 @@
  * usable, so formulas can be written as formulas. That leaks references, which costs nothing
  * while tracing, where arrays hold no memory, and steps are only ever traced.
  */
-import { DType, lax, numpy as np } from "@jax-js/jax";
+import type { DType } from "@jax-js/jax";
+import { lax, np } from "./jax-js.ts";
 import type { ArrayTree } from "./program.ts";
 import type { DType as HostDType } from "./tensor.ts";
 
-/** jax-js's names of our element types. */
-export const jaxDType: Record<HostDType, DType> = {
-  float32: DType.Float32,
-  float64: DType.Float64,
-  int32: DType.Int32,
-  uint32: DType.Uint32,
-  bool: DType.Bool,
-};
+/** jax-js's names of our element types: the members of its enumeration are the names themselves. */
+export const jaxDType = {
+  float32: "float32" as DType.Float32,
+  float64: "float64" as DType.Float64,
+  int32: "int32" as DType.Int32,
+  uint32: "uint32" as DType.Uint32,
+  bool: "bool" as DType.Bool,
+} satisfies Record<HostDType, DType>;
 
 /** Our name of a jax-js element type; the two enumerations agree where both have a name. */
 export const hostDType = (dtype: string): HostDType => dtype as HostDType;

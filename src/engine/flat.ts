@@ -1,5 +1,5 @@
 /** A step as a function of lists of leaves: the order of keys in a tree stops mattering here. */
-import type { numpy as np } from "@jax-js/jax";
+import type { np } from "./jax-js.ts";
 import { hostDType, leaves } from "./arrays.ts";
 import type { ArrayTree, StepDefinition } from "./program.ts";
 import { leavesOf, leavesWithPaths, unflattenLike, type TensorType, type Tree } from "./tensor.ts";

@@ -1,5 +1,5 @@
-/** Compile a training step, run it many times. */
-import { compileJax } from "./jax.ts";
+/** The engines: compile a training step, run it many times. */
+import { loadJax } from "./jax-js.ts";
 import {
   UnsupportedError,
   type CompileOptions,
@@ -37,19 +37,28 @@ export interface EngineOptions extends CompileOptions {
   readonly onFallback?: (reason: string) => void;
 }
 
+/** What every engine offers; each is loaded when first used. */
+type Compile = (definition: StepDefinition, options: CompileOptions) => Promise<Program>;
+
+const engines: { readonly [Name in EngineName]: () => Promise<Compile> } = {
+  native: async () => (await import("./native/index.ts")).compileNative,
+  jax: async () => (await import("./jax.ts")).compileJax,
+};
+
 /** Compile a step for the chosen engine. */
 export async function compile(
   definition: StepDefinition,
   { engine = "auto", onFallback = console.warn, ...options }: EngineOptions = {},
 ): Promise<Program> {
-  if (engine === "jax") return compileJax(definition, options);
+  await loadJax();
+  if (engine !== "auto") return (await engines[engine]())(definition, options);
   try {
-    // Loaded on demand: browsers have no native engine.
-    const { compileNative } = await import("./native/index.ts");
-    return await compileNative(definition, options);
+    return await (
+      await engines.native()
+    )(definition, options);
   } catch (error) {
-    if (engine === "native" || !(error instanceof UnsupportedError)) throw error;
+    if (!(error instanceof UnsupportedError)) throw error;
     onFallback(`${error.message}; running on the jax engine`);
-    return compileJax(definition, options);
+    return (await engines.jax())(definition, options);
   }
 }

@@ -1,5 +1,5 @@
 /** The contract between a training step and the engines that run it. */
-import type { numpy as np } from "@jax-js/jax";
+import type { np } from "./jax-js.ts";
 import type { Tensor, TensorType, Tree } from "./tensor.ts";
 
 /** A tree of jax-js arrays: while tracing, every leaf is a tracer. */

@@ -1,5 +1,5 @@
 /** Samples as a person sees them. */
-import type { LabeledImages } from "../problems/images.ts";
+import type { LabeledImages } from "../problems/datasets/images.ts";
 import { element, sheet, titleHeight, type Figure } from "./figure.ts";
 
 /** Which images to show. */

@@ -1,8 +1,8 @@
 /** Runs as figures read them, and how they are grouped. */
 import type { VerdictName } from "../diagnostics/verdict.ts";
-import type { MetricRow } from "../study/rows.ts";
-import type { RunResult } from "../study/run.ts";
-import type { RunSpec } from "../study/spec.ts";
+import type { MetricRow } from "../run/history.ts";
+import type { RunResult } from "../run/run.ts";
+import type { RunSpec } from "../run/spec.ts";
 
 /** A finished run: its result and the rows kept of its history, in the order of steps. */
 export interface FigureRun {

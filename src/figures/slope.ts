@@ -1,6 +1,6 @@
 /** The loss along the line on which SAM looks ahead, and how steep it is at both of its ends. */
 import * as Plot from "@observablehq/plot";
-import type { Profile } from "../diagnostics/profile.ts";
+import type { Profile } from "../diagnostics/point/profile.ts";
 import type { VerdictName } from "../diagnostics/verdict.ts";
 import { head, margins, sheet, titleHeight, type Figure } from "./figure.ts";
 import { verdictMarks } from "./marks.ts";

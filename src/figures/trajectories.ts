@@ -1,6 +1,6 @@
 /** What a quantity does over the steps of runs: one line per run, colored by its verdict. */
 import * as Plot from "@observablehq/plot";
-import { screenTolerances } from "../diagnostics/screen.ts";
+import { screenTolerances } from "../diagnostics/screen/screen.ts";
 import { head, margins, sheet, titleHeight, type Figure } from "./figure.ts";
 import { legend, verdictDots, verdictEntries } from "./legend.ts";
 import { verdictMarks } from "./marks.ts";

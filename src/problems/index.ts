@@ -37,8 +37,8 @@ export type {
   QuadraticOptions,
 } from "./planes/index.ts";
 
-export { activations } from "./activations.ts";
-export type { ActivationFunction, ActivationName } from "./activations.ts";
-export { crossEntropy } from "./classification.ts";
-export { mlp } from "./mlp.ts";
-export type { MlpOptions } from "./mlp.ts";
+export { activations } from "./networks/activations.ts";
+export type { ActivationFunction, ActivationName } from "./networks/activations.ts";
+export { crossEntropy } from "./networks/classification.ts";
+export { mlp } from "./networks/mlp.ts";
+export type { MlpOptions } from "./networks/mlp.ts";

@@ -10,10 +10,10 @@ export type {
   Schedule,
   StepContext,
   StepResult,
-} from "./method.ts";
-export type { Objective } from "./objective.ts";
-export { adamW, clipped, sgd } from "./outer.ts";
-export { cosine, linear, parseSchedule, power, stepwise } from "./schedules.ts";
+} from "./contract/method.ts";
+export type { Objective } from "./contract/objective.ts";
+export { adamW, clipped, sgd } from "./parts/outer.ts";
+export { cosine, linear, parseSchedule, power, stepwise } from "./contract/schedules.ts";
 export {
   ascent,
   grouped,
@@ -22,8 +22,8 @@ export {
   quotient,
   restricted,
   unnormalized,
-} from "./ascent.ts";
-export type { Groups } from "./ascent.ts";
+} from "./parts/ascent.ts";
+export type { Groups } from "./parts/ascent.ts";
 export {
   ascending,
   descend,
@@ -33,24 +33,24 @@ export {
   plainEvidence,
   sam,
   usam,
-} from "./sam.ts";
-export type { Pass, SamOptions } from "./sam.ts";
-export { exactSam } from "./exact.ts";
-export { mSam } from "./chunks.ts";
-export { adaptive, asam, fisher, fisherSam } from "./adaptive.ts";
-export { averaged, friendly, friendlySam, vasso } from "./smoothed.ts";
-export { amp, awp, clippedPerTensor, layerwise, samOn } from "./partial.ts";
-export { sparse, sparseSam } from "./sparse.ts";
-export { lookbehind, multiStepSam, repeated } from "./multistep.ts";
-export { gsam } from "./gsam.ts";
-export { aeSam, lookSam } from "./sometimes.ts";
-export { switching } from "./switching.ts";
-export { esam, stochastic } from "./esam.ts";
-export { sampa } from "./parallel.ts";
-export { bsam } from "./bayesian.ts";
-export { mesa, saf } from "./trajectory.ts";
-export { entropySgd } from "./entropy.ts";
-export { guarded, untilSafe } from "./guard.ts";
+} from "./methods/sam.ts";
+export type { Pass, SamOptions } from "./methods/sam.ts";
+export { exactSam } from "./methods/exact.ts";
+export { mSam } from "./methods/chunks.ts";
+export { adaptive, asam, fisher, fisherSam } from "./methods/adaptive.ts";
+export { averaged, friendly, friendlySam, vasso } from "./methods/smoothed.ts";
+export { amp, awp, clippedPerTensor, layerwise, samOn } from "./methods/partial.ts";
+export { sparse, sparseSam } from "./methods/sparse.ts";
+export { lookbehind, multiStepSam, repeated } from "./methods/multistep.ts";
+export { gsam } from "./methods/gsam.ts";
+export { aeSam, lookSam } from "./methods/sometimes.ts";
+export { switching } from "./methods/switching.ts";
+export { esam, stochastic } from "./methods/esam.ts";
+export { sampa } from "./methods/parallel.ts";
+export { bsam } from "./methods/bayesian.ts";
+export { mesa, saf } from "./methods/trajectory.ts";
+export { entropySgd } from "./methods/entropy.ts";
+export { guarded, untilSafe } from "./methods/guard.ts";
 export {
   createMethod,
   describeSettings,
@@ -59,5 +59,11 @@ export {
   resolveSettings,
 } from "./registry.ts";
 export type { MethodEntry, Settings } from "./registry.ts";
-export { prepareTraining } from "./train.ts";
-export type { Records, Training, TrainingOptions, TrainingState, TrainOptions } from "./train.ts";
+export { prepareTraining } from "./training/train.ts";
+export type {
+  Records,
+  Training,
+  TrainingOptions,
+  TrainingState,
+  TrainOptions,
+} from "./training/train.ts";

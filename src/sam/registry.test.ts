@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { InputError } from "../engine/errors.ts";
-import { sgd } from "./outer.ts";
+import { sgd } from "./parts/outer.ts";
 import {
   createMethod,
   describeSettings,
@@ -8,7 +8,7 @@ import {
   methods,
   resolveSettings,
 } from "./registry.ts";
-import { parseSchedule, valueAt } from "./schedules.ts";
+import { parseSchedule, valueAt } from "./contract/schedules.ts";
 
 const outer = sgd();
 

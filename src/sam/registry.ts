@@ -1,27 +1,27 @@
 /** Every method by name. */
 import type { z } from "zod";
 import { InputError, nearest, unknownName } from "../engine/errors.ts";
-import type { MethodEntry } from "./entry.ts";
-import type { Method, Outer } from "./method.ts";
-import { adaptiveMethods } from "./adaptive.ts";
-import { bayesianMethods } from "./bayesian.ts";
-import { chunkedMethods } from "./chunks.ts";
-import { efficientMethods } from "./esam.ts";
-import { entropyMethods } from "./entropy.ts";
-import { exactMethods } from "./exact.ts";
-import { guardMethods } from "./guard.ts";
-import { gsamMethods } from "./gsam.ts";
-import { multiStepMethods } from "./multistep.ts";
-import { parallelMethods } from "./parallel.ts";
-import { partialMethods } from "./partial.ts";
-import { plainMethods } from "./sam.ts";
-import { smoothedMethods } from "./smoothed.ts";
-import { sometimesMethods } from "./sometimes.ts";
-import { sparseMethods } from "./sparse.ts";
-import { switchingMethods } from "./switching.ts";
-import { trajectoryMethods } from "./trajectory.ts";
+import type { MethodEntry } from "./contract/entry.ts";
+import type { Method, Outer } from "./contract/method.ts";
+import { adaptiveMethods } from "./methods/adaptive.ts";
+import { bayesianMethods } from "./methods/bayesian.ts";
+import { chunkedMethods } from "./methods/chunks.ts";
+import { efficientMethods } from "./methods/esam.ts";
+import { entropyMethods } from "./methods/entropy.ts";
+import { exactMethods } from "./methods/exact.ts";
+import { guardMethods } from "./methods/guard.ts";
+import { gsamMethods } from "./methods/gsam.ts";
+import { multiStepMethods } from "./methods/multistep.ts";
+import { parallelMethods } from "./methods/parallel.ts";
+import { partialMethods } from "./methods/partial.ts";
+import { plainMethods } from "./methods/sam.ts";
+import { smoothedMethods } from "./methods/smoothed.ts";
+import { sometimesMethods } from "./methods/sometimes.ts";
+import { sparseMethods } from "./methods/sparse.ts";
+import { switchingMethods } from "./methods/switching.ts";
+import { trajectoryMethods } from "./methods/trajectory.ts";
 
-export type { MethodEntry } from "./entry.ts";
+export type { MethodEntry } from "./contract/entry.ts";
 
 /** All methods, from plain descent on, by increasing difficulty. */
 export const methods: readonly MethodEntry[] = [

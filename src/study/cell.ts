@@ -1,11 +1,11 @@
 /** What a study keeps of a cell: one row, whatever happened, and a thinned history. */
-import type { Certificate } from "../diagnostics/certificate.ts";
-import type { Warning } from "../diagnostics/screen.ts";
+import type { Certificate } from "../diagnostics/certificate/certificate.ts";
+import type { Warning } from "../diagnostics/screen/screen.ts";
 import type { Verdict, VerdictName } from "../diagnostics/verdict.ts";
 import type { Host } from "../platform/host.ts";
-import type { MetricRow } from "./rows.ts";
-import type { Final, Provenance, RunResult } from "./run.ts";
-import type { RunSpec } from "./spec.ts";
+import type { MetricRow } from "../run/history.ts";
+import type { Final, Provenance, RunResult } from "../run/run.ts";
+import type { RunSpec } from "../run/spec.ts";
 import type { Cell, Coordinates } from "./study.ts";
 
 /**

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { programKey } from "./build.ts";
+import { programKey } from "../run/build.ts";
 import { createPace, predictSeconds } from "./pace.ts";
 import { expandStudy, parseStudy } from "./study.ts";
 

@@ -1,17 +1,24 @@
 /** How long a sweep takes, from the time of single steps. */
-import { programKey } from "./build.ts";
-import type { RunSpec } from "./spec.ts";
+import { programKey } from "../run/build.ts";
+import type { RunSpec } from "../run/spec.ts";
 import type { Cell } from "./study.ts";
-import type { Estimate } from "./sweep.ts";
+
+/** Steps timed before a sweep. */
+export interface StepTimes {
+  /** Seconds per step on one thread, by program key. */
+  readonly secondsPerStep: ReadonlyMap<string, number>;
+  /** Programs in all, of which the map holds those that were timed. */
+  readonly programs: number;
+}
 
 /** Seconds that the steps of these cells take on one thread. */
-export function predictSeconds(cells: readonly Cell[], estimate: Estimate): number {
+export function predictSeconds(cells: readonly Cell[], estimate: StepTimes): number {
   const cost = costOf(estimate);
   return cells.reduce((sum, { spec }) => sum + spec.steps * cost(spec), 0);
 }
 
 /** Programs that were not timed are taken for average ones. */
-function costOf({ secondsPerStep }: Estimate): (spec: RunSpec) => number {
+function costOf({ secondsPerStep }: StepTimes): (spec: RunSpec) => number {
   const timed = [...secondsPerStep.values()];
   const mean = timed.reduce((sum, seconds) => sum + seconds, 0) / Math.max(1, timed.length);
   return (spec) => secondsPerStep.get(programKey(spec)) ?? mean;
@@ -29,7 +36,7 @@ export interface Pace {
 /** @param now seconds, from any origin; default the monotonic clock. */
 export function createPace(
   pending: readonly Cell[],
-  estimate: Estimate,
+  estimate: StepTimes,
   workers: number,
   now: () => number = () => performance.now() / 1000,
 ): Pace {

@@ -1,6 +1,6 @@
 /** Where a study stands, from its cells and rows. */
 import { verdictName, type Row, type Status } from "./cell.ts";
-import { canonicalJson } from "./spec.ts";
+import { canonicalJson } from "../run/spec.ts";
 import type { Cell, Coordinates } from "./study.ts";
 
 /** Cells that differ in their seed only. */

@@ -9,7 +9,7 @@ import {
   specHash,
   type RunSpec,
   type SpecField,
-} from "./spec.ts";
+} from "../run/spec.ts";
 
 /** Fields of a run as people write them; texts are accepted as on the command line. */
 export type Fields = { readonly [Field in SpecField]?: unknown };

@@ -17,8 +17,8 @@ import * as fc from "fast-check";
 import { beforeAll, describe, expect, test } from "vitest";
 import { jaxDType } from "../../src/engine/arrays.ts";
 import { compileNative } from "../../src/engine/native/index.ts";
-import { primitives } from "../../src/engine/native/primitives.ts";
-import { traceFunction } from "../../src/engine/native/trace.ts";
+import { primitives } from "../../src/engine/native/graph/primitives.ts";
+import { traceFunction } from "../../src/engine/native/graph/trace.ts";
 import {
   leavesOf,
   tensor,

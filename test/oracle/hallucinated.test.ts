@@ -4,8 +4,8 @@
  * f and of f(x⁺) are differences.
  */
 import { expect, test } from "vitest";
-import { certify } from "../../src/diagnostics/certify.ts";
-import { searchPlane } from "../../src/diagnostics/plane-search.ts";
+import { certify } from "../../src/diagnostics/certificate/certify.ts";
+import { searchPlane } from "../../src/diagnostics/search/plane-search.ts";
 import { tensor } from "../../src/engine/tensor.ts";
 import { planes } from "../../src/problems/planes/index.ts";
 

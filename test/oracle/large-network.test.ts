@@ -1,10 +1,10 @@
 /** Spectra by iteration against SciPy's, on a network with more than 10,000 weights. */
 import { readFile } from "node:fs/promises";
 import { expect, test } from "vitest";
-import { certify } from "../../src/diagnostics/certify.ts";
-import { unflatten } from "../../src/diagnostics/derivatives.ts";
+import { certify } from "../../src/diagnostics/certificate/certify.ts";
+import { unflatten } from "../../src/diagnostics/point/derivatives.ts";
 import { tensor } from "../../src/engine/tensor.ts";
-import { mlp } from "../../src/problems/mlp.ts";
+import { mlp } from "../../src/problems/networks/mlp.ts";
 
 interface Stored {
   readonly weights: number;

@@ -2,10 +2,10 @@
 import { numpy as np, random } from "@jax-js/jax";
 import { describe, expect, test } from "vitest";
 import { tensor } from "../../src/engine/tensor.ts";
-import { mlp } from "../../src/problems/mlp.ts";
-import { sgd } from "../../src/sam/outer.ts";
+import { mlp } from "../../src/problems/networks/mlp.ts";
+import { sgd } from "../../src/sam/parts/outer.ts";
 import { createMethod, methods, resolveSettings } from "../../src/sam/registry.ts";
-import { batchRows } from "../../src/sam/train.ts";
+import { batchRows } from "../../src/sam/training/train.ts";
 import { flat, run } from "../sam/run.ts";
 import { oracles, PlainNet, PlainSgd, type Draws } from "./methods.ts";
 

@@ -6,7 +6,7 @@ import { numpy as np } from "@jax-js/jax";
 import { describe, expect, test } from "vitest";
 import { cosine, dome, quadratic, saddle, wideNarrow } from "../../src/problems/planes/index.ts";
 import type { Point, Problem } from "../../src/problems/problem.ts";
-import { sgd } from "../../src/sam/outer.ts";
+import { sgd } from "../../src/sam/parts/outer.ts";
 import { createMethod, type Settings } from "../../src/sam/registry.ts";
 import { run } from "./run.ts";
 

@@ -11,9 +11,9 @@ import {
   type Tree,
 } from "../../src/engine/tensor.ts";
 import { roleByName, type FloatType, type Problem } from "../../src/problems/problem.ts";
-import { sgd } from "../../src/sam/outer.ts";
+import { sgd } from "../../src/sam/parts/outer.ts";
 import { createMethod, methods, resolveSettings, type Settings } from "../../src/sam/registry.ts";
-import { prepareTraining, type Records, type TrainingState } from "../../src/sam/train.ts";
+import { prepareTraining, type Records, type TrainingState } from "../../src/sam/training/train.ts";
 import { flat } from "./run.ts";
 
 const engines = ["native", "jax"] as const;

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import * as family from "../../src/sam/index.ts";
-import type { Method } from "../../src/sam/method.ts";
+import type { Method } from "../../src/sam/contract/method.ts";
 import { createMethod, methods } from "../../src/sam/registry.ts";
 import { batchNorm } from "./layers.ts";
 import { run } from "./run.ts";

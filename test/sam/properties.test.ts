@@ -4,9 +4,9 @@ import { afterAll, describe, expect, test } from "vitest";
 import { leavesOf, type Tensor } from "../../src/engine/tensor.ts";
 import { himmelblau, quadratic } from "../../src/problems/planes/index.ts";
 import type { Point, Problem } from "../../src/problems/problem.ts";
-import { sgd } from "../../src/sam/outer.ts";
+import { sgd } from "../../src/sam/parts/outer.ts";
 import { createMethod, type Settings } from "../../src/sam/registry.ts";
-import { prepareTraining, type Records, type Training } from "../../src/sam/train.ts";
+import { prepareTraining, type Records, type Training } from "../../src/sam/training/train.ts";
 
 const lr = 1e-3;
 const outer = sgd({ learningRate: lr, momentum: 0.5 });

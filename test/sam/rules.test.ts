@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import type { Tensor } from "../../src/engine/tensor.ts";
 import { quadratic } from "../../src/problems/planes/index.ts";
 import type { Forward } from "../../src/problems/problem.ts";
-import { clipped, sgd } from "../../src/sam/outer.ts";
+import { clipped, sgd } from "../../src/sam/parts/outer.ts";
 import { createMethod, methods, resolveSettings, type Settings } from "../../src/sam/registry.ts";
 import { batchNorm, dropout, missingSample, normMean } from "./layers.ts";
 import { flat, run } from "./run.ts";

@@ -2,8 +2,8 @@
 import type { EngineChoice } from "../../src/engine/index.ts";
 import { leavesOf, type Tensor, type Tree } from "../../src/engine/tensor.ts";
 import type { Problem } from "../../src/problems/problem.ts";
-import type { Method } from "../../src/sam/method.ts";
-import { prepareTraining, type Records, type TrainingState } from "../../src/sam/train.ts";
+import type { Method } from "../../src/sam/contract/method.ts";
+import { prepareTraining, type Records, type TrainingState } from "../../src/sam/training/train.ts";
 
 export interface Run {
   readonly state: TrainingState;

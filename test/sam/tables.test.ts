@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { quadratic } from "../../src/problems/planes/index.ts";
-import { sgd } from "../../src/sam/outer.ts";
+import { sgd } from "../../src/sam/parts/outer.ts";
 import { createMethod } from "../../src/sam/registry.ts";
 import { run } from "./run.ts";
 import { knownSteps } from "./tables.ts";

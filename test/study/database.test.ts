@@ -3,10 +3,10 @@ import { PgBoss } from "pg-boss";
 import type { Host } from "../../src/platform/host.ts";
 import { connectPostgres } from "../../src/platform/node/postgres.ts";
 import { failedRow, type Row } from "../../src/study/cell.ts";
-import { readStudyDatabase } from "../../src/study/database.ts";
-import { openQueue, type Queue } from "../../src/study/queue.ts";
+import { readStudyDatabase } from "../../src/store/database.ts";
+import { openQueue, type Queue } from "../../src/store/queue.ts";
 import { expandStudy, parseStudy, type Cell } from "../../src/study/study.ts";
-import type { ClaimedCell } from "../../src/study/sweep.ts";
+import type { ClaimedCell } from "../../src/study/claims.ts";
 import { noPostgres, startServer, type Server } from "./postgres.ts";
 
 if (noPostgres) console.warn(noPostgres);

@@ -1,11 +1,11 @@
 /** Sets of hallucinated minimizers and SAM beside them: Theorems 3.1 and 3.2, Corollary B.3. */
 import type { PlaneName } from "../../problems/planes/index.ts";
-import { traceHallucinated } from "../continuation.ts";
-import { singularValues, symmetricPart, symmetricSpectrum } from "../dense.ts";
-import { planeDerivatives } from "../derivatives.ts";
-import { refine } from "../refine.ts";
-import { denseSamPoint, samPoint } from "../sam-point.ts";
-import { along, distance, type Vector } from "../vectors.ts";
+import { traceHallucinated } from "../search/continuation.ts";
+import { singularValues, symmetricPart, symmetricSpectrum } from "../algebra/dense.ts";
+import { planeDerivatives } from "../point/derivatives.ts";
+import { refine } from "../point/refine.ts";
+import { denseSamPoint, samPoint } from "../point/sam-point.ts";
+import { along, distance, type Vector } from "../algebra/vectors.ts";
 import { type TheoremRow, vector, planeOf, worst, runSam } from "./shared.ts";
 
 /** On `ridge` minimizers form lines, and hallucinated minimizers a curve that maps onto one. */

@@ -1,12 +1,12 @@
 /** Curvature of f(x⁺), SAM's linearization, and what follows from either. */
 import { Matrix } from "ml-matrix";
 import type { PlaneName } from "../../problems/planes/index.ts";
-import { singularValues, spectrum, symmetricSpectrum } from "../dense.ts";
-import { planeDerivatives, type Derivatives } from "../derivatives.ts";
-import { searchPlane } from "../plane-search.ts";
-import { refine } from "../refine.ts";
-import { denseSamPoint, samPoint, type SamPoint } from "../sam-point.ts";
-import { along, distance, norm, type Vector } from "../vectors.ts";
+import { singularValues, spectrum, symmetricSpectrum } from "../algebra/dense.ts";
+import { planeDerivatives, type Derivatives } from "../point/derivatives.ts";
+import { searchPlane } from "../search/plane-search.ts";
+import { refine } from "../point/refine.ts";
+import { denseSamPoint, samPoint, type SamPoint } from "../point/sam-point.ts";
+import { along, distance, norm, type Vector } from "../algebra/vectors.ts";
 import { type TheoremRow, hallucinating, vector, planeOf, worst, runSam } from "./shared.ts";
 
 /** The Hessian of f(x⁺) from values alone, by central differences, twice extrapolated. */

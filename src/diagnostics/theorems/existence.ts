@@ -1,12 +1,12 @@
 /** Where hallucinated points exist: Proposition A.1, Theorems 2.1 and 2.2, Corollary A.6. */
 import { randomStream, type RandomStream } from "../../engine/random.ts";
 import type { PlaneName } from "../../problems/planes/index.ts";
-import { sweepEpsilon } from "../construction.ts";
-import { symmetricSpectrum } from "../dense.ts";
-import { planeDerivatives, type Derivatives } from "../derivatives.ts";
-import { refine } from "../refine.ts";
-import { denseSamPoint, samPoint } from "../sam-point.ts";
-import { along, dot, scaled, type Vector } from "../vectors.ts";
+import { sweepEpsilon } from "../search/construction.ts";
+import { symmetricSpectrum } from "../algebra/dense.ts";
+import { planeDerivatives, type Derivatives } from "../point/derivatives.ts";
+import { refine } from "../point/refine.ts";
+import { denseSamPoint, samPoint } from "../point/sam-point.ts";
+import { along, dot, scaled, type Vector } from "../algebra/vectors.ts";
 import { type TheoremRow, vector, planeOf, worst, pairs } from "./shared.ts";
 
 /**

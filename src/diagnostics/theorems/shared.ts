@@ -1,8 +1,8 @@
 /** What the checks share: rows, planes that hallucinate, plain SAM in closed form. */
 import { planes, type PlaneName } from "../../problems/planes/index.ts";
 import type { Plane, Point } from "../../problems/problem.ts";
-import type { Derivatives } from "../derivatives.ts";
-import { along, norm, type Vector } from "../vectors.ts";
+import type { Derivatives } from "../point/derivatives.ts";
+import { along, norm, type Vector } from "../algebra/vectors.ts";
 
 /** One statement checked on one function. */
 export interface TheoremRow {

@@ -1,14 +1,14 @@
 /** Spheres around critical points, and branches of points on them as the radius changes. */
 import type { PlaneName } from "../../problems/planes/index.ts";
 import type { Plane, Point } from "../../problems/problem.ts";
-import { construct } from "../construction.ts";
-import { continueInRho } from "../continuation.ts";
-import { apply, singularValues, spectrum, symmetricSpectrum } from "../dense.ts";
-import { planeDerivatives } from "../derivatives.ts";
-import { searchPlane } from "../plane-search.ts";
-import { denseSamPoint, samPoint } from "../sam-point.ts";
-import { searchSphere } from "../sphere.ts";
-import { along, distance, dot, minus, norm, unit, type Vector } from "../vectors.ts";
+import { construct } from "../search/construction.ts";
+import { continueInRho } from "../search/continuation.ts";
+import { apply, singularValues, spectrum, symmetricSpectrum } from "../algebra/dense.ts";
+import { planeDerivatives } from "../point/derivatives.ts";
+import { searchPlane } from "../search/plane-search.ts";
+import { denseSamPoint, samPoint } from "../point/sam-point.ts";
+import { searchSphere } from "../search/sphere.ts";
+import { along, distance, dot, minus, norm, unit, type Vector } from "../algebra/vectors.ts";
 import { type TheoremRow, hallucinating, vector, planeOf, worst, pairs, runSam } from "./shared.ts";
 
 /** Points with x⁺ = c lie on the sphere, are critical on it, and f decreases outward there. */

@@ -1,16 +1,16 @@
 /** The native engine: a step traced by jax-js, compiled to ONNX, run by ONNX Runtime in a loop. */
 import type { CompileOptions, Program, StepDefinition } from "../program.ts";
-import { Builder } from "./builder.ts";
-import { emit } from "./emit.ts";
-import { isFloat } from "./constants.ts";
-import { recognizeIdioms } from "./idioms.ts";
-import { topological } from "./graph.ts";
-import { lower } from "./lower.ts";
-import { translate } from "./primitives.ts";
-import { simplify } from "./rules.ts";
+import { Builder } from "./graph/builder.ts";
+import { emit } from "./onnx/emit.ts";
+import { isFloat } from "./graph/constants.ts";
+import { recognizeIdioms } from "./graph/idioms.ts";
+import { topological } from "./graph/graph.ts";
+import { lower } from "./onnx/lower.ts";
+import { translate } from "./graph/primitives.ts";
+import { simplify } from "./graph/simplify.ts";
 import { openProgram, type Model } from "./session.ts";
-import { schedule } from "./schedule.ts";
-import { traceStep, type TracedStep } from "./trace.ts";
+import { schedule } from "./onnx/schedule.ts";
+import { traceStep, type TracedStep } from "./graph/trace.ts";
 
 /**
  * Compile a step for ONNX Runtime.

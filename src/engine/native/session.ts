@@ -13,8 +13,8 @@ import {
   type TensorData,
   type TensorType,
 } from "../tensor.ts";
-import { resultName } from "./emit.ts";
-import type { TracedStep } from "./trace.ts";
+import { resultName } from "./onnx/emit.ts";
+import type { TracedStep } from "./graph/trace.ts";
 
 /** A serialized model and the number of its operators. */
 export interface Model {

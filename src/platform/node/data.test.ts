@@ -8,8 +8,8 @@ import { gunzipSync } from "node:zlib";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { InputError, MachineError } from "../../engine/errors.ts";
 import type { Tensor } from "../../engine/tensor.ts";
-import { imageSplits } from "../../problems/images.ts";
-import { mnistFiles } from "../../problems/mnist.ts";
+import { imageSplits } from "../../problems/datasets/images.ts";
+import { mnistFiles } from "../../problems/datasets/mnist.ts";
 import { cacheFolder } from "./cache.ts";
 import { loadMnist } from "./data.ts";
 

@@ -1,5 +1,5 @@
 /** From a formula of two variables to a problem. */
-import { numpy as np } from "@jax-js/jax";
+import { np } from "../../engine/jax-js.ts";
 import { InputError } from "../../engine/errors.ts";
 import type { ArrayTree } from "../../engine/program.ts";
 import { tensor } from "../../engine/tensor.ts";

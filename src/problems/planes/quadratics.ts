@@ -1,5 +1,5 @@
 /** Quadratic functions, with a minimizer, a saddle, a maximizer at the origin. */
-import { numpy as np } from "@jax-js/jax";
+import { np } from "../../engine/jax-js.ts";
 import { add, multiply, scalar, square, subtract } from "../../engine/arrays.ts";
 import { tensor, type Tensor } from "../../engine/tensor.ts";
 import type { CriticalKind, Plane, Point } from "../problem.ts";

@@ -1,5 +1,5 @@
 /** Functions on which the points that attract SAM can be computed by hand. */
-import { numpy as np } from "@jax-js/jax";
+import { np } from "../../engine/jax-js.ts";
 import { add, multiply, scalar, square, subtract } from "../../engine/arrays.ts";
 import type { CriticalKind, CriticalSet, Point } from "../problem.ts";
 import { planeProblem, type PlaneOptions, type PlaneProblem } from "./plane.ts";

@@ -1,0 +1,228 @@
+/** `lucid certify`: what a point is. */
+import { dirname } from "node:path";
+import type { Command } from "@commander-js/extra-typings";
+import type { Certificate } from "../../diagnostics/certificate/certificate.ts";
+import { certify } from "../../diagnostics/certificate/certify.ts";
+import { compileDerivatives, flatten, unflatten } from "../../diagnostics/point/derivatives.ts";
+import { ascentProfile } from "../../diagnostics/point/profile.ts";
+import { refine, type Refinement } from "../../diagnostics/point/refine.ts";
+import { describeCertificate } from "../../diagnostics/certificate/report.ts";
+import { checkTheorems, type TheoremRow } from "../../diagnostics/theorems/index.ts";
+import { InputError } from "../../engine/errors.ts";
+import { writeSafetensors } from "../../engine/safetensors.ts";
+import type { Tensor, Tree } from "../../engine/tensor.ts";
+import { makeFolder, writeBytes, writeText } from "../../platform/node/files.ts";
+import { startProgress, type Progress } from "../../platform/node/progress.ts";
+import { addLossOptions, fieldOption, option } from "../shared/flags.ts";
+import { readPoint, targetOf, targetOfRun, type LossFlags, type Target } from "../shared/point.ts";
+import { refinementRows, short } from "../shared/report.ts";
+import { chooseEngine, wholeNumber } from "../shared/stored.ts";
+import { table } from "../shared/table.ts";
+import { printJson, type Terminal } from "../shared/terminal.ts";
+
+interface CertifyFlags extends LossFlags {
+  readonly point?: string;
+  readonly refine?: boolean;
+  readonly out?: string;
+  readonly maxProducts?: string;
+  readonly steps?: string;
+  readonly html?: string;
+  readonly theorems?: boolean;
+  readonly only?: string;
+  readonly engine?: string;
+  readonly threads?: string;
+  readonly json?: boolean;
+}
+
+export function addCertify(program: Command, terminal: Terminal): void {
+  const command = program
+    .command("certify")
+    .description(
+      "Say what a point is: minimizer, saddle, or hallucinated, with the numbers that show it.",
+    )
+    .argument("[run]", "folder of a finished run, made by lucid train --out")
+    .optionsGroup("Without a run, the loss and the point:");
+  addLossOptions(command);
+  command
+    .addOption(fieldOption("rho", "number"))
+    .addOption(
+      option(
+        "--point <file>",
+        "weights: safetensors or npz, named as ours or as a PyTorch Sequential; x,y on a plane",
+      ),
+    )
+    .optionsGroup("How:")
+    .addOption(fieldOption("lr", "number"))
+    .addOption(option("--steps <count>", "steps of SAM from each perturbed copy (default: 1000)"))
+    .option("--refine", "first move to a zero of g⁺ near the point; both are certified")
+    .addOption(
+      option("--max-products <count>", "Hessian-vector products --refine may spend (default: 500)"),
+    )
+    .addOption(option("--out <file>", "keep the refined point, as safetensors"))
+    .addOption(option("--html <file>", "keep the report, with pictures, as a page"))
+    .addOption(option("--engine <name>", "auto, native or jax (default: auto)"))
+    .addOption(option("--threads <count>", "threads of the native engine (default: 2)"))
+    .option("--theorems", "instead check every theorem numerically on the planes")
+    .addOption(option("--only <text>", "with --theorems: statements that contain this"))
+    .option("--json", "print one JSON document")
+    .action(async (run, flags) => {
+      const progress = startProgress({ stream: terminal.err });
+      try {
+        if (flags.theorems) await theorems(flags, progress, terminal);
+        else await certifyPoint(run, flags, progress, terminal);
+      } finally {
+        progress.done();
+      }
+    });
+}
+
+async function certifyPoint(
+  run: string | undefined,
+  flags: CertifyFlags,
+  progress: Progress,
+  terminal: Terminal,
+): Promise<void> {
+  const engine = {
+    engine: chooseEngine(flags.engine),
+    threads: wholeNumber("threads", flags.threads) ?? 2,
+  };
+  const steps = wholeNumber("steps", flags.steps);
+  const budget = wholeNumber("max-products", flags.maxProducts);
+  // What cannot be kept is better said before the work than after it.
+  for (const file of [flags.out, flags.html]) {
+    if (file !== undefined) await makeFolder(dirname(file));
+  }
+  const { point, ...target } = await place(run, flags, progress);
+  const judge = (at: Tree<Tensor>) =>
+    certify({
+      ...target,
+      point: at,
+      engine,
+      ...(steps !== undefined && { steps }),
+      onProgress: (what) => progress.update(() => `certifying: ${what}`),
+    });
+  const before = { point, certificate: await judge(point) };
+  let refined: Refined | undefined;
+  if (flags.refine) {
+    const f = await compileDerivatives(target.problem, engine);
+    const refinement = await refine({
+      f,
+      x: flatten(point),
+      rho: target.rho,
+      ...(budget !== undefined && { maxProducts: budget }),
+      onStep: ({ gradRatio, products }) =>
+        progress.update(() => `refining: GradRatio ${short(gradRatio)} after ${products} products`),
+    });
+    await f.dispose();
+    const reached = unflatten(target.problem.init(0), refinement.point.x);
+    if (flags.out !== undefined) await writeBytes(flags.out, writeSafetensors(reached));
+    refined = { point: reached, certificate: await judge(reached), refinement };
+  }
+  if (flags.json) printJson(terminal, asJson(before, refined));
+  else terminal.out(asText(before, refined));
+  if (flags.html === undefined) return;
+  // Loaded on demand, as is all that draws.
+  const { certificatePage } = await import("./certify-report.ts");
+  const f = await compileDerivatives(target.problem, engine);
+  const withProfile = async <T extends Judged>(judged: T) => ({
+    ...judged,
+    profile: await ascentProfile(f, flatten(judged.point), target.rho),
+  });
+  const page = certificatePage(await withProfile(before), refined && (await withProfile(refined)));
+  await f.dispose();
+  await writeText(flags.html, page);
+}
+
+/** A point and what it is. */
+interface Judged {
+  readonly point: Tree<Tensor>;
+  readonly certificate: Certificate;
+}
+
+/** What refining led to, and what that is. */
+interface Refined extends Judged {
+  readonly refinement: Refinement;
+}
+
+function asJson({ certificate }: Judged, refined: Refined | undefined) {
+  if (refined === undefined) return certificate;
+  const { converged, sentence, steps } = refined.refinement;
+  return {
+    ...refined.certificate,
+    refinement: { converged, sentence, before: certificate, steps },
+  };
+}
+
+function asText({ certificate }: Judged, refined: Refined | undefined): string {
+  const before = describeCertificate(certificate);
+  if (refined === undefined) return before;
+  return [
+    before,
+    describeRefinement(refined.refinement),
+    describeCertificate(refined.certificate),
+  ].join("\n");
+}
+
+/** The loss and the point on it that arguments and flags mean. */
+async function place(
+  run: string | undefined,
+  flags: CertifyFlags,
+  progress: Progress,
+): Promise<Target & { point: Tree<Tensor> }> {
+  const { problem, data, n, pool, normalization, hidden, activation, rho, lr, point } = flags;
+  if (run !== undefined) {
+    const others = { problem, data, n, pool, normalization, hidden, activation, point };
+    const [other] = Object.entries(others).flatMap(([name, value]) =>
+      value === undefined ? [] : [name],
+    );
+    if (other !== undefined) {
+      throw new InputError(`invalid --${other}: the run says what was trained (leave it out)`);
+    }
+    return targetOfRun(run, { rho, lr }, progress);
+  }
+  if (point === undefined) {
+    throw new InputError(
+      "missing point (give the folder of a run, or --point FILE and the problem it is a point of)",
+    );
+  }
+  const target = await targetOf(
+    { problem, data, n, pool, normalization, hidden, activation, rho, lr },
+    progress,
+  );
+  return { ...target, point: await readPoint(target.problem, point) };
+}
+
+function describeRefinement({ steps, sentence }: Refinement): string {
+  const last = steps.at(-1);
+  return [
+    `refined: ${sentence} Moved by ${short(last?.moved ?? 0)}.`,
+    table(refinementRows(steps, String)),
+  ].join("\n");
+}
+
+async function theorems(
+  { only, json }: CertifyFlags,
+  progress: Progress,
+  terminal: Terminal,
+): Promise<void> {
+  const rows = await checkTheorems({
+    ...(only !== undefined && { only }),
+    onProgress: (statement) => progress.update(() => `checking: ${statement}`),
+  });
+  if (rows.length === 0) {
+    throw new InputError(`unknown statement "${only}" (lucid certify --theorems lists all)`);
+  }
+  if (json) printJson(terminal, rows);
+  else terminal.out(describeTheorems(rows));
+  const failed = rows.filter(({ passed }) => !passed).length;
+  if (failed > 0) throw new Error(`${failed} of ${rows.length} checks failed`);
+}
+
+function describeTheorems(rows: readonly TheoremRow[]): string {
+  return rows
+    .map(({ statement, claim, plane, passed, numbers }) => {
+      const measured = Object.entries(numbers).map(([name, value]) => `${name} ${short(value)}`);
+      return `${passed ? "holds" : "FAILS"}  ${statement} on ${plane}: ${claim}\n       ${measured.join(", ")}\n`;
+    })
+    .join("");
+}

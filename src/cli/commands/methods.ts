@@ -1,0 +1,65 @@
+/** `lucid methods`: what there is to train with. */
+import type { Command } from "@commander-js/extra-typings";
+import { describeSettings, findMethod, methods, type MethodEntry } from "../../sam/registry.ts";
+import { table } from "../shared/table.ts";
+import { printJson, type Terminal } from "../shared/terminal.ts";
+
+export function addMethods(program: Command, terminal: Terminal): void {
+  program
+    .command("methods")
+    .description("List the methods, or say everything about one.")
+    .argument("[name]", "a method")
+    .option("--json", "print one JSON document")
+    .action((name, { json }) => {
+      if (name !== undefined) {
+        const method = findMethod(name);
+        if (json) printJson(terminal, toJson(method));
+        else terminal.out(describe(method));
+      } else if (json) printJson(terminal, methods.map(toJson));
+      else terminal.out(table(methods.map(({ name, title, formula }) => [name, title, formula])));
+    });
+}
+
+/** Everything about a method that is data. */
+const toJson = (method: MethodEntry) => ({
+  ...method,
+  options: undefined,
+  settings: describeSettings(method),
+});
+
+function describe(method: MethodEntry): string {
+  const { name, aliases, title, formula, state, evaluations, hallucination, citation } = method;
+  const settings = describeSettings(method);
+  const list = (heading: string, lines: readonly string[]) =>
+    lines.length === 0 ? "" : `\n${heading}\n${lines.map((line) => `  ${line}\n`).join("")}`;
+  return [
+    `${title}\n\n`,
+    table([
+      ["name", [name, ...aliases].join(", ")],
+      ["rule", formula],
+      ["state", state],
+      ["gradients per step", String(evaluations)],
+      ["can hallucinate", `${hallucination.possible}: ${hallucination.why}`],
+      ["source", citation],
+      ...Object.entries(method.elsewhere).map(([library, its]) => [`in ${library}`, its]),
+    ]),
+    list(
+      "Settings",
+      table(
+        settings.map(({ name, description, default: value }) => [
+          name === "rho" ? "--rho" : `--set ${name}`,
+          `${description}${defaultOf(value)}`,
+        ]),
+      )
+        .split("\n")
+        .filter((line) => line !== ""),
+    ),
+    list("Differences from public code", method.differences),
+  ].join("");
+}
+
+/** Defaults that are empty objects say nothing. */
+function defaultOf(value: unknown): string {
+  if (value === undefined || JSON.stringify(value) === "{}") return "";
+  return ` (default: ${typeof value === "string" ? value : JSON.stringify(value)})`;
+}

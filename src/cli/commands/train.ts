@@ -1,0 +1,115 @@
+/** `lucid train`: one run, watched, with a verdict at the end. */
+import type { Command } from "@commander-js/extra-typings";
+import { InputError, unknownName } from "../../engine/errors.ts";
+import { continueRunFolder, readRunFolder } from "../../store/run-folder.ts";
+import { defaultStride, type MetricRow } from "../../run/history.ts";
+import type { RunResult } from "../../run/run.ts";
+import { isNetwork } from "../../run/spec.ts";
+import { addSpecOptions, kebab, option, specOf, type SpecFlags } from "../shared/flags.ts";
+import { carryOut, type Job } from "../shared/job.ts";
+import { summary } from "../shared/report.ts";
+import { printJson, type Terminal } from "../shared/terminal.ts";
+
+const engines = ["auto", "native", "jax"] as const;
+
+/** Flags that say how to run, not what. */
+interface RunFlags extends SpecFlags {
+  readonly engine?: string;
+  readonly threads?: string;
+  readonly recordEvery?: string;
+  readonly saveEvery?: string;
+  readonly trace?: boolean;
+  readonly out?: string;
+  readonly resume?: string;
+  readonly json?: boolean;
+}
+
+export function addTrain(program: Command, terminal: Terminal): void {
+  const command = program
+    .command("train")
+    .description("Train with one method, watch both gradients, and say how it ended.");
+  addSpecOptions(command)
+    .optionsGroup("Where to run, what to keep:")
+    .addOption(option("--engine <name>", "auto, native or jax (default: auto)"))
+    .addOption(option("--threads <count>", "threads of the native engine (default: 1)"))
+    .addOption(
+      option(
+        "--record-every <steps>",
+        "keep a row of every so many steps (default: the smallest power of two that makes at most 1000 rows)",
+      ),
+    )
+    .option("--trace", "keep a row of every step, and print the rows with --json; planes always do")
+    .addOption(option("--out <folder>", "keep the run in a new folder"))
+    .addOption(option("--save-every <seconds>", "save where the run stands so often (default: 10)"))
+    .addOption(option("--resume <folder>", "continue the run in a folder, bit for bit"))
+    .option("--json", "print one JSON document instead of a summary")
+    .action((flags) => train(flags, terminal));
+}
+
+async function train(flags: RunFlags, terminal: Terminal): Promise<void> {
+  const { json = false, trace = false, resume } = flags;
+  const print = (result: RunResult, rows: readonly MetricRow[], out: string | undefined) => {
+    if (json) {
+      const shown = trace || !isNetwork(result.spec);
+      printJson(terminal, { ...result, trace: shown ? rows : null, out: out ?? null });
+    } else terminal.out(summary(result));
+  };
+  if (resume === undefined) {
+    const { result, rows, out } = await carryOut(newJob(flags), json, terminal);
+    print(result, rows, out);
+    return;
+  }
+  refuseOtherFlags(flags);
+  const stored = await readRunFolder(resume);
+  if (stored.result !== undefined) {
+    print(stored.result, stored.rows, resume);
+    return;
+  }
+  const { spec, engine, threads, recordEvery } = stored.config;
+  const saveEvery = seconds("save-every", flags.saveEvery);
+  const continued = await continueRunFolder(resume, saveEvery);
+  const job = { spec, engine, threads, recordEvery, saveEvery, out: resume, continued };
+  const { result, rows } = await carryOut(job, json, terminal);
+  print(result, rows, resume);
+}
+
+function newJob(flags: RunFlags): Job {
+  const { engine = "auto", threads, recordEvery, trace, out } = flags;
+  const spec = specOf(flags);
+  const chosen = engines.find((name) => name === engine);
+  if (chosen === undefined) throw unknownName("engine", engine, engines);
+  const stride = wholeNumber("record-every", recordEvery);
+  return {
+    spec,
+    engine: chosen,
+    threads: wholeNumber("threads", threads) ?? 1,
+    recordEvery: stride ?? (trace ? 1 : defaultStride(spec.steps)),
+    saveEvery: seconds("save-every", flags.saveEvery),
+    ...(out !== undefined && { out }),
+  };
+}
+
+/** A run continues as it began: nothing about it can be changed. */
+function refuseOtherFlags(flags: RunFlags): void {
+  const other = Object.keys(flags).find(
+    (flag) => !["resume", "saveEvery", "json", "trace"].includes(flag),
+  );
+  if (other !== undefined) {
+    throw new InputError(`invalid --${kebab(other)}: a resumed run keeps its own (leave it out)`);
+  }
+}
+
+/** A whole number of 1 or more, as text. */
+function wholeNumber(flag: string, text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const value = Number(text);
+  if (Number.isSafeInteger(value) && value >= 1) return value;
+  throw new InputError(`invalid ${flag}: ${text} (give a whole number, 1 or more)`);
+}
+
+/** A number of seconds, as text; default 10. */
+function seconds(flag: string, text = "10"): number {
+  const value = Number(text);
+  if (Number.isFinite(value) && value >= 0) return value;
+  throw new InputError(`invalid ${flag}: ${text} (give a number of seconds, 0 or more)`);
+}

@@ -1,0 +1,116 @@
+/** A run in the foreground: progress on the terminal, a folder that keeps it, Ctrl-C that saves. */
+import { existsSync } from "node:fs";
+import { MachineError } from "../../engine/errors.ts";
+import type { EngineChoice } from "../../engine/index.ts";
+import { describeHost } from "../../platform/node/host.ts";
+import { catchInterrupt } from "../../platform/node/interrupt.ts";
+import { startProgress } from "../../platform/node/progress.ts";
+import { nodeDatasets } from "../../run/node-datasets.ts";
+import { createRunFolder, type ContinuedRun, type RunFolder } from "../../store/run-folder.ts";
+import type { MetricRow } from "../../run/history.ts";
+import { createRunner, type RunResult } from "../../run/run.ts";
+import { specHash, type RunSpec } from "../../run/spec.ts";
+import { downloadLine, progressLine } from "./report.ts";
+import { Interrupted, type Terminal } from "./terminal.ts";
+
+/** What is to be done, whether it begins or continues. */
+export interface Job {
+  readonly spec: RunSpec;
+  readonly engine: EngineChoice;
+  readonly threads: number;
+  readonly recordEvery: number;
+  /** Seconds between checkpoints. */
+  readonly saveEvery: number;
+  /** Where the run begins or continues; absent when it is not kept. */
+  readonly out?: string;
+  readonly continued?: ContinuedRun;
+}
+
+/** Run, showing progress and keeping the run in its folder; Ctrl-C saves and throws. */
+export async function carryOut(
+  { spec, engine, threads, recordEvery, saveEvery, out, continued }: Job,
+  keepRows: boolean,
+  terminal: Terminal,
+): Promise<{ result: RunResult; rows: readonly MetricRow[]; out?: string }> {
+  const host = await describeHost();
+  const progress = startProgress({ stream: terminal.err });
+  const interrupt = catchInterrupt(() => progress.note("saving … (again to stop at once)"));
+  const { signal } = interrupt;
+  const runner = createRunner({
+    host,
+    loadDataset: nodeDatasets({
+      onProgress: (file, received, total) =>
+        progress.update(() => downloadLine(file, received, total)),
+    }),
+    engine,
+    threads,
+    onFallback: (reason) => progress.note(reason),
+  });
+  // Without a folder, rows are kept here, for the trace and for the folder an interrupt makes.
+  const rows: MetricRow[] = [...(continued?.rows ?? [])];
+  let folder = continued?.folder;
+  let makeFolder: ((path: string) => Promise<RunFolder>) | undefined;
+  try {
+    let began = { step: 0, at: 0 };
+    const outcome = await runner.run(spec, {
+      recordEvery,
+      signal,
+      ...(continued?.from && { from: continued.from }),
+      async onStart({ step, engine }) {
+        makeFolder = (path) =>
+          createRunFolder(
+            path,
+            { spec, engine, threads, recordEvery, version: host.version },
+            saveEvery,
+          );
+        if (out !== undefined) folder ??= await makeFolder(out);
+        began = { step, at: performance.now() };
+      },
+      async onChunk(chunk) {
+        await folder?.take(chunk);
+        if (keepRows || folder === undefined) rows.push(...chunk.rows);
+        if (chunk.warning) progress.note(`step ${chunk.warning.step}: ${chunk.warning.sentence}`);
+        progress.update(() =>
+          progressLine(chunk, {
+            steps: spec.steps,
+            taken: chunk.checkpoint.state.step - began.step,
+            seconds: (performance.now() - began.at) / 1000,
+          }),
+        );
+      },
+    });
+    progress.done();
+    if (outcome.status === "finished") {
+      await folder?.finish(outcome);
+      rows.push(outcome.last);
+      return { result: outcome.result, rows, ...(out !== undefined && { out }) };
+    }
+    if (folder === undefined && makeFolder !== undefined) {
+      folder = await makeFolder(freeName(`lucid-run-${await specHash(spec)}`));
+      await folder.append(rows);
+    }
+    await folder?.save(outcome.checkpoint);
+    throw new Interrupted(
+      `stopped at step ${outcome.checkpoint.state.step} of ${spec.steps}; continue with: lucid train --resume ${folder?.path}`,
+    );
+  } catch (error) {
+    progress.done();
+    // What was aborted before the first step left nothing to save.
+    if (signal.aborted && error === signal.reason) throw new Interrupted("stopped");
+    if (error instanceof MachineError && folder !== undefined) {
+      progress.note(`the run can be continued: lucid train --resume ${folder.path}`);
+    }
+    throw error;
+  } finally {
+    interrupt.dispose();
+    await folder?.close();
+    await runner.dispose();
+  }
+}
+
+/** `name`, or with a number where that is taken. */
+function freeName(name: string): string {
+  let free = name;
+  for (let i = 2; existsSync(free); i++) free = `${name}-${i}`;
+  return free;
+}

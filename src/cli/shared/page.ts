@@ -1,0 +1,78 @@
+/** Pages for the browser that need nothing but themselves. */
+import type { Figure } from "../../figures/figure.ts";
+import { verdictMarks } from "../../figures/marks.ts";
+import { renderInline } from "../../figures/render.ts";
+import type { VerdictName } from "../../diagnostics/verdict.ts";
+
+/** A whole page; `body` is HTML, `title` is text. */
+export const page = (title: string, body: string): string => `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>${escape(title)}</title>
+<style>${style}</style>
+</head>
+<body>
+<main>
+${body}
+</main>
+</body>
+</html>
+`;
+
+/** A figure with a caption, which is HTML. */
+export const picture = (figure: Figure, caption: string): string =>
+  `<figure><div class="scroll">${renderInline(figure)}</div><figcaption>${caption}</figcaption></figure>`;
+
+/** A verdict's name in its color. */
+export const verdictTag = (name: VerdictName): string =>
+  `<span class="verdict" style="--color: ${verdictMarks[name].color}">${escape(name)}</span>`;
+
+/** A table whose cells are HTML. */
+export const htmlTable = (
+  heads: readonly string[],
+  rows: readonly (readonly string[])[],
+): string => `<div class="scroll">
+<table>
+<thead><tr>${heads.map((name) => `<th>${name}</th>`).join("")}</tr></thead>
+<tbody>
+${rows.map((cells) => `<tr>${cells.map((cell) => `<td>${cell}</td>`).join("")}</tr>`).join("\n")}
+</tbody>
+</table>
+</div>`;
+
+/** Text as HTML. */
+export const escape = (text: string): string =>
+  text.replace(/[&<>"]/g, (character) => `&#${character.charCodeAt(0)};`);
+
+export const capitalized = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
+
+const style = `
+:root { color-scheme: light dark; --ink: #1b1b1b; --paper: #fff; --soft: #6b6b6b; --line: #ddd; --card: #f6f6f4; }
+@media (prefers-color-scheme: dark) {
+  :root { --ink: #e8e8e6; --paper: #161618; --soft: #a0a0a0; --line: #38383c; --card: #202024; }
+}
+* { box-sizing: border-box; }
+body { margin: 0; background: var(--paper); color: var(--ink); font: 16px/1.55 system-ui, -apple-system, "Segoe UI", Helvetica, Arial, sans-serif; }
+main { max-width: 900px; margin: 0 auto; padding: 24px 16px 64px; }
+h1 { font-size: 1.9rem; line-height: 1.2; }
+h2 { margin-top: 2.4em; font-size: 1.3rem; }
+h3 { margin: 0; font-size: 1rem; }
+p, li { max-width: 46em; }
+.lead { font-size: 1.1rem; }
+.small, figcaption { color: var(--soft); font-size: 0.9rem; }
+figure { margin: 24px 0; }
+figcaption { margin-top: 4px; max-width: 50em; }
+.scroll { overflow-x: auto; }
+svg { display: block; width: 100%; min-width: 640px; height: auto; }
+table { border-collapse: collapse; width: 100%; font-size: 0.9rem; font-variant-numeric: tabular-nums; }
+th, td { padding: 5px 10px 5px 0; border-bottom: 1px solid var(--line); text-align: left; white-space: nowrap; }
+.verdict { display: inline-block; padding: 0 7px; border: 1px solid var(--line); border-left: 6px solid var(--color); border-radius: 4px; font-size: 0.85rem; font-weight: 600; white-space: nowrap; }
+section { margin: 12px 0; padding: 14px 16px; border-radius: 8px; background: var(--card); }
+section p { margin: 8px 0; }
+dl { display: grid; grid-template-columns: repeat(auto-fill, minmax(190px, 1fr)); gap: 6px 20px; margin: 10px 0 0; font-size: 0.9rem; }
+dt { color: var(--soft); }
+dd { margin: 0; font-variant-numeric: tabular-nums; }
+code { font-size: 0.9em; }
+`;

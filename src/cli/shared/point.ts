@@ -1,0 +1,95 @@
+/** Points on the command line: which problem, which ρ, which weights. */
+import { join } from "node:path";
+import { matchParameters } from "../../problems/import/match-parameters.ts";
+import { InputError } from "../../engine/errors.ts";
+import { readNpz } from "../../engine/npz.ts";
+import { readSafetensors } from "../../engine/safetensors.ts";
+import { tensor, type Tensor, type Tree } from "../../engine/tensor.ts";
+import { readBytes } from "../../platform/node/files.ts";
+import type { Progress } from "../../platform/node/progress.ts";
+import type { Problem } from "../../problems/problem.ts";
+import { buildProblem } from "../../run/build.ts";
+import { nodeDatasets } from "../../run/node-datasets.ts";
+import { readRunFolder } from "../../store/run-folder.ts";
+import { parseSpec, type RunSpec, type SpecField } from "../../run/spec.ts";
+import { downloadLine } from "./report.ts";
+
+/** Fields of a run that say what the loss is, and at which ρ. */
+export const lossFields: readonly SpecField[] = [
+  "problem",
+  "data",
+  "n",
+  "pool",
+  "normalization",
+  "hidden",
+  "activation",
+  "rho",
+  "lr",
+];
+
+export type LossFlags = { readonly [Field in (typeof lossFields)[number]]?: unknown };
+
+/** A loss in float64, and SAM's settings on it. */
+export interface Target {
+  readonly problem: Problem;
+  readonly rho: number;
+  readonly learningRate: number;
+}
+
+/** The loss that flags describe. */
+export async function targetOf(flags: LossFlags, progress: Progress): Promise<Target> {
+  if (flags.rho === undefined) throw new InputError("missing --rho (give SAM's radius, such as 4)");
+  return build(parseSpec({ ...flags, dtype: "float64" }), progress);
+}
+
+/** The loss and the final weights of a finished run. */
+export async function targetOfRun(
+  folder: string,
+  { rho, lr }: { readonly rho?: unknown; readonly lr?: unknown },
+  progress: Progress,
+): Promise<Target & { readonly point: Tree<Tensor> }> {
+  const { config, result } = await readRunFolder(folder);
+  if (result === undefined) {
+    throw new InputError(
+      `invalid run ${folder}: it is not finished (lucid train --resume ${folder} finishes it)`,
+    );
+  }
+  const ofRun = config.spec.rho;
+  if (rho === undefined && ofRun === undefined) {
+    throw new InputError(`missing --rho: the run in ${folder} has none of its own`);
+  }
+  const { settings: _, ...spec } = config.spec;
+  const target = await build(
+    parseSpec({
+      ...spec,
+      method: "sam",
+      dtype: "float64",
+      rho: rho ?? ofRun,
+      ...(lr !== undefined && { lr }),
+    }),
+    progress,
+  );
+  return { ...target, point: await readPoint(target.problem, join(folder, "final.safetensors")) };
+}
+
+async function build(spec: RunSpec, progress: Progress): Promise<Target> {
+  const loader = nodeDatasets({
+    onProgress: (file, received, total) =>
+      progress.update(() => downloadLine(file, received, total)),
+  });
+  const problem = await buildProblem(spec, loader);
+  return { problem, rho: Number(spec.rho), learningRate: spec.lr };
+}
+
+/** Weights from a safetensors or npz file, or the coordinates of a point of a plane. */
+export async function readPoint(problem: Problem, given: string): Promise<Tree<Tensor>> {
+  const coordinates = given.split(",").map(Number);
+  if (problem.plane && coordinates.length === 2 && coordinates.every(Number.isFinite)) {
+    return { x: tensor(coordinates, [2], "float64") };
+  }
+  const bytes = await readBytes(given);
+  // A ZIP archive begins with PK, whatever its name.
+  const archive = bytes[0] === 0x50 && bytes[1] === 0x4b;
+  const tensors = archive ? readNpz(bytes, { name: given }) : readSafetensors(bytes, given).tensors;
+  return matchParameters(problem, tensors, given);
+}

@@ -1,0 +1,114 @@
+/** Runs and refinements in words: the line while they go, the summary when they are over. */
+import type { RefineStep } from "../../diagnostics/point/refine.ts";
+import type { Final, RunChunk, RunResult } from "../../run/run.ts";
+import { isNetwork, type RunSpec } from "../../run/spec.ts";
+
+/** What the progress line shows besides the chunk itself. */
+export interface Pace {
+  /** Length of the run. */
+  readonly steps: number;
+  /** Steps and seconds since this process began to take steps. */
+  readonly taken: number;
+  readonly seconds: number;
+}
+
+/** `step 1,200/20,000  loss 2.28  GradRatio 0.0121  1,080 steps/s  0:17 left` */
+export function progressLine({ checkpoint, latest }: RunChunk, pace: Pace): string {
+  const { step } = checkpoint.state;
+  const perSecond = pace.taken / pace.seconds;
+  return [
+    `step ${whole(step)}/${whole(pace.steps)}`,
+    `loss ${short(latest.loss)}`,
+    `GradRatio ${short(latest.shiftedGradNorm / latest.gradNorm)}`,
+    `${perSecond < 10 ? short(perSecond) : whole(perSecond)} steps/s`,
+    `${duration((pace.steps - step) / perSecond)} left`,
+  ].join("  ");
+}
+
+/** `downloading train-images-idx3-ubyte  3.1 of 9.9 MB` */
+export function downloadLine(file: string, received: number, total: number | undefined): string {
+  const megabytes = (bytes: number) => (bytes / 1e6).toFixed(1);
+  const of = total === undefined ? "" : ` of ${megabytes(total)}`;
+  return `downloading ${file}  ${megabytes(received)}${of} MB`;
+}
+
+/** A finished run in a few lines, the verdict first. */
+export function summary({
+  spec,
+  final,
+  verdict,
+  warning,
+  provenance,
+  evaluations,
+}: RunResult): string {
+  const { engine, device, seconds } = provenance;
+  return [
+    `${verdict.name}: ${verdict.sentence}`,
+    "",
+    describeRun(spec),
+    ...numbers(final),
+    ...(warning ? [`first warned at step ${whole(warning.step)}`] : []),
+    `${whole(final.step)} steps, ${whole(evaluations)} gradients in ${short(seconds)} s on ${engine} (${device})`,
+    "",
+  ].join("\n");
+}
+
+function describeRun(spec: RunSpec): string {
+  const { method, rho, switch: at, seed } = spec;
+  const how = [
+    method,
+    ...(rho === undefined ? [] : [`ρ = ${rho}`]),
+    ...(at === undefined ? [] : [`after plain descent for ${short(100 * at)} % of the steps`]),
+  ].join(" ");
+  const what = isNetwork(spec)
+    ? `${spec.n} images of ${spec.data}, hidden ${spec.hidden.join(",") || "none"}, seed ${seed}`
+    : `${spec.problem} from (${spec.start.join(", ")})`;
+  return `${how} on ${what}`;
+}
+
+function numbers(final: Final): string[] {
+  const { point, trainAccuracy, testAccuracy } = final;
+  const percent = (value: number) => `${(100 * value).toFixed(1)} %`;
+  return [
+    `loss f(x)        ${short(final.loss)}    at the ascent point f(x⁺)  ${short(final.shiftedLoss)}`,
+    `gradient ‖g‖     ${short(final.gradNorm)}    shifted ‖g⁺‖  ${short(final.shiftedGradNorm)}    GradRatio ${short(final.gradRatio)}    cosine ${short(final.cosine)}`,
+    ...(point ? [`point            (${point.join(", ")})`] : []),
+    ...(trainAccuracy === null
+      ? []
+      : [
+          `accuracy         ${percent(trainAccuracy)} train${testAccuracy === null ? "" : `, ${percent(testAccuracy)} test`}`,
+        ]),
+  ];
+}
+
+const grouped = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
+
+/** `12,345` */
+export const whole = (value: number) => grouped.format(value);
+
+/** Four digits: enough to compare, few enough to read. */
+export const short = (value: number | null) =>
+  value === null || !Number.isFinite(value) ? "not finite" : String(Number(value.toPrecision(4)));
+
+/** `0:17`, `1:02:03` */
+export function duration(seconds: number): string {
+  if (!Number.isFinite(seconds)) return "?";
+  const total = Math.ceil(seconds);
+  const pad = (value: number) => String(value).padStart(2, "0");
+  const [h, m, s] = [Math.floor(total / 3600), Math.floor(total / 60) % 60, total % 60];
+  return h > 0 ? `${h}:${pad(m)}:${pad(s)}` : `${m}:${pad(s)}`;
+}
+
+/** A refinement step by step, the heads of the columns first. */
+export function refinementRows(
+  steps: readonly RefineStep[],
+  count: (products: number) => string,
+): [heads: string[], ...rows: string[][]] {
+  return [
+    ["products", "f(x)", "f(x⁺)", "‖g‖", "‖g⁺‖", "GradRatio", "moved"],
+    ...steps.map(({ products, loss, shiftedLoss, gradNorm, shiftedGradNorm, gradRatio, moved }) => [
+      count(products),
+      ...[loss, shiftedLoss, gradNorm, shiftedGradNorm, gradRatio, moved].map(short),
+    ]),
+  ];
+}

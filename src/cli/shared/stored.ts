@@ -1,0 +1,70 @@
+/** Studies by name: in a folder, or in the database of `--store` or DATABASE_URL. */
+import { existsSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { InputError, unknownName } from "../../engine/errors.ts";
+import type { EngineChoice } from "../../engine/index.ts";
+import { readStudyDatabase } from "../../store/database.ts";
+import type { Queue } from "../../store/queue.ts";
+import type { StoredStudy } from "../../store/store.ts";
+import { readStudyFolder } from "../../store/study-folder.ts";
+import { option } from "./flags.ts";
+
+export const storeOption = () =>
+  option("--store <url>", "a PostgreSQL database shared by many machines (default: DATABASE_URL)");
+
+export const workersOption = () =>
+  option("--workers <count>", "cells run at once, a thread each (default: one per core)");
+
+/** The database meant where no folder is: the flag, or what the environment says. */
+export const storeUrl = (flag: string | undefined): string | undefined =>
+  flag ?? process.env["DATABASE_URL"];
+
+export const connectQueue = async (url: string, heartbeat?: string): Promise<Queue> => {
+  const seconds = wholeNumber("heartbeat", heartbeat);
+  if (seconds !== undefined && seconds < 10) {
+    throw new InputError(`invalid heartbeat: ${seconds} (give 10 seconds or more)`);
+  }
+  // Loaded on demand: most commands do without a database.
+  const [{ connectPostgres }, { openQueue }] = await Promise.all([
+    import("../../platform/node/postgres.ts"),
+    import("../../store/queue.ts"),
+  ]);
+  return openQueue(await connectPostgres(url), seconds);
+};
+
+/** A study that was swept before. */
+export async function openStored(name: string, store: string | undefined): Promise<StoredStudy> {
+  const url = storeUrl(store);
+  if (url === undefined || (store === undefined && existsSync(name))) return readStudyFolder(name);
+  const queue = await connectQueue(url);
+  try {
+    const stored = await readStudyDatabase(queue.db, name, (sql, cells) =>
+      queue.requeue(sql, name, cells),
+    );
+    return { ...stored, close: () => queue.close() };
+  } catch (error) {
+    await queue.close();
+    throw error;
+  }
+}
+
+const engines = ["auto", "native", "jax"] as const;
+
+export function chooseEngine(name = "auto"): EngineChoice {
+  const chosen = engines.find((engine) => engine === name);
+  if (chosen === undefined) throw unknownName("engine", name, engines);
+  return chosen;
+}
+
+export const chooseWorkers = (text: string | undefined): number =>
+  wholeNumber("workers", text) ?? availableParallelism();
+
+/** A whole number of 1 or more, as text. */
+export function wholeNumber(flag: string, text: string): number;
+export function wholeNumber(flag: string, text: string | undefined): number | undefined;
+export function wholeNumber(flag: string, text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const value = Number(text);
+  if (Number.isSafeInteger(value) && value >= 1) return value;
+  throw new InputError(`invalid ${flag}: ${text} (give a whole number, 1 or more)`);
+}

@@ -1,0 +1,25 @@
+/** What commands write to, and how they end before their time. */
+import type { ProgressStream } from "../../platform/node/progress.ts";
+
+export interface Terminal {
+  /** Data, and nothing else: stdout. */
+  readonly out: (text: string) => void;
+  /** Progress, notes, errors: stderr. */
+  readonly err: ProgressStream;
+}
+
+/** The terminal of this process. */
+export const processTerminal: Terminal = {
+  out: (text) => process.stdout.write(text),
+  err: process.stderr,
+};
+
+/** Thrown by a command that was stopped by Ctrl-C and has left everything in good order. */
+export class Interrupted extends Error {
+  override readonly name = "Interrupted";
+}
+
+/** Print one JSON document. Numbers that are not finite become `null`. */
+export function printJson({ out }: Terminal, document: unknown): void {
+  out(`${JSON.stringify(document)}\n`);
+}

@@ -1,0 +1,200 @@
+import { describe, expect, test } from "vitest";
+import { plainNetwork } from "../../../test/oracle/tanh-network.ts";
+import { mapTree, tensor } from "../../engine/tensor.ts";
+import { mlp } from "../../problems/networks/mlp.ts";
+import { planes, type PlaneName } from "../../problems/planes/index.ts";
+import type { Point } from "../../problems/problem.ts";
+import { certificateSchema } from "./certificate.ts";
+import { certify, type CertifyOptions } from "./certify.ts";
+
+const at = (x: Point) => ({ x: tensor(x, [2], "float64") });
+const certifyPlane = (
+  name: PlaneName,
+  rho: number,
+  x: Point,
+  options: Partial<CertifyOptions> = {},
+) => certify({ problem: planes[name].create(), point: at(x), rho, ...options });
+
+const close = (value: number) => expect.closeTo(value, 10);
+
+describe("planes", () => {
+  test("cosine at ρ = 4: a hallucinated minimizer that attracts, with its learning rates", async () => {
+    const certificate = await certifyPlane("cosine", 4, [2 * Math.PI - 4, 0]);
+    expect(certificate).toMatchObject({
+      verdict: { name: "hallucinated-minimizer" },
+      attracting: { answer: "yes" },
+      loss: close(-Math.cos(4)),
+      shiftedLoss: close(-1),
+      gradNorm: close(-Math.sin(4)),
+      hessian: { min: close(Math.cos(4)), max: close(1) },
+      shiftedHessian: { min: close(1), max: close(1) },
+      samJacobian: { minReal: close(1), maxReal: close(1 - 4 / Math.sin(4)) },
+      perturbationJacobian: { minSymmetric: close(1), minSingular: close(1) },
+      maxStableLearningRate: close(2 / (1 - 4 / Math.sin(4))),
+      dtype: "float64",
+      engine: "native",
+      details: { distance: close(4), kernels: { shiftedHessian: 0, surrogateHessian: 0 } },
+    });
+    // Along x₁, where f curves as 1 − cos does: η < 2.
+    const [along] = certificate.details.spectrum;
+    expect(along?.maxStableLearningRate).toBeCloseTo(2, 8);
+    expect(certificate.details.runs.map(({ outcome }) => outcome)).toEqual([
+      "returned",
+      "returned",
+      "returned",
+    ]);
+    expect(certificate.gradRatio).toBeLessThan(1e-14);
+  });
+
+  const cases: [PlaneName, number, Point, string, string][] = [
+    ["wide-narrow", 2.5, [5.900680416658958 - 2.5, 0], "hallucinated-minimizer", "yes"],
+    ["ridge", 1.5, [-0.5, 0], "hallucinated-minimizer", "yes"],
+    ["dome", 1.25, [0.75, 1], "hallucinated-maximizer", "no"],
+    ["dome", 0.5, [-0.5, 0], "hallucinated-maximizer", "no"],
+    ["saddle", 1, [0, 1], "hallucinated-saddle", "no"],
+    ["saddle", 2.5, [0, -2.5], "hallucinated-saddle", "no"],
+    ["cosine", 1, [Math.PI - 1, 0], "hallucinated-saddle", "no"],
+    ["rosenbrock", 1, [1, 1], "minimizer", "unknown"],
+    ["saddle", 1, [0, 0], "saddle", "unknown"],
+    ["dome", 1, [0, 0], "maximizer", "unknown"],
+    ["cosine", 4, [Math.PI, 0], "saddle", "unknown"],
+    ["ridge", 1.5, [1, 0.5], "minimizer", "unknown"],
+  ];
+  test.each(cases)("%s at ρ = %d, %j: %s, attracting %s", async (name, rho, x, verdict, answer) => {
+    const certificate = await certifyPlane(name, rho, x, { steps: 400 });
+    expect([certificate.verdict.name, certificate.attracting.answer]).toEqual([verdict, answer]);
+    const json = JSON.stringify(certificate);
+    expect(JSON.stringify(certificateSchema.parse(JSON.parse(json)))).toBe(json);
+  });
+
+  test("kernels: along ridge the minimizers form a curve, and so do the hallucinated ones", async () => {
+    const { details } = await certifyPlane("ridge", 1.5, [-0.5, 0]);
+    expect(details.kernels).toEqual({
+      shiftedHessian: 1,
+      perturbation: 0,
+      samJacobian: 1,
+      surrogateHessian: 1,
+    });
+    const dome = await certifyPlane("dome", 1, [1, 0]);
+    expect(dome.details.kernels).toMatchObject({ shiftedHessian: 0, perturbation: 1 });
+    expect(dome.perturbationJacobian.minSingular).toBeCloseTo(0, 14);
+  });
+
+  test("too large a learning rate leaves an attracting point, and the certificate says so", async () => {
+    const fast = await certifyPlane("cosine", 4, [2 * Math.PI - 4, 0], { learningRate: 0.4 });
+    expect(fast.attracting).toEqual({
+      answer: "no",
+      sentence: expect.stringMatching(
+        /^At the learning rate 0.4 SAM overshoots.* below 0.318 only/,
+      ),
+    });
+    expect(fast.details.runs.some(({ outcome }) => outcome === "left")).toBe(true);
+  });
+
+  test("where neither gradient vanishes SAM is run: trapped, descending, not at rest", async () => {
+    const trapped = await certifyPlane("dome", 1, [0.05, 0.02], {
+      learningRate: 0.05,
+      steps: 300,
+    });
+    expect(trapped.verdict.name).toBe("trapped-at-saddle");
+    const descending = await certifyPlane("rosenbrock", 0.01, [-1.2, 1], {
+      learningRate: 1e-4,
+      steps: 200,
+    });
+    expect(descending.verdict.name).toBe("descending");
+    const stalling = await certifyPlane("cosine", 4, [2, 0.5], { learningRate: 0.1 });
+    expect(stalling.verdict.name).toBe("inconclusive");
+    expect(stalling.verdict.sentence).toMatch(/‖g⁺‖ = .*certify its end/);
+  });
+
+  test("a zero of g⁺ missed by a little: enough for a saddle, not for a minimizer", async () => {
+    const saddle = await certifyPlane("saddle", 1, [0, 1 + 1e-3], { steps: 10 });
+    expect(saddle.verdict).toMatchObject({
+      name: "hallucinated-saddle",
+      sentence: expect.stringContaining("above the 0.000001 that counts as zero"),
+    });
+    const minimizer = await certifyPlane("cosine", 4, [2 * Math.PI - 4 + 1e-3, 0], { steps: 10 });
+    expect(minimizer.verdict).toMatchObject({
+      name: "inconclusive",
+      sentence: expect.stringContaining("before the point is refined"),
+    });
+    const strict = await certifyPlane("saddle", 1, [0, 1 + 1e-3], {
+      steps: 10,
+      tolerances: { smallRatio: 1e-6 },
+    });
+    expect(strict.verdict.name).not.toBe("hallucinated-saddle");
+    expect(strict.tolerances["smallRatio"]).toBe(1e-6);
+  });
+});
+
+describe("networks", () => {
+  const { inputs, labels, hidden } = plainNetwork();
+  const train = {
+    size: inputs.length,
+    batch: {
+      x: tensor(inputs.flat(), [inputs.length, inputs[0]?.length ?? 0], "float64"),
+      y: tensor(labels, [labels.length], "int32"),
+    },
+  };
+  const problem = mlp({ train, hidden: [hidden], dtype: "float64" });
+  const point = mapTree(problem.init(4), ({ data, shape }) =>
+    tensor(
+      Array.from(data, (value) => 1.5 * value),
+      shape,
+      "float64",
+    ),
+  );
+
+  test("ends of spectra by iteration agree with whole spectra to 1e-8", async () => {
+    const options = { problem, point, rho: 0.7, steps: 20 };
+    const dense = await certify(options);
+    const sparse = await certify({ ...options, denseLimit: 0, tolerances: { spectrum: 1e-10 } });
+    expect([dense.details.dense, sparse.details.dense]).toEqual([true, false]);
+    const numbers = ({
+      hessian,
+      shiftedHessian,
+      samJacobian,
+      perturbationJacobian,
+    }: typeof dense) => [
+      hessian.min,
+      hessian.max,
+      shiftedHessian.min,
+      shiftedHessian.max,
+      samJacobian.minReal ?? NaN,
+      samJacobian.maxReal ?? NaN,
+      perturbationJacobian.minSymmetric ?? NaN,
+      perturbationJacobian.minSingular ?? NaN,
+    ];
+    const expected = numbers(dense);
+    numbers(sparse).forEach((value, i) => {
+      expect(Math.abs(value / (expected[i] ?? NaN) - 1)).toBeLessThan(1e-8);
+    });
+    expect(sparse.maxStableLearningRate).toBeCloseTo(dense.maxStableLearningRate ?? NaN, 8);
+    expect(Object.values(sparse.details.converged)).toEqual([true, true, true, true, true]);
+    expect(dense.verdict.name).toBe(sparse.verdict.name);
+  });
+
+  test("refuses points that do not fit or are not finite, and a radius that is no radius", async () => {
+    const bad = async (change: Partial<CertifyOptions>) =>
+      certify({ problem, point, rho: 1, ...change });
+    const { layers } = point as { layers: { weight: ReturnType<typeof tensor> }[] };
+    await expect(bad({ point: { layers: layers.slice(1) } })).rejects.toThrow(
+      /^(missing layers\/1\/bias|invalid layers\/0\/bias)/,
+    );
+    const hole = mapTree(point, (leaf, path) =>
+      path === "layers/1/bias" ? tensor([0, NaN, 0], [3], "float64") : leaf,
+    );
+    await expect(bad({ point: hole })).rejects.toThrow(
+      "invalid layers/1/bias: element 1 is NaN (give finite numbers)",
+    );
+    await expect(
+      bad({ point: { ...(point as object), scale: tensor([1], [1], "float64") } }),
+    ).rejects.toThrow(/^unknown scale: mlp has no such parameter/);
+    for (const rho of [0, -1, NaN, Infinity]) {
+      await expect(bad({ rho })).rejects.toThrow(/^invalid rho/);
+    }
+    await expect(bad({ problem: mlp({ train, hidden: [hidden] }) })).rejects.toThrow(
+      /^invalid dtype: float32/,
+    );
+  });
+});

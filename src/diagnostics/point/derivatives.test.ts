@@ -1,0 +1,126 @@
+import { expect, test } from "vitest";
+import {
+  ascentPoint,
+  jacobian,
+  parameterCount,
+  plainGradient,
+  plainNetwork,
+} from "../../../test/oracle/tanh-network.ts";
+import { leavesWithPaths, tensor } from "../../engine/tensor.ts";
+import { mlp } from "../../problems/networks/mlp.ts";
+import { compileDerivatives, flatten, unflatten } from "./derivatives.ts";
+import { denseSamPoint, samPoint } from "./sam-point.ts";
+import { randomUnit, type Vector } from "../algebra/vectors.ts";
+
+const network = plainNetwork();
+const { inputs, labels, hidden } = network;
+const train = {
+  size: inputs.length,
+  batch: {
+    x: tensor(inputs.flat(), [inputs.length, inputs[0]?.length ?? 0], "float64"),
+    y: tensor(labels, [labels.length], "int32"),
+  },
+};
+const problem = mlp({ train, hidden: [hidden], dtype: "float64" });
+const derivatives = await compileDerivatives(problem, { engine: "jax" });
+const rho = 0.7;
+const x = flatten(problem.init(4)).map((value) => 1.5 * value);
+const point = await samPoint(derivatives, x, rho);
+const v = randomUnit(derivatives.dimension, 8, "test");
+
+const close = (values: readonly number[], digits: number) =>
+  values.map((value) => expect.closeTo(value, digits));
+const product = (rows: readonly (readonly number[])[], v: Vector) =>
+  rows.map((row) => row.reduce((sum, value, i) => sum + value * (v[i] ?? NaN), 0));
+const transpose = (rows: readonly (readonly number[])[]) =>
+  (rows[0] ?? []).map((_, i) => rows.map((row) => row[i] ?? NaN));
+
+// The oracle: gradients by hand, Jacobians by differences of whole maps, not by the formulas.
+const gradientAt = (x: readonly number[]) => plainGradient(network, x).gradient;
+const shiftedGradientAt = (x: readonly number[]) => gradientAt(ascentPoint(network, x, rho));
+const start = [...x];
+const xPlus = ascentPoint(network, start, rho);
+const hessian = jacobian(gradientAt, start);
+const shiftedHessian = jacobian(gradientAt, xPlus);
+const perturbation = jacobian((x) => ascentPoint(network, x, rho), start);
+const samJacobian = jacobian(shiftedGradientAt, start);
+
+test("loss and gradient at x and x⁺", () => {
+  expect(derivatives.dimension).toBe(parameterCount(network));
+  expect(point.loss).toBeCloseTo(plainGradient(network, start).loss, 14);
+  expect([...point.gradient]).toEqual(close(gradientAt(start), 14));
+  expect([...point.ascentPoint]).toEqual(close(xPlus, 13));
+  expect(point.shiftedLoss).toBeCloseTo(plainGradient(network, xPlus).loss, 14);
+  expect([...point.shiftedGradient]).toEqual(close(gradientAt(xPlus), 13));
+  expect(point.gradRatio).toBeCloseTo(
+    Math.hypot(...gradientAt(xPlus)) / Math.hypot(...gradientAt(start)),
+    12,
+  );
+});
+
+test("products are the Jacobians of the maps they belong to", async () => {
+  const cases = [
+    [point.hessian, hessian],
+    [point.shiftedHessian, shiftedHessian],
+    [point.perturbation, perturbation],
+    [point.perturbationTransposed, transpose(perturbation)],
+    [point.samJacobian, samJacobian],
+    [point.samJacobianTransposed, transpose(samJacobian)],
+  ] as const;
+  for (const [operator, rows] of cases) {
+    const before = v.slice();
+    expect([...(await operator(v))]).toEqual(close(product(rows, v), 8));
+    expect(v).toEqual(before);
+  }
+  const twice = product(transpose(perturbation), Float64Array.from(product(samJacobian, v)));
+  expect([...(await point.surrogateHessian(v))]).toEqual(close(twice, 7));
+});
+
+test("dense matrices", async () => {
+  const before = derivatives.cost.products;
+  const dense = await denseSamPoint(derivatives, point);
+  expect(derivatives.cost.products - before).toBe(2 * derivatives.dimension);
+  const cases = [
+    [dense.hessian, hessian],
+    [dense.shiftedHessian, shiftedHessian],
+    [dense.perturbation, perturbation],
+    [dense.samJacobian, samJacobian],
+  ] as const;
+  for (const [matrix, rows] of cases) {
+    expect(matrix.to2DArray()).toEqual(rows.map((row) => close(row, 8)));
+  }
+});
+
+test("where the gradient vanishes x⁺ is x and M the identity", async () => {
+  const flat = mlp({
+    train: {
+      size: 2,
+      batch: { x: tensor([1, -1], [2, 1], "float64"), y: tensor([0, 1], [2], "int32") },
+    },
+    hidden: [],
+    classes: 2,
+    dtype: "float64",
+  });
+  const f = await compileDerivatives(flat, { engine: "jax" });
+  // Weights so large that every sample has probability 1: the gradient underflows to 0.
+  const still = await samPoint(f, Float64Array.from([0, 0, 1000, -1000]), 2);
+  expect([still.gradNorm, still.gradRatio]).toEqual([0, 0]);
+  expect(still.ascentPoint).toEqual(still.x);
+  expect(await still.perturbation(Float64Array.from([1, 2, 3, 4]))).toEqual(
+    Float64Array.from([1, 2, 3, 4]),
+  );
+  await f.dispose();
+});
+
+test("flatten and unflatten are inverse and keep names and order", () => {
+  const params = problem.init(1);
+  const back = unflatten(params, flatten(params));
+  expect(leavesWithPaths(back)).toEqual(leavesWithPaths(params));
+});
+
+test("refuses float32 and random problems", async () => {
+  await expect(compileDerivatives(mlp({ train }))).rejects.toThrow(/^invalid dtype: float32/);
+  await expect(compileDerivatives({ ...problem, random: true })).rejects.toThrow(
+    /^invalid problem: mlp draws random numbers/,
+  );
+});

@@ -1,0 +1,212 @@
+/** Exact derivatives of a problem's full-batch loss at any point, in float64. */
+import { compile, type EngineOptions } from "../../engine/index.ts";
+import type { ArrayTree, StepDefinition } from "../../engine/program.ts";
+import {
+  leavesOf,
+  mapTree,
+  scalarTensor,
+  sizeOf,
+  typesOf,
+  wrap,
+  type Tensor,
+  type TensorType,
+  type Tree,
+} from "../../engine/tensor.ts";
+import { InputError } from "../../engine/errors.ts";
+import type { Plane, Point, Problem } from "../../problems/problem.ts";
+import { objectiveOf } from "../../sam/contract/objective.ts";
+import type { Vector } from "../algebra/vectors.ts";
+
+/** Loss f(x) and its gradient. */
+export interface LossAndGradient {
+  readonly loss: number;
+  readonly gradient: Vector;
+}
+
+/** How much a computation has cost so far. */
+export interface Cost {
+  /** Hessian-vector products. */
+  readonly products: number;
+  /** Gradients. */
+  readonly gradients: number;
+}
+
+/** Loss, gradient and Hessian of one function at any point. All in float64. */
+export interface Derivatives {
+  /** Number of parameters. */
+  readonly dimension: number;
+  /** What computes: `native`, `jax`, or `closed form`. */
+  readonly engine: string;
+  lossAndGradient(x: Vector): Promise<LossAndGradient>;
+  /** H(x)·v. */
+  hessianTimes(x: Vector, v: Vector): Promise<Vector>;
+  /** All of H(x), row by row: as many products as there are parameters. */
+  hessian(x: Vector): Promise<Vector[]>;
+  readonly cost: Cost;
+  dispose(): Promise<void>;
+}
+
+/**
+ * Compile loss, gradient and Hessian-vector product of a problem on its whole training set. Points
+ * and vectors are inputs of the two programs: nothing is compiled again for another point.
+ *
+ * @throws {InputError} when the problem is not in float64 or draws random numbers.
+ */
+export async function compileDerivatives(
+  problem: Problem,
+  options: EngineOptions = {},
+): Promise<Derivatives> {
+  if (problem.dtype !== "float64") {
+    throw new InputError(`invalid dtype: ${problem.dtype} (derivatives need a float64 problem)`);
+  }
+  if (problem.random) {
+    throw new InputError(
+      `invalid problem: ${problem.name} draws random numbers, so its loss has no Hessian (turn dropout off)`,
+    );
+  }
+  const params = typesOf(problem.init(0));
+  const dimension = leavesOf(params).reduce((sum, { shape }) => sum + sizeOf(shape), 0);
+  const data = {
+    batch: problem.train.batch,
+    statistics: problem.initStatistics?.() ?? {},
+  };
+  const objective = (inputs: ArrayTree) => {
+    const { batch, statistics } = inputs as { batch: ArrayTree; statistics: ArrayTree };
+    return objectiveOf(problem, batch, problem.initStatistics ? { statistics } : {});
+  };
+  // Neither program carries anything from step to step; a step is one evaluation.
+  const nothing = { evaluation: scalarTensor(0, "float64") };
+  const gradientStep: StepDefinition = {
+    step(carry, inputs, knobs) {
+      const { point } = knobs as { point: ArrayTree };
+      const { loss, gradient } = objective(inputs).lossAndGradient(point);
+      return { carry, record: { loss, gradient } };
+    },
+    carry: typesOf(nothing),
+    inputs: typesOf(data),
+    knobs: { point: params },
+  };
+  const productStep: StepDefinition = {
+    step(carry, inputs, knobs) {
+      const { data, point } = inputs as { data: ArrayTree; point: ArrayTree };
+      const { vector } = knobs as { vector: ArrayTree };
+      return { carry, record: objective(data).hessianVectorProduct(point, vector) };
+    },
+    carry: typesOf(nothing),
+    inputs: { data: typesOf(data), point: params },
+    knobs: { vector: params },
+  };
+  const gradientProgram = await compile(gradientStep, options);
+  const productProgram = await compile(productStep, options);
+  const cost = { products: 0, gradients: 0 };
+
+  /** H(x) times each of several vectors in one call. */
+  async function products(x: Vector, vectors: readonly Vector[]): Promise<Vector[]> {
+    cost.products += vectors.length;
+    const { records } = await productProgram.run({
+      carry: nothing,
+      inputs: { data, point: unflatten(params, x) },
+      knobs: { vector: stack(params, vectors) },
+      steps: vectors.length,
+    });
+    return unstack(records, vectors.length, dimension);
+  }
+
+  return {
+    dimension,
+    engine: productProgram.engine,
+    cost,
+    async lossAndGradient(x) {
+      cost.gradients += 1;
+      const { records } = await gradientProgram.run({
+        carry: nothing,
+        inputs: data,
+        knobs: { point: stack(params, [x]) },
+        steps: 1,
+      });
+      const { loss, gradient } = records as { loss: Tensor; gradient: Tree<Tensor> };
+      return {
+        loss: loss.data[0] as number,
+        gradient: unstack(gradient, 1, dimension)[0] as Vector,
+      };
+    },
+    hessianTimes: async (x, v) => (await products(x, [v]))[0] as Vector,
+    hessian(x) {
+      const rows = Array.from({ length: dimension }, (_, i) => {
+        const row = new Float64Array(dimension);
+        row[i] = 1;
+        return row;
+      });
+      return products(x, rows);
+    },
+    async dispose() {
+      await gradientProgram.dispose();
+      await productProgram.dispose();
+    },
+  };
+}
+
+/** The derivatives of a plane, from its closed forms. */
+export function planeDerivatives(plane: Plane): Derivatives {
+  const cost = { products: 0, gradients: 0 };
+  const at = (x: Vector): Point => [x[0] as number, x[1] as number];
+  return {
+    dimension: 2,
+    engine: "closed form",
+    cost,
+    async lossAndGradient(x) {
+      cost.gradients += 1;
+      return { loss: plane.value(at(x)), gradient: Float64Array.from(plane.gradient(at(x))) };
+    },
+    async hessianTimes(x, [v1 = 0, v2 = 0]) {
+      cost.products += 1;
+      return Float64Array.from(plane.hessian(at(x)), ([h1, h2]) => h1 * v1 + h2 * v2);
+    },
+    async hessian(x) {
+      cost.products += 2;
+      return plane.hessian(at(x)).map((row) => Float64Array.from(row));
+    },
+    async dispose() {},
+  };
+}
+
+/** All parameters in one row, leaves in the order of trees. */
+export function flatten(params: Tree<Tensor>): Vector {
+  const leaves = leavesOf(params);
+  const flat = new Float64Array(leaves.reduce((sum, { data }) => sum + data.length, 0));
+  let offset = 0;
+  for (const { data } of leaves) {
+    flat.set(data, offset);
+    offset += data.length;
+  }
+  return flat;
+}
+
+/** The inverse of {@link flatten}: float64 tensors of the given shapes. */
+export function unflatten(like: Tree<TensorType>, flat: Vector): Tree<Tensor> {
+  return mapTree(stack(like, [flat]), (leaf) => ({ ...leaf, shape: leaf.shape.slice(1) }));
+}
+
+/** Several vectors as trees, stacked along a first axis. */
+function stack(like: Tree<TensorType>, vectors: readonly Vector[]): Tree<Tensor> {
+  let offset = 0;
+  return mapTree(like, ({ shape }) => {
+    const size = sizeOf(shape);
+    const data = new Float64Array(vectors.length * size);
+    vectors.forEach((v, i) => data.set(v.subarray(offset, offset + size), i * size));
+    offset += size;
+    return wrap(data, [vectors.length, ...shape], "float64");
+  });
+}
+
+/** The inverse of {@link stack}. */
+function unstack(stacked: Tree<Tensor>, count: number, dimension: number): Vector[] {
+  const flat = Array.from({ length: count }, () => new Float64Array(dimension));
+  let offset = 0;
+  for (const { data } of leavesOf(stacked)) {
+    const size = data.length / count;
+    flat.forEach((v, i) => v.set(data.subarray(i * size, (i + 1) * size), offset));
+    offset += size;
+  }
+  return flat;
+}

@@ -1,0 +1,118 @@
+/** SAM seen from one point: both gradients, and every derivative of its step as an operator. */
+import { Matrix } from "ml-matrix";
+import { fromRows } from "../algebra/dense.ts";
+import type { Derivatives } from "./derivatives.ts";
+import { addTo, along, dot, norm, scaled, type Operator, type Vector } from "../algebra/vectors.ts";
+
+/** A point x, its ascent point x⁺ = x + ρu with u = g/‖g‖, and what can be said about both. */
+export interface SamPoint {
+  readonly x: Vector;
+  readonly rho: number;
+  readonly loss: number;
+  /** g = ∇f(x). */
+  readonly gradient: Vector;
+  readonly gradNorm: number;
+  /** u = g/‖g‖; zero where g is. */
+  readonly direction: Vector;
+  /** x⁺. */
+  readonly ascentPoint: Vector;
+  /** f(x⁺). */
+  readonly shiftedLoss: number;
+  /** g⁺ = ∇f(x⁺). */
+  readonly shiftedGradient: Vector;
+  readonly shiftedGradNorm: number;
+  /** ‖g⁺‖/‖g‖; infinite where g = 0 and g⁺ does not vanish too. */
+  readonly gradRatio: number;
+  /** H = ∇²f(x). */
+  readonly hessian: Operator;
+  /** H⁺ = ∇²f(x⁺). */
+  readonly shiftedHessian: Operator;
+  /** M = I + ρ Du, Du = (I − uuᵀ) H/‖g‖: the Jacobian of x ↦ x⁺. The identity where g = 0. */
+  readonly perturbation: Operator;
+  /** Mᵀ. */
+  readonly perturbationTransposed: Operator;
+  /** H⁺M, the Jacobian of g⁺: near a zero of g⁺, SAM's step is δ ← (I − η H⁺M) δ. */
+  readonly samJacobian: Operator;
+  /** (H⁺M)ᵀ = Mᵀ H⁺. */
+  readonly samJacobianTransposed: Operator;
+  /** MᵀH⁺M, where g⁺ = 0 the Hessian of the surrogate f(x⁺). */
+  readonly surrogateHessian: Operator;
+}
+
+/** Evaluate both gradients at a point. Two gradients; the operators cost one to three products each. */
+export async function samPoint(f: Derivatives, x: Vector, rho: number): Promise<SamPoint> {
+  const { loss, gradient } = await f.lossAndGradient(x);
+  const gradNorm = norm(gradient);
+  const direction = gradNorm > 0 ? scaled(1 / gradNorm, gradient) : gradient;
+  const ascentPoint = along(x, rho, direction);
+  const shifted = await f.lossAndGradient(ascentPoint);
+  const shiftedGradNorm = norm(shifted.gradient);
+  const stretch = gradNorm > 0 ? rho / gradNorm : 0;
+
+  const hessian: Operator = (v) => f.hessianTimes(x, v);
+  const shiftedHessian: Operator = (v) => f.hessianTimes(ascentPoint, v);
+  /** Remove the component along u, in place. */
+  const project = (v: Vector): Vector => {
+    addTo(v, -dot(direction, v), direction);
+    return v;
+  };
+  // M v = v + ρ (Hv − u(uᵀHv))/‖g‖
+  const perturbation: Operator = async (v) => along(v, stretch, project(await hessian(v)));
+  // Mᵀ v = v + ρ H(v − u(uᵀv))/‖g‖
+  const perturbationTransposed: Operator = async (v) =>
+    along(v, stretch, await hessian(project(v.slice())));
+  const samJacobian: Operator = async (v) => shiftedHessian(await perturbation(v));
+  const samJacobianTransposed: Operator = async (v) =>
+    perturbationTransposed(await shiftedHessian(v));
+
+  return {
+    x,
+    rho,
+    loss,
+    gradient,
+    gradNorm,
+    direction,
+    ascentPoint,
+    shiftedLoss: shifted.loss,
+    shiftedGradient: shifted.gradient,
+    shiftedGradNorm,
+    gradRatio: shiftedGradNorm === 0 ? 0 : shiftedGradNorm / gradNorm,
+    hessian,
+    shiftedHessian,
+    perturbation,
+    perturbationTransposed,
+    samJacobian,
+    samJacobianTransposed,
+    surrogateHessian: async (v) => samJacobianTransposed(await perturbation(v)),
+  };
+}
+
+/** The matrices of a point, where they are small enough to be written down. */
+export interface DenseSamPoint {
+  readonly hessian: Matrix;
+  readonly shiftedHessian: Matrix;
+  /** M. */
+  readonly perturbation: Matrix;
+  /** H⁺M. */
+  readonly samJacobian: Matrix;
+  /** MᵀH⁺M. */
+  readonly surrogateHessian: Matrix;
+}
+
+/** All matrices of a point: two products per parameter. */
+export async function denseSamPoint(f: Derivatives, point: SamPoint): Promise<DenseSamPoint> {
+  const hessian = fromRows(await f.hessian(point.x));
+  const shiftedHessian = fromRows(await f.hessian(point.ascentPoint));
+  const u = Matrix.columnVector(point.direction);
+  const identity = Matrix.eye(f.dimension);
+  const perturbation =
+    point.gradNorm === 0
+      ? identity
+      : Matrix.sub(identity, u.mmul(u.transpose()))
+          .mmul(hessian)
+          .mul(point.rho / point.gradNorm)
+          .add(identity);
+  const samJacobian = shiftedHessian.mmul(perturbation);
+  const surrogateHessian = perturbation.transpose().mmul(samJacobian);
+  return { hessian, shiftedHessian, perturbation, samJacobian, surrogateHessian };
+}

@@ -1,0 +1,125 @@
+/** Finding hallucinated points: one door to every search. */
+import type { EngineOptions } from "../../engine/index.ts";
+import { tensor, type Tensor, type Tree } from "../../engine/tensor.ts";
+import type { Plane, Problem } from "../../problems/problem.ts";
+import type { Certificate } from "../certificate/certificate.ts";
+import { certify, type CertifyOptions } from "../certificate/certify.ts";
+import { compileDerivatives, flatten, planeDerivatives, unflatten } from "../point/derivatives.ts";
+import { searchPlane } from "./plane-search.ts";
+import { searchSphere, type SphereSearch } from "./sphere.ts";
+import { norm, type Vector } from "../algebra/vectors.ts";
+
+export interface FindOptions extends Pick<CertifyOptions, "tolerances" | "steps" | "learningRate"> {
+  /** In float64. */
+  readonly problem: Problem;
+  readonly rho: number;
+  /** Certify at most so many points; default 10. */
+  readonly certifyAtMost?: number;
+  readonly engine?: EngineOptions;
+  readonly onProgress?: (what: string) => void;
+}
+
+/** A point and what it is. */
+export interface FoundPoint {
+  readonly x: Vector;
+  readonly certificate: Certificate;
+}
+
+export interface SphereFindings {
+  /** ‖∇f‖ at the center: x⁺ = center makes g⁺ no smaller. */
+  readonly centerGradNorm: number;
+  readonly search: SphereSearch;
+  /** Certificates of the points whose ascent point is the center, lowest loss first. */
+  readonly found: readonly FoundPoint[];
+}
+
+/**
+ * Hallucinated points whose ascent point is a given critical point, such as a known minimizer:
+ * constrained minima on the sphere around it, certified.
+ */
+export async function findAround({
+  center,
+  starts,
+  seed,
+  maxSteps,
+  ...options
+}: FindOptions & {
+  /** A critical point of the loss. */
+  readonly center: Tree<Tensor>;
+  /** Random starts on the sphere; default 16. */
+  readonly starts?: number;
+  readonly seed?: number;
+  /** Descent steps per start; default 500. */
+  readonly maxSteps?: number;
+}): Promise<SphereFindings> {
+  const { problem, rho, engine, onProgress } = options;
+  const f = problem.plane
+    ? planeDerivatives(problem.plane)
+    : await compileDerivatives(problem, engine);
+  try {
+    const c = flatten(center);
+    const search = await searchSphere({
+      f,
+      center: c,
+      rho,
+      ...(starts !== undefined && { starts }),
+      ...(seed !== undefined && { seed }),
+      ...(maxSteps !== undefined && { maxSteps }),
+      onProgress: (start, of) => onProgress?.(`start ${start + 1} of ${of}`),
+    });
+    return {
+      centerGradNorm: norm((await f.lossAndGradient(c)).gradient),
+      search,
+      found: await certifyAll(
+        search.hallucinated.map(({ x }) => x),
+        options,
+      ),
+    };
+  } finally {
+    await f.dispose();
+  }
+}
+
+/** All hallucinated points in the domain of a plane, certified. */
+export async function findOnPlane(
+  options: FindOptions & { readonly plane: Plane; readonly resolution?: number },
+): Promise<readonly FoundPoint[]> {
+  const { plane, rho, resolution } = options;
+  const points = await searchPlane({ plane, rho, ...(resolution !== undefined && { resolution }) });
+  return certifyAll(
+    points.map(({ x }) => x),
+    options,
+  );
+}
+
+async function certifyAll(
+  points: readonly Vector[],
+  {
+    problem,
+    rho,
+    certifyAtMost = 10,
+    tolerances,
+    steps,
+    learningRate,
+    engine,
+    onProgress,
+  }: FindOptions,
+): Promise<FoundPoint[]> {
+  const found: FoundPoint[] = [];
+  const like = problem.init(0);
+  for (const [i, x] of points.slice(0, certifyAtMost).entries()) {
+    onProgress?.(`certifying ${i + 1} of ${Math.min(certifyAtMost, points.length)}`);
+    const point = problem.plane ? { x: tensor(x, [2], "float64") } : unflatten(like, x);
+    const certificate = await certify({
+      problem,
+      point,
+      rho,
+      ...(tolerances && { tolerances }),
+      ...(steps !== undefined && { steps }),
+      ...(learningRate !== undefined && { learningRate }),
+      ...(engine && { engine }),
+    });
+    found.push({ x, certificate });
+  }
+  return found;
+}

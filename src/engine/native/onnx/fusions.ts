@@ -1,0 +1,98 @@
+/** Several operations that ONNX Runtime has one fast kernel for. */
+import { isFloat } from "../graph/constants.ts";
+import { isScalar, sameShape, type Node } from "../graph/graph.ts";
+import type { Lowering } from "./lowering.ts";
+import { padRank, product, range } from "../graph/shapes.ts";
+
+/** A matrix operand and whether it is to be read transposed. */
+function operand(l: Lowering, x: Node): [matrix: Node, transposed: boolean] {
+  // Transposing once outside the loop beats a product that reads a matrix the long way.
+  if (l.isInvariant(x)) return [l.lower(x), false];
+  const perm = x.attributes["perm"] as number[] | undefined;
+  const rank = x.type.shape.length;
+  const swaps =
+    x.op === "transpose" && perm?.[rank - 1] === rank - 2 && perm[rank - 2] === rank - 1;
+  return swaps ? [l.lower(x.inputs[0]), true] : [l.lower(x), false];
+}
+
+/** Products this narrow run faster on their side. */
+const narrow = 16;
+
+export function lowerMatmul(l: Lowering, { inputs }: Node, alpha = 1): Node {
+  const [a, transA] = operand(l, inputs[0]);
+  const [b, transB] = operand(l, inputs[1]);
+  const rows = inputs[0].type.shape.at(-2) as number;
+  const columns = inputs[1].type.shape.at(-1) as number;
+  // aᵀ·b = (bᵀ·a)ᵀ where that reads better: bᵀ made once, or a narrow result.
+  if (transA && l.isInvariant(inputs[1])) {
+    return swapLast(l, l.matmul(swapLast(l, b), a, { alpha }));
+  }
+  if (transA && columns <= narrow && columns < rows) {
+    return swapLast(l, l.matmul(b, a, { transA: !transB, alpha }));
+  }
+  return l.matmul(a, b, { transA, transB, alpha });
+}
+
+function swapLast(l: Lowering, x: Node): Node {
+  const rank = x.type.shape.length;
+  return l.transpose(x, [...range(rank - 2), rank - 1, rank - 2]);
+}
+
+/** `matmul + bias` as one operator, when `sum` is that. */
+export function lowerAffine(l: Lowering, sum: Node): Node | undefined {
+  for (const [product, bias] of [sum.inputs, sum.inputs.toReversed()] as [Node, Node][]) {
+    if (product.op !== "matmul" || product.type.shape.length !== 2) continue;
+    if (!l.isUsedOnce(product) || !sameShape(product.type.shape, sum.type.shape)) continue;
+    if (sameShape(bias.type.shape, sum.type.shape)) continue;
+    const [a, transA] = operand(l, product.inputs[0]);
+    const [b, transB] = operand(l, product.inputs[1]);
+    const attributes = { transA: transA ? 1 : 0, transB: transB ? 1 : 0 };
+    return l.op("Gemm", [a, b, l.lower(bias)], attributes, sum.type.dtype, sum.type.shape);
+  }
+  return undefined;
+}
+
+/**
+ * `x·scale + shift` with one scale and one shift per channel, when `sum` is that: batch
+ * normalization with mean 0 and variance 1, which reads and writes `x` once.
+ */
+export function lowerChannelAffine(l: Lowering, sum: Node): Node | undefined {
+  if (!isFloat(sum.type.dtype)) return undefined;
+  for (const [scaled, shift] of [sum.inputs, sum.inputs.toReversed()] as [Node, Node][]) {
+    if (scaled.op !== "mul" || !l.isUsedOnce(scaled)) continue;
+    for (const [x, scale] of [scaled.inputs, scaled.inputs.toReversed()] as [Node, Node][]) {
+      const { shape } = sum.type;
+      if (!sameShape(x.type.shape, shape)) continue;
+      const channel = channelAxis(scale, shape);
+      if (channel === undefined || channel !== channelAxis(shift, shape)) continue;
+      const channels = shape[channel] as number;
+      const inner = product(shape.slice(channel + 1));
+      if (inner < 16) continue;
+      const flat = l.reshape(l.lower(x), [product(shape.slice(0, channel)), channels, inner]);
+      const list = (node: Node) => l.reshape(l.lower(node), [channels]);
+      const all = (value: number) =>
+        l.constant(Array(channels).fill(value), sum.type.dtype, [channels]);
+      const inputs = [flat, list(scale), list(shift), all(0), all(1)];
+      return l.reshape(
+        l.op("BatchNormalization", inputs, { epsilon: 0 }, sum.type.dtype, flat.type.shape),
+        shape,
+      );
+    }
+  }
+  return undefined;
+}
+
+/** The only axis along which `x`, broadcast to `shape`, varies; it varies along all of it. */
+function channelAxis(x: Node, shape: readonly number[]): number | undefined {
+  const sides = padRank(x.type.shape, shape.length);
+  const [axis, ...others] = range(shape.length).filter((i) => sides[i] !== 1);
+  return others.length === 0 && axis !== undefined && sides[axis] === shape[axis]
+    ? axis
+    : undefined;
+}
+
+/** `max(x, 0)`. */
+export function lowerRelu(l: Lowering, { inputs: [x, limit], type }: Node): Node | undefined {
+  if (!isFloat(type.dtype) || !isScalar(limit, 0)) return undefined;
+  return l.op("Relu", [l.lower(x)]);
+}

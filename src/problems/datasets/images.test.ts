@@ -1,0 +1,77 @@
+import { expect, test } from "vitest";
+import { InputError } from "../../engine/errors.ts";
+import type { Tensor } from "../../engine/tensor.ts";
+import { imageSplits, type ImageDataset, type LabeledImages } from "./images.ts";
+
+function images(count: number, height: number, width: number, first: number): LabeledImages {
+  const pixels = Uint8Array.from(
+    { length: count * height * width },
+    (_, i) => (first + 37 * i) % 256,
+  );
+  const labels = Uint8Array.from({ length: count }, (_, i) => (i * 7) % 10);
+  return { pixels, labels, count, height, width };
+}
+
+const dataset: ImageDataset = {
+  name: "stripes",
+  classes: 10,
+  train: images(5, 4, 6, 11),
+  test: images(3, 4, 6, 200),
+  mean: 0.4,
+  deviation: 0.25,
+};
+
+const leaves = (batch: unknown) => batch as { x: Tensor; y: Tensor };
+
+test("takes all images, standardized, in float32, by default", () => {
+  const { train, test } = imageSplits(dataset);
+  expect([train.size, test.size]).toEqual([5, 3]);
+  const { x, y } = leaves(test.batch);
+  expect([x.shape, x.dtype, y.shape, y.dtype]).toEqual([[3, 24], "float32", [3], "int32"]);
+  expect([...y.data]).toEqual([0, 7, 4]);
+  const expected = Array.from(dataset.test.pixels, (b) => Math.fround((b / 255 - 0.4) / 0.25));
+  expect([...x.data]).toEqual(expected);
+});
+
+test("takes the first images in file order", () => {
+  const all = leaves(imageSplits(dataset).train.batch);
+  const { train, test } = imageSplits(dataset, { train: 2, test: 1 });
+  expect([train.size, test.size]).toEqual([2, 1]);
+  expect(leaves(train.batch).x.data).toEqual(all.x.data.slice(0, 48));
+  expect(leaves(train.batch).y.data).toEqual(all.y.data.slice(0, 2));
+});
+
+test("pools squares to their mean, row by row", () => {
+  const options = { pool: 2, normalization: "none", dtype: "float64" } as const;
+  const { x } = leaves(imageSplits(dataset, options).train.batch);
+  expect([x.shape, x.dtype]).toEqual([[5, 6], "float64"]);
+  const byte = (image: number, row: number, column: number) =>
+    (11 + 37 * (image * 24 + row * 6 + column)) % 256;
+  for (let image = 0; image < 5; image++) {
+    for (let row = 0; row < 2; row++) {
+      for (let column = 0; column < 3; column++) {
+        const [r, c] = [2 * row, 2 * column];
+        const mean =
+          (byte(image, r, c) / 255 +
+            byte(image, r, c + 1) / 255 +
+            byte(image, r + 1, c) / 255 +
+            byte(image, r + 1, c + 1) / 255) /
+          4;
+        expect(x.data[image * 6 + row * 3 + column]).toBeCloseTo(mean, 14);
+      }
+    }
+  }
+});
+
+test.each([
+  [{ train: 0 }, "invalid number of training images of stripes: 0 (give 1 to 5)"],
+  [{ train: 6 }, "invalid number of training images of stripes: 6 (give 1 to 5)"],
+  [{ test: 1.5 }, "invalid number of test images of stripes: 1.5 (give 1 to 3)"],
+  [{ pool: 3 }, "invalid pool: 3 does not divide images of 4 × 6 pixels (give 1, 2)"],
+  [{ pool: 4 }, "invalid pool: 4 does"],
+  [{ pool: 0 }, "invalid pool: 0 does"],
+  [{ pool: NaN }, "invalid pool: NaN does"],
+])("refuses %j", (options, message) => {
+  expect(() => imageSplits(dataset, options)).toThrow(InputError);
+  expect(() => imageSplits(dataset, options)).toThrow(message);
+});

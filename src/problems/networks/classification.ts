@@ -1,0 +1,74 @@
+/** What classifiers share: labeled samples and the loss per sample. */
+import { lax, np } from "../../engine/jax-js.ts";
+import { InputError } from "../../engine/errors.ts";
+import { castFloat, isTensorType, sizeOf, type Tensor } from "../../engine/tensor.ts";
+import type { FloatType, Split } from "../problem.ts";
+
+/** Inputs, one row per sample, and their classes. */
+export interface LabeledRows extends Split {
+  readonly batch: {
+    /** Float, shape [samples, features]. */
+    x: Tensor;
+    /** int32, shape [samples]. */
+    y: Tensor;
+  };
+}
+
+/**
+ * −log softmax(logits)[label] for every sample, by log-sum-exp with the maximum subtracted.
+ *
+ * @param logits Float, shape [samples, classes]; consumed.
+ * @param labels int32, shape [samples]; consumed.
+ * @returns Shape [samples].
+ */
+export function crossEntropy(logits: np.Array, labels: np.Array): np.Array {
+  const [samples = 0, classes = 0] = logits.shape;
+  const maximum = np.max(lax.stopGradient(logits.ref), 1, { keepdims: true });
+  const shifted = np.subtract(logits, maximum);
+  const logSum = np.log(np.sum(np.exp(shifted.ref), 1));
+  const isLabel = np.equal(
+    labels.reshape([samples, 1]),
+    np.arange(0, classes, 1, { dtype: np.int32 }).reshape([1, classes]),
+  );
+  return np.subtract(logSum, np.sum(np.where(isLabel, shifted, 0), 1));
+}
+
+/**
+ * Check samples `{ x: float[n, ...], y: int32[n] }`, flatten the inputs to rows and cast them.
+ *
+ * @param name What to call the samples in errors.
+ * @throws {InputError} when tensors are missing or their types and shapes do not fit.
+ */
+export function labeledRows(name: string, { batch, size }: Split, dtype: FloatType): LabeledRows {
+  const { x, y } = batch as { [key: string]: unknown };
+  if (!isTensor(x)) throw new InputError(`missing ${name}/x: give float[samples, features]`);
+  if (!isTensor(y)) throw new InputError(`missing ${name}/y: give int32[samples]`);
+  if (!(size >= 1)) throw new InputError(`invalid ${name}: ${size} samples (give 1 or more)`);
+  const describe = ({ dtype, shape }: Tensor) => `${dtype}[${shape.join(", ")}]`;
+  if (!x.dtype.startsWith("float") || x.shape.length < 2 || x.shape[0] !== size) {
+    throw new InputError(`invalid ${name}/x: ${describe(x)} (give float[${size}, features])`);
+  }
+  if (y.dtype !== "int32" || y.shape.length !== 1 || y.shape[0] !== size) {
+    throw new InputError(`invalid ${name}/y: ${describe(y)} (give int32[${size}])`);
+  }
+  const rows = { ...castFloat(x, dtype), shape: [size, sizeOf(x.shape.slice(1))] };
+  return { batch: { x: rows, y }, size };
+}
+
+const isTensor = (node: unknown): node is Tensor => isTensorType(node) && "data" in node;
+
+/** Largest label plus one. */
+export function countClasses({ batch: { y } }: LabeledRows): number {
+  let largest = 0;
+  for (const label of y.data) largest = Math.max(largest, label);
+  return largest + 1;
+}
+
+/** @throws {InputError} when a label is not one of 0 … classes − 1. */
+export function checkLabels(name: string, { batch: { y } }: LabeledRows, classes: number): void {
+  const wrong = y.data.findIndex((label) => label < 0 || label >= classes);
+  if (wrong < 0) return;
+  throw new InputError(
+    `invalid ${name}/y: label ${y.data[wrong]} of sample ${wrong} (give 0 to ${classes - 1})`,
+  );
+}

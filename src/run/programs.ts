@@ -1,0 +1,96 @@
+/** What runs can share: compiled programs, data, and the hash of the data. */
+import type { EngineOptions } from "../engine/index.ts";
+import type { Problem } from "../problems/problem.ts";
+import { prepareTraining, type Training } from "../sam/training/train.ts";
+import { prepareClassifier, type Classifier } from "./accuracy.ts";
+import { buildMethod, buildProblem, hashData, programKey, type DatasetLoader } from "./build.ts";
+import type { RunSpec } from "./spec.ts";
+
+/** Everything compiled for runs of one {@link programKey}. */
+export interface Prepared {
+  readonly problem: Problem;
+  readonly training: Training;
+  /** The same method on all samples at once; in full-batch runs `training` itself. */
+  fullBatch(): Promise<Training>;
+  /** `undefined` for problems without classes. */
+  classifier(): Promise<Classifier | undefined>;
+  /** SHA-256 of the samples. */
+  dataHash(): Promise<string>;
+  dispose(): Promise<void>;
+}
+
+/** Programs by key. Made on first use; the least recently used goes first. */
+export interface Workshop {
+  prepare(spec: RunSpec, signal?: AbortSignal): Promise<Prepared>;
+  dispose(): Promise<void>;
+}
+
+/**
+ * @param keep number of keys whose programs are kept.
+ */
+export function openWorkshop(
+  loadDataset: DatasetLoader,
+  engine: EngineOptions,
+  keep: number,
+): Workshop {
+  const kept = new Map<string, Prepared>();
+  return {
+    async prepare(spec, signal) {
+      const key = programKey(spec);
+      const found = kept.get(key) ?? (await prepare(spec, loadDataset, engine, signal));
+      kept.delete(key);
+      kept.set(key, found);
+      for (const [oldest, prepared] of kept) {
+        if (kept.size <= keep) break;
+        kept.delete(oldest);
+        await prepared.dispose();
+      }
+      return found;
+    },
+    async dispose() {
+      for (const prepared of kept.values()) await prepared.dispose();
+      kept.clear();
+    },
+  };
+}
+
+async function prepare(
+  spec: RunSpec,
+  loadDataset: DatasetLoader,
+  engine: EngineOptions,
+  signal?: AbortSignal,
+): Promise<Prepared> {
+  const problem = await buildProblem(spec, loadDataset, signal);
+  const prepareBatch = (batchSize: number | "full") =>
+    prepareTraining({
+      problem,
+      method: buildMethod(spec),
+      batchSize,
+      recordPoints: problem.plane !== undefined,
+      ...engine,
+    });
+  const training = await prepareBatch(spec.batch);
+  const fullBatch = once(async () => (spec.batch === "full" ? training : prepareBatch("full")));
+  const classifier = once(async () =>
+    problem.plane === undefined ? prepareClassifier(problem, engine) : undefined,
+  );
+  return {
+    problem,
+    training,
+    fullBatch,
+    classifier,
+    dataHash: once(() => hashData(problem)),
+    async dispose() {
+      await training.dispose();
+      if (fullBatch.started) await (await fullBatch()).dispose();
+      if (classifier.started) await (await classifier())?.dispose();
+    },
+  };
+}
+
+/** `make`, called at most once. */
+function once<T>(make: () => Promise<T>): { (): Promise<T>; readonly started: boolean } {
+  let made: Promise<T> | undefined;
+  const get = () => (made ??= make());
+  return Object.defineProperty(get, "started", { get: () => made !== undefined }) as never;
+}

@@ -1,0 +1,173 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describeHost } from "../platform/node/host.ts";
+import type { Tensor } from "../engine/tensor.ts";
+import { digits } from "../problems/datasets/digits.ts";
+import { imageSplits } from "../problems/datasets/images.ts";
+import { nodeDatasets } from "./node-datasets.ts";
+import { continueRunFolder, createRunFolder, readRunFolder } from "../store/run-folder.ts";
+import { createRunner, type Outcome, type Runner, type RunOptions } from "./run.ts";
+import { parseSpec, type RunSpec } from "./spec.ts";
+
+type Finished = Outcome & { status: "finished" };
+
+let runner: Runner;
+let folder = "";
+
+async function openRunner(): Promise<Runner> {
+  return createRunner({ host: await describeHost(), loadDataset: nodeDatasets() });
+}
+
+beforeAll(async () => {
+  runner = await openRunner();
+  folder = await mkdtemp(join(tmpdir(), "lucid-run-"));
+});
+
+afterAll(async () => {
+  await runner.dispose();
+  await rm(folder, { recursive: true });
+});
+
+async function finish(spec: RunSpec, options?: RunOptions, on = runner): Promise<Finished> {
+  const outcome = await on.run(spec, options);
+  if (outcome.status !== "finished") throw new Error("the run was interrupted");
+  return outcome;
+}
+
+/** A result without what differs from one execution to the next. */
+const timeless = ({ result }: Finished) => ({
+  ...result,
+  provenance: { ...result.provenance, seconds: 0 },
+});
+
+it("ends on cosine where theory says", async () => {
+  const { result } = await finish(
+    parseSpec({ problem: "cosine", rho: 4, lr: 0.1, start: [2, 0.5], steps: 5000 }),
+  );
+  const [x1 = NaN, x2 = NaN] = result.final.point ?? [];
+  // x⁺ = (2π, 0), so x₁ = 2π − 4 and ‖g‖ = |sin x₁|.
+  expect(Math.abs(x1 - 2.2831853072)).toBeLessThan(1e-10);
+  expect(Math.abs(x2)).toBeLessThan(1e-10);
+  expect(Math.abs((result.final.gradNorm ?? NaN) - 0.7568024953)).toBeLessThan(1e-10);
+  expect(result.final.gradRatio).toBeLessThan(1e-10);
+  expect(result.verdict.name).toMatch(/^hallucinated/);
+  expect(result).toMatchObject({ final: { step: 5000, testAccuracy: null }, evaluations: 10_000 });
+});
+
+describe("a stopped run", () => {
+  const resumable: [string, object][] = [
+    ["on a plane", { problem: "himmelblau", rho: 2, lr: 0.001, momentum: 0.9, steps: 2000 }],
+    [
+      "with mini-batches, AdamW and the switch",
+      { n: 60, hidden: [5], optimizer: "adamw", batch: 20, switch: 0.3, rho: 1, steps: 600 },
+    ],
+  ];
+
+  it.each(resumable)("continues bit for bit %s", async (name, input) => {
+    const spec = parseSpec(input);
+    const whole = await finish(spec);
+    const path = join(folder, name.replaceAll(" ", "-"));
+    const config = { spec, engine: "native", threads: 1, recordEvery: 4, version: "0" } as const;
+
+    const begun = await createRunFolder(path, config, Infinity);
+    const controller = new AbortController();
+    const stopped = await runner.run(spec, {
+      recordEvery: 4,
+      signal: controller.signal,
+      async onChunk(chunk) {
+        await begun.take(chunk);
+        if (chunk.checkpoint.state.step > 300) controller.abort();
+      },
+    });
+    expect(stopped.status).toBe("interrupted");
+    await begun.save(stopped.checkpoint);
+    await expect(continueRunFolder(path, 1)).rejects.toThrow(/^invalid folder .* has been writing/);
+    // What a crash leaves behind after the last checkpoint: more rows, the last one cut.
+    await begun.append([{ ...whole.last, step: 1 }]);
+    await begun.close();
+
+    const continued = await continueRunFolder(path, Infinity);
+    const { from } = continued;
+    if (from === undefined) throw new Error("nothing was saved");
+    const fresh = await openRunner();
+    const resumed = await finish(
+      spec,
+      { recordEvery: 4, from, onChunk: (chunk) => continued.folder.take(chunk) },
+      fresh,
+    );
+    await fresh.dispose();
+    await continued.folder.finish(resumed);
+    await continued.folder.close();
+
+    const rows: unknown[] = [];
+    await finish(spec, { recordEvery: 4, onChunk: (chunk) => void rows.push(...chunk.rows) });
+    const stored = await readRunFolder(path);
+    expect(timeless(resumed)).toEqual(timeless(whole));
+    expect(stored.rows).toEqual([...rows, whole.last]);
+    expect(stored.result).toEqual(resumed.result);
+    await expect(continueRunFolder(join(folder, "none"), 1)).rejects.toThrow("missing folder");
+  });
+});
+
+it("judges the final parameters of mini-batch runs on all samples", async () => {
+  const spec = parseSpec({ n: 70, hidden: [6], batch: 7, rho: 0.5, lr: 0.1, steps: 200 });
+  const { result, checkpoint } = await finish(spec);
+  const { train, test } = imageSplits(digits({ train: 70 }), { train: 70 });
+  const expected = [train, test].map(({ batch }) =>
+    forward(
+      (checkpoint.state.carry.params as unknown as { layers: Layer[] }).layers,
+      batch as { x: Tensor; y: Tensor },
+    ),
+  );
+  expect(result.final.loss).toBeCloseTo(expected[0]?.loss ?? NaN, 5);
+  expect(result.final.trainAccuracy).toBe(expected[0]?.accuracy);
+  expect(result.final.testAccuracy).toBe(expected[1]?.accuracy);
+  expect(result.final.trainAccuracy).toBeGreaterThan(result.final.testAccuracy ?? NaN);
+});
+
+it("shares programs between runs without mixing them up", async () => {
+  const specs = [{ rho: 0.5 }, { rho: 2, seed: 3, lr: 0.05, steps: 90 }].map((knobs) =>
+    parseSpec({ n: 50, hidden: [4], steps: 60, ...knobs }),
+  );
+  for (const spec of specs) {
+    const shared = await finish(spec);
+    const fresh = await openRunner();
+    expect(timeless(shared)).toEqual(timeless(await finish(spec, {}, fresh)));
+    await fresh.dispose();
+  }
+});
+
+it("says so when a run diverges", async () => {
+  const spec = parseSpec({ problem: "quadratic", method: "gd", lr: 10, steps: 500 });
+  const { result, last } = await finish(spec);
+  expect(result.verdict.name).toBe("diverged");
+  expect(JSON.parse(JSON.stringify(result))).toEqual(result);
+  expect(last.step).toBe(500);
+});
+
+interface Layer {
+  readonly weight: Tensor;
+  readonly bias: Tensor;
+}
+
+/** Mean cross-entropy and accuracy of a tanh network, in plain loops. */
+function forward(layers: readonly Layer[], { x, y }: { x: Tensor; y: Tensor }) {
+  const [n = 0, d = 0] = x.shape;
+  let [loss, hits] = [0, 0];
+  for (let i = 0; i < n; i++) {
+    let values = Array.from(x.data.subarray(i * d, (i + 1) * d));
+    layers.forEach(({ weight, bias }, l) => {
+      const inputs = values;
+      values = Array.from(bias.data, (b, j) =>
+        inputs.reduce((sum, v, k) => sum + v * (weight.data[j * inputs.length + k] ?? NaN), b),
+      );
+      if (l < layers.length - 1) values = values.map(Math.tanh);
+    });
+    const label = y.data[i] ?? NaN;
+    loss += Math.log(values.reduce((sum, v) => sum + Math.exp(v), 0)) - (values[label] ?? NaN);
+    hits += values.indexOf(Math.max(...values)) === label ? 1 : 0;
+  }
+  return { loss: loss / n, accuracy: hits / n };
+}

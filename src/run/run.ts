@@ -1,0 +1,295 @@
+/** One run, from its spec to its result. No files here: callbacks carry out what a run reports. */
+import {
+  createScreen,
+  type Screen,
+  type ScreenState,
+  type Warning,
+} from "../diagnostics/screen/screen.ts";
+import type { Verdict } from "../diagnostics/verdict.ts";
+import type { EngineOptions } from "../engine/index.ts";
+import type { EngineName } from "../engine/program.ts";
+import { leavesWithPaths } from "../engine/tensor.ts";
+import type { Host } from "../platform/host.ts";
+import type { FloatType, Point } from "../problems/problem.ts";
+import type { Method } from "../sam/contract/method.ts";
+import type { Training, TrainingState } from "../sam/training/train.ts";
+import { buildMethod, type DatasetLoader } from "./build.ts";
+import { openWorkshop } from "./programs.ts";
+import { defaultStride, rowAt, thin, type MetricRow } from "./history.ts";
+import { specHash, type RunSpec } from "./spec.ts";
+
+/** What a run ended with. Numbers that do not exist or are not finite are `null`. */
+export interface Final {
+  /** Steps taken. */
+  readonly step: number;
+  /** What the method sees at the final parameters, on all training samples. */
+  readonly loss: number | null;
+  readonly shiftedLoss: number | null;
+  readonly gradNorm: number | null;
+  readonly shiftedGradNorm: number | null;
+  /** ‖g⁺‖/‖g‖. */
+  readonly gradRatio: number | null;
+  /** f(x⁺) − f(x). */
+  readonly lossGap: number | null;
+  readonly cosine: number | null;
+  /** Fractions of samples classified correctly; on networks only. */
+  readonly trainAccuracy: number | null;
+  readonly testAccuracy: number | null;
+  /** Final parameters; on planes only. */
+  readonly point: Point | null;
+}
+
+/** Where a result comes from: enough to make it again. */
+export interface Provenance extends Host {
+  readonly engine: EngineName;
+  /** Device in words: `cpu, 1 thread`. */
+  readonly device: string;
+  readonly threads: number;
+  readonly dtype: FloatType;
+  /** SHA-256 of all samples as the problem sees them. */
+  readonly dataHash: string;
+  /** Time spent in steps, in seconds; interruptions do not count. */
+  readonly seconds: number;
+}
+
+/** What a finished run is remembered by. */
+export interface RunResult {
+  readonly spec: RunSpec;
+  /** Identity of the spec, see `specHash`. */
+  readonly hash: string;
+  readonly final: Final;
+  readonly verdict: Verdict;
+  /** The first warning the run gave, if any. */
+  readonly warning: Warning | null;
+  /** Gradient evaluations spent in all steps together. */
+  readonly evaluations: number;
+  readonly provenance: Provenance;
+}
+
+/** All that a run needs to continue as if it had never stopped. */
+export interface Checkpoint {
+  readonly state: TrainingState;
+  readonly screen: ScreenState;
+  readonly evaluations: number;
+  readonly seconds: number;
+}
+
+/** What a chunk of steps brought. */
+export interface RunChunk {
+  readonly checkpoint: Checkpoint;
+  /** Rows to keep: those of every `recordEvery`-th step. */
+  readonly rows: readonly MetricRow[];
+  /** The last step of the chunk. */
+  readonly latest: MetricRow;
+  /** Given once, in the chunk that first supports it. */
+  readonly warning?: Warning;
+}
+
+export interface RunOptions {
+  /** Where to continue, given the state before the first step; default: there. */
+  readonly from?: (start: TrainingState) => Checkpoint;
+  /** Keep a row of every so many steps; default `defaultStride(steps)`. */
+  readonly recordEvery?: number;
+  /** Stop between chunks. */
+  readonly signal?: AbortSignal;
+  /** Told once the program is ready, before the first step. */
+  readonly onStart?: (start: RunStart) => void | Promise<void>;
+  /** Awaited after every chunk. */
+  readonly onChunk?: (chunk: RunChunk) => void | Promise<void>;
+}
+
+export interface RunStart {
+  readonly spec: RunSpec;
+  readonly engine: EngineName;
+  readonly device: string;
+  /** Steps taken before: more than 0 when a run continues. */
+  readonly step: number;
+}
+
+/** How a run ended. */
+export type Outcome =
+  | {
+      readonly status: "finished";
+      readonly result: RunResult;
+      /** What the run ended with, as the last row of its history. */
+      readonly last: MetricRow;
+      readonly checkpoint: Checkpoint;
+    }
+  | { readonly status: "interrupted"; readonly checkpoint: Checkpoint };
+
+/** What a runner runs on. */
+export interface RunnerOptions extends EngineOptions {
+  readonly loadDataset: DatasetLoader;
+  readonly host: Host;
+  /** Compiled programs to keep for later runs that differ in knobs and seed only; default 4. */
+  readonly programs?: number;
+}
+
+/** Runs specs one after the other, compiling each kind of step once. */
+export interface Runner {
+  run(spec: RunSpec, options?: RunOptions): Promise<Outcome>;
+  dispose(): Promise<void>;
+}
+
+/**
+ * A runner of specs.
+ *
+ * @example
+ * const runner = createRunner({ loadDataset, host });
+ * const outcome = await runner.run(parseSpec({ problem: "cosine", rho: 4 }));
+ */
+export function createRunner({
+  loadDataset,
+  host,
+  programs = 4,
+  ...engine
+}: RunnerOptions): Runner {
+  const workshop = openWorkshop(loadDataset, engine, programs);
+  return {
+    dispose: () => workshop.dispose(),
+    async run(spec, options = {}) {
+      const prepared = await workshop.prepare(spec, options.signal);
+      const { training, problem } = prepared;
+      const { engine: engineName, device } = training.program;
+      const method = buildMethod(spec);
+      const begin = training.start(spec.seed);
+      const from = options.from?.(begin);
+      const screen = createScreen({
+        dtype: spec.dtype,
+        engine: engineName,
+        ...(from && { from: from.screen }),
+      });
+      await options.onStart?.({ spec, engine: engineName, device, step: from?.state.step ?? 0 });
+      const checkpoint = await train(
+        spec,
+        training,
+        method,
+        screen,
+        from ?? { state: begin, screen: screen.state(), evaluations: 0, seconds: 0 },
+        options,
+      );
+      if (checkpoint.state.step < spec.steps) return { status: "interrupted", checkpoint };
+
+      const last = await evidenceAt(checkpoint.state, spec, await prepared.fullBatch(), method);
+      const classifier = await prepared.classifier();
+      const { params } = checkpoint.state.carry;
+      const accuracy = async (split: typeof problem.train | undefined) =>
+        classifier && split ? classifier.accuracy(params, split) : null;
+      const result: RunResult = {
+        spec,
+        hash: await specHash(spec),
+        final: finalFrom(last, await accuracy(problem.train), await accuracy(problem.test)),
+        verdict: screen.verdict(),
+        warning: screen.warning ?? null,
+        evaluations: checkpoint.evaluations,
+        provenance: {
+          ...host,
+          engine: engineName,
+          device,
+          threads: engine.threads ?? 1,
+          dtype: spec.dtype,
+          dataHash: await prepared.dataHash(),
+          seconds: checkpoint.seconds,
+        },
+      };
+      return { status: "finished", result, last, checkpoint };
+    },
+  };
+}
+
+/** Take the steps that are left, reporting chunk by chunk; stops early only on the signal. */
+async function train(
+  spec: RunSpec,
+  training: Training,
+  method: Method,
+  screen: Screen,
+  from: Checkpoint,
+  { recordEvery = defaultStride(spec.steps), signal, onChunk }: RunOptions,
+): Promise<Checkpoint> {
+  const { steps, seed } = spec;
+  let checkpoint = from;
+  let began = performance.now();
+  await training.run({
+    steps,
+    seed,
+    method,
+    from: checkpoint.state,
+    ...(signal && { signal }),
+    async onRecords(records, state) {
+      const warning = screen.push(records);
+      checkpoint = {
+        state,
+        screen: screen.state(),
+        evaluations: sumFrom(checkpoint.evaluations, records.evaluations),
+        seconds: checkpoint.seconds + (performance.now() - began) / 1000,
+      };
+      await onChunk?.({
+        checkpoint,
+        rows: thin(records, recordEvery),
+        latest: rowAt(records, records.count - 1),
+        ...(warning && { warning }),
+      });
+      began = performance.now();
+    },
+  });
+  return checkpoint;
+}
+
+/** What the method sees at the parameters reached, on all samples: one more step, not taken. */
+async function evidenceAt(
+  { step, carry }: TrainingState,
+  { seed, steps }: RunSpec,
+  training: Training,
+  method: Method,
+): Promise<MetricRow> {
+  const fresh = training.start(seed).carry;
+  // A method's memory may depend on the batch size; then it starts anew here.
+  const memory = sameTypes(fresh.memory, carry.memory) ? carry.memory : fresh.memory;
+  let row: MetricRow | undefined;
+  await training.run({
+    steps: steps + 1,
+    until: step + 1,
+    seed,
+    method,
+    from: { step, carry: { ...carry, memory } },
+    onRecords(records) {
+      row = rowAt(records, 0);
+    },
+  });
+  return row as MetricRow;
+}
+
+/** Added one by one, so that the sum does not depend on how steps were cut into chunks. */
+function sumFrom(start: number, values: Iterable<number>): number {
+  let sum = start;
+  for (const value of values) sum += value;
+  return sum;
+}
+
+const sameTypes = (a: TrainingState["carry"]["memory"], b: TrainingState["carry"]["memory"]) => {
+  const [left, right] = [a, b].map((tree) =>
+    JSON.stringify(leavesWithPaths(tree).map(([path, { dtype, shape }]) => [path, dtype, shape])),
+  );
+  return left === right;
+};
+
+function finalFrom(
+  { step, loss, shiftedLoss, gradNorm, shiftedGradNorm, cosine, point }: MetricRow,
+  trainAccuracy: number | null,
+  testAccuracy: number | null,
+): Final {
+  const finite = (value: number) => (Number.isFinite(value) ? value : null);
+  return {
+    step,
+    loss: finite(loss),
+    shiftedLoss: finite(shiftedLoss),
+    gradNorm: finite(gradNorm),
+    shiftedGradNorm: finite(shiftedGradNorm),
+    gradRatio: finite(shiftedGradNorm / gradNorm),
+    lossGap: finite(shiftedLoss - loss),
+    cosine: finite(cosine),
+    trainAccuracy,
+    testAccuracy,
+    point: point ?? null,
+  };
+}

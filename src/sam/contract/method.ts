@@ -1,0 +1,142 @@
+/** The contracts every optimizer here is made of: ascent × outer = method. */
+import type { np } from "../../engine/jax-js.ts";
+import type { ArrayTree } from "../../engine/program.ts";
+import type { Tensor, Tree } from "../../engine/tensor.ts";
+import type { Objective } from "./objective.ts";
+
+/**
+ * A setting over the course of a run: a number, or a function of the step t = 0, 1, … and the
+ * length of the run. Knobs are inputs of the compiled step: changing one does not recompile.
+ */
+export type Schedule = number | ((t: number, steps: number) => number);
+
+/** Schedules by name; compositions nest. */
+export interface Knobs {
+  readonly [name: string]: Schedule | Knobs;
+}
+
+/** Knob values in one step, as scalars in the parameters' dtype, in the structure of `K`. */
+export type KnobValues<K> = string extends keyof K
+  ? { readonly [name: string]: ArrayTree }
+  : { readonly [Name in keyof K]: K[Name] extends Schedule ? np.Array : KnobValues<K[Name]> };
+
+/** A tree of arrays as it lies in host memory between runs. */
+export type Host<T> = [ArrayTree] extends [T]
+  ? Tree<Tensor>
+  : T extends np.Array
+    ? Tensor
+    : { [Key in keyof T]: Host<T[Key]> };
+
+/** State of a method or optimizer that keeps none. */
+export type Stateless = Record<string, never>;
+
+/** How to move, given a direction: SGD, AdamW, … */
+export interface Outer<State = ArrayTree, K extends Knobs = Knobs> {
+  readonly name: string;
+  readonly knobs: K;
+  /** State before the first step. */
+  init(params: Tree<Tensor>): Host<State>;
+  /** Traced, borrows. One step from `params` against `direction`, which stands for the gradient. */
+  update(
+    direction: ArrayTree,
+    params: ArrayTree,
+    state: State,
+    knobs: KnobValues<K>,
+  ): { readonly params: ArrayTree; readonly state: State };
+}
+
+/** What an ascent may look at. */
+export interface AscentContext<Memory, K extends Knobs> {
+  readonly objective: Objective;
+  readonly params: ArrayTree;
+  /** ∇f at `params`. */
+  readonly gradient: ArrayTree;
+  readonly memory: Memory;
+  readonly knobs: KnobValues<K>;
+  readonly time: StepTime;
+}
+
+/** Where to look: from the gradient to the perturbation x⁺ − x. */
+export interface Ascent<Memory = ArrayTree, K extends Knobs = Knobs> {
+  readonly knobs: K;
+  /** Whether the ascent draws random numbers. */
+  readonly random?: boolean;
+  init(params: Tree<Tensor>, size: ProblemSize): Host<Memory>;
+  /** Traced, borrows. Must return the zero perturbation for a zero gradient. */
+  perturb(context: AscentContext<Memory, K>): {
+    readonly perturbation: ArrayTree;
+    readonly memory: Memory;
+  };
+}
+
+/** Which step this is. */
+export interface StepTime {
+  /** Steps taken before this one, an int32 scalar. */
+  readonly step: np.Array;
+  /** Random key of this step, uint32 [2]; given when the method or the problem is random. */
+  readonly key?: np.Array;
+}
+
+/** What a step is given. */
+export interface StepContext<Memory, K extends Knobs> {
+  readonly objective: Objective;
+  readonly params: ArrayTree;
+  readonly memory: Memory;
+  /** State of the outer optimizer. */
+  readonly outer: ArrayTree;
+  readonly knobs: KnobValues<K> & { readonly outer: KnobValues<Knobs> };
+  readonly time: StepTime;
+}
+
+/**
+ * What the optimizer saw, all scalars but the last two. A method without ascent point reports
+ * itself as SAM with ρ = 0: x⁺ = x.
+ */
+export interface Evidence {
+  /** f(x), from the first pass, on this step's batch. */
+  readonly loss: np.Array;
+  /** f(x⁺). */
+  readonly shiftedLoss: np.Array;
+  /** ‖∇f(x)‖. */
+  readonly gradNorm: np.Array;
+  /** ‖∇f(x⁺)‖. */
+  readonly shiftedGradNorm: np.Array;
+  /** cos(∇f(x), ∇f(x⁺)); 0 where either vanishes. */
+  readonly cosine: np.Array;
+  /** x⁺. */
+  readonly ascentPoint: ArrayTree;
+  /** More scalars worth recording, such as a decision that was taken. */
+  readonly details?: { readonly [name: string]: np.Array };
+}
+
+/** What a step leads to. */
+export interface StepResult<Memory> {
+  readonly params: ArrayTree;
+  readonly memory: Memory;
+  readonly outer: ArrayTree;
+  readonly evidence: Evidence;
+}
+
+/** What memory may depend on besides the parameters. */
+export interface ProblemSize {
+  /** Training samples. */
+  readonly samples: number;
+  /** Samples per step. */
+  readonly batch: number;
+  /** Outputs per sample, for problems that have outputs. */
+  readonly outputs?: number;
+}
+
+/** An optimizer: from parameters, state and a gradient oracle to the next parameters. */
+export interface Method<Memory = ArrayTree, K extends Knobs = Knobs> {
+  readonly name: string;
+  /** The method's own knobs; the outer optimizer's are added under `outer`. */
+  readonly knobs: K;
+  readonly outer: Outer;
+  /** Whether steps draw random numbers. */
+  readonly random?: boolean;
+  /** The method's own memory before the first step. */
+  init(params: Tree<Tensor>, size: ProblemSize): Host<Memory>;
+  /** Traced, borrows everything it is given. */
+  step(context: StepContext<Memory, K>): StepResult<Memory>;
+}

@@ -1,0 +1,82 @@
+/** Schedules: settings that change over a run. */
+import { InputError, unknownName } from "../../engine/errors.ts";
+import type { Schedule } from "./method.ts";
+
+/** The value at step t of a run of `steps` steps. */
+export function valueAt(schedule: Schedule, t: number, steps: number): number {
+  return typeof schedule === "number" ? schedule : schedule(t, steps);
+}
+
+/** initial / (t + 1)^exponent; default exponent ½. */
+export function power({
+  initial,
+  exponent = 0.5,
+}: {
+  initial: number;
+  exponent?: number;
+}): Schedule {
+  return (t) => initial / (t + 1) ** exponent;
+}
+
+/** From `initial` to `final`, default 0, along a straight line. */
+export function linear({ initial, final = 0 }: { initial: number; final?: number }): Schedule {
+  return (t, steps) => initial + ((final - initial) * t) / steps;
+}
+
+/** From `initial` to `final` along half a cosine (Loshchilov & Hutter 2017, without restarts). */
+export function cosine({ initial, final = 0 }: { initial: number; final?: number }): Schedule {
+  return (t, steps) => final + ((initial - final) * (1 + Math.cos((Math.PI * t) / steps))) / 2;
+}
+
+/**
+ * Multiply by `factor` at each milestone, given as fractions of the run.
+ * Defaults: a tenth at one half and again at three quarters.
+ */
+export function stepwise({
+  initial,
+  factor = 0.1,
+  milestones = [0.5, 0.75],
+}: {
+  initial: number;
+  factor?: number;
+  milestones?: readonly number[];
+}): Schedule {
+  return (t, steps) => initial * factor ** milestones.filter((m) => t >= m * steps).length;
+}
+
+/** How schedules are written: first and last argument of each form, in order. */
+const forms: { readonly [name: string]: (first: number, second?: number) => Schedule } = {
+  power: (initial, exponent) => power({ initial, ...(exponent !== undefined && { exponent }) }),
+  linear: (initial, final) => linear({ initial, ...(final !== undefined && { final }) }),
+  cosine: (initial, final) => cosine({ initial, ...(final !== undefined && { final }) }),
+  stepwise: (initial, factor) => stepwise({ initial, ...(factor !== undefined && { factor }) }),
+};
+
+/** A schedule as text: what may stand where a number may. */
+export const scheduleForms =
+  "power(0.1, 0.5), linear(0.1, 0), cosine(0.1, 0) or stepwise(0.1, 0.1)";
+
+/**
+ * Read a schedule: a number, or one of {@link scheduleForms}, whose second argument may be left
+ * out.
+ *
+ * @throws {InputError} when it is neither.
+ */
+export function parseSchedule(text: number | string): Schedule {
+  if (typeof text === "number") return text;
+  const number = Number(text);
+  if (text.trim() !== "" && Number.isFinite(number)) return number;
+  const [, name, list] = /^\s*([a-z]+)\(([^()]*)\)\s*$/.exec(text) ?? [];
+  const remedy = `give a number, ${scheduleForms}`;
+  if (name === undefined || list === undefined) {
+    throw new InputError(`invalid schedule: ${text} (${remedy})`);
+  }
+  const form = forms[name];
+  if (form === undefined) throw unknownName("schedule", name, Object.keys(forms));
+  const numbers = list.split(",").map((part) => (part.trim() === "" ? NaN : Number(part)));
+  const [first, second] = numbers;
+  if (first === undefined || numbers.length > 2 || !numbers.every(Number.isFinite)) {
+    throw new InputError(`invalid schedule: ${text} (${remedy})`);
+  }
+  return form(first, second);
+}

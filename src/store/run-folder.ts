@@ -1,0 +1,251 @@
+/** A run on disk: what it is, how it went, where it stands, how it ended. */
+import { readdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { z } from "zod";
+import { InputError } from "../engine/errors.ts";
+import { openAppend } from "../platform/node/append.ts";
+import {
+  fileError,
+  makeFolder,
+  readBytes,
+  readJson,
+  readText,
+  writeBytes,
+  writeJson,
+} from "../platform/node/files.ts";
+import { takeLock, type Lock } from "../platform/node/lock.ts";
+import type { TrainingState } from "../sam/training/train.ts";
+import { decodeCheckpoint, encodeCheckpoint, encodeParameters } from "../run/checkpoint.ts";
+import type { MetricRow } from "../run/history.ts";
+import type { Checkpoint, Outcome, RunChunk, RunResult } from "../run/run.ts";
+import { parseSpec, type RunSpec } from "../run/spec.ts";
+
+/** Version of the layout of run folders. */
+const format = 1;
+
+const files = {
+  /** What the run is. Written first: a folder with it is a run. */
+  config: "config.json",
+  /** One row per line; the last is what the run ended with. */
+  metrics: "metrics.jsonl",
+  /** Where the run stands, while it is not finished. */
+  checkpoint: "checkpoint.safetensors",
+  /** Final parameters. */
+  final: "final.safetensors",
+  /** How the run ended. Written last: a folder with it is finished. */
+  result: "result.json",
+} as const;
+
+const configSchema = z.object({
+  format: z.int(),
+  version: z.string(),
+  engine: z.enum(["native", "jax"]),
+  threads: z.int(),
+  recordEvery: z.int(),
+  spec: z.unknown(),
+});
+
+/** All that decides the bits of a run and its rows. */
+export interface RunConfig {
+  readonly spec: RunSpec;
+  readonly engine: "native" | "jax";
+  readonly threads: number;
+  readonly recordEvery: number;
+  /** Version of the package that began the run. */
+  readonly version: string;
+}
+
+/** A run folder being written to. */
+export interface RunFolder {
+  readonly path: string;
+  /** Keep rows. */
+  append(rows: readonly MetricRow[]): Promise<void>;
+  /** Keep the rows of a chunk; from time to time also where the run stands. */
+  take(chunk: RunChunk): Promise<void>;
+  /** Keep where the run stands. */
+  save(checkpoint: Checkpoint): Promise<void>;
+  /** Keep how the run ended. */
+  finish(outcome: Outcome & { status: "finished" }): Promise<void>;
+  close(): Promise<void>;
+}
+
+/**
+ * Begin a run in a new or empty folder.
+ *
+ * @param saveEvery see {@link openRunFolder}.
+ * @throws {InputError} when the folder holds something.
+ */
+export async function createRunFolder(
+  path: string,
+  config: RunConfig,
+  saveEvery: number,
+): Promise<RunFolder> {
+  const made = await makeFolder(path);
+  const content = await list(path);
+  if (content.includes(files.config)) {
+    throw new InputError(
+      `invalid out: ${path} already holds a run (choose another folder, or continue it with --resume ${path})`,
+    );
+  }
+  if (content.length > 0) {
+    throw new InputError(`invalid out: ${path} is not empty (choose a new or empty folder)`);
+  }
+  try {
+    await writeJson(join(path, files.config), { format, ...config });
+    return await locked(path, (lock) => openRunFolder(path, lock, 0, saveEvery));
+  } catch (error) {
+    // Leave the disk as it was.
+    const ours = [join(path, files.config), join(path, files.metrics)];
+    const all = made === undefined ? ours : [made];
+    await Promise.allSettled(all.map((file) => rm(file, { recursive: true, force: true })));
+    throw error;
+  }
+}
+
+/** A run folder as it was left. */
+export interface StoredRun {
+  readonly config: RunConfig;
+  /** Rows written so far; a finished run's last row is what it ended with. */
+  readonly rows: readonly MetricRow[];
+  /** Given when the run is finished. */
+  readonly result?: RunResult;
+}
+
+/**
+ * Read a run folder.
+ *
+ * @throws {InputError} when it is not one, or one of a newer version.
+ */
+export async function readRunFolder(path: string): Promise<StoredRun> {
+  const content = await list(path);
+  if (!content.includes(files.config)) {
+    throw new InputError(
+      `missing run in ${path}: it has no ${files.config} (give a folder made by --out)`,
+    );
+  }
+  const config = await readConfig(join(path, files.config));
+  const result = content.includes(files.result)
+    ? ((await readJson(join(path, files.result))) as RunResult)
+    : undefined;
+  const rows = content.includes(files.metrics) ? await readRows(join(path, files.metrics)) : [];
+  return { config, rows, ...(result && { result }) };
+}
+
+/** An unfinished run, ready to go on. */
+export interface ContinuedRun {
+  readonly folder: RunFolder;
+  /** Rows up to there. */
+  readonly rows: readonly MetricRow[];
+  /** For `Runner.run`; absent when the run had not been saved yet and begins anew. */
+  readonly from?: (start: TrainingState) => Checkpoint;
+}
+
+/** Open an unfinished run where it was last saved; rows written after that are dropped. */
+export async function continueRunFolder(path: string, saveEvery: number): Promise<ContinuedRun> {
+  return locked(path, async (lock) => {
+    if (!(await list(path)).includes(files.checkpoint)) {
+      return { folder: await openRunFolder(path, lock, 0, saveEvery), rows: [] };
+    }
+    const file = join(path, files.checkpoint);
+    const { metricsLength, restore } = decodeCheckpoint(await readBytes(file), file);
+    const folder = await openRunFolder(path, lock, metricsLength, saveEvery);
+    return { folder, rows: await readRows(join(path, files.metrics)), from: restore };
+  });
+}
+
+/** Take the lock of a folder for something that keeps it, unless making that fails. */
+async function locked<T>(path: string, open: (lock: Lock) => Promise<T>): Promise<T> {
+  const lock = await takeLock(path);
+  try {
+    return await open(lock);
+  } catch (error) {
+    await lock.release();
+    throw error;
+  }
+}
+
+/**
+ * @param lock released with the folder.
+ * @param metricsLength bytes of rows to keep.
+ * @param saveEvery seconds between checkpoints: what a crash may cost.
+ */
+async function openRunFolder(
+  path: string,
+  lock: Lock,
+  metricsLength: number,
+  saveEvery: number,
+): Promise<RunFolder> {
+  const at = (name: keyof typeof files) => join(path, files[name]);
+  const metrics = await openAppend(at("metrics"), metricsLength);
+  let lastSave = performance.now();
+  const save = async (checkpoint: Checkpoint) => {
+    // The checkpoint may only speak of rows that are on the disk.
+    await metrics.sync();
+    await writeBytes(at("checkpoint"), encodeCheckpoint(checkpoint, metrics.length));
+    lastSave = performance.now();
+  };
+  const append = async (rows: readonly MetricRow[]) => {
+    if (rows.length > 0) await metrics.append(rows.map(formatRow).join(""));
+  };
+  return {
+    path,
+    append,
+    save,
+    async take({ rows, checkpoint }) {
+      await append(rows);
+      if (performance.now() - lastSave >= 1000 * saveEvery) await save(checkpoint);
+    },
+    async finish({ result, last, checkpoint }) {
+      await append([last]);
+      await metrics.sync();
+      await writeBytes(at("final"), encodeParameters(checkpoint));
+      await writeJson(at("result"), result);
+      await rm(at("checkpoint"), { force: true });
+    },
+    async close() {
+      await metrics.close();
+      await lock.release();
+    },
+  };
+}
+
+/** Names of what is in a folder. */
+async function list(path: string): Promise<string[]> {
+  return readdir(path).catch((error: unknown) => {
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") {
+      throw new InputError(`missing folder ${path}: it does not exist`);
+    }
+    throw fileError(error, "read", path);
+  });
+}
+
+async function readConfig(path: string): Promise<RunConfig> {
+  const parsed = configSchema.safeParse(await readJson(path));
+  if (!parsed.success) {
+    throw new InputError(`invalid file ${path}: not the configuration of a run`);
+  }
+  const { format: found, spec, ...rest } = parsed.data;
+  if (found > format) {
+    throw new InputError(
+      `invalid file ${path}: written by lucid-sam ${rest.version}, which is newer (update lucid-sam)`,
+    );
+  }
+  return { ...rest, spec: parseSpec(spec) };
+}
+
+/** Rows of all complete lines: a crash may have cut the last one. */
+async function readRows(path: string): Promise<MetricRow[]> {
+  const text = await readText(path);
+  const lines = text.slice(0, text.lastIndexOf("\n") + 1).split("\n");
+  try {
+    return lines.filter((line) => line !== "").map(parseRow);
+  } catch (cause) {
+    throw new InputError(`invalid file ${path}: not the rows of a run`, { cause });
+  }
+}
+
+/** One line; numbers that are not finite become `null`. */
+const formatRow = (row: MetricRow) => `${JSON.stringify(row)}\n`;
+
+const parseRow = (line: string) =>
+  JSON.parse(line, (_, value: unknown) => (value === null ? NaN : value)) as MetricRow;

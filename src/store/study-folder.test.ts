@@ -1,0 +1,151 @@
+import { appendFile, mkdtemp, readFile, readdir, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import type { Host } from "../platform/host.ts";
+import { failedRow, type Row } from "../study/cell.ts";
+import { studyStatus } from "../study/status.ts";
+import { openStudyFolder, readStudyFolder } from "./study-folder.ts";
+import { expandStudy, parseStudy, type Cell } from "../study/study.ts";
+import type { ClaimedCell } from "../study/claims.ts";
+
+const host: Host = { version: "0", commit: null, dirty: null, runtime: "", platform: "" };
+const provenance = { ...host, finished: "2026-01-01T00:00:00.000Z", wallSeconds: 1 };
+const study = parseStudy({
+  name: "small",
+  fixed: { problem: "cosine" },
+  axes: { rho: [1, 2] },
+  seeds: 2,
+});
+const config = { study, engine: "auto" } as const;
+let cells: Cell[] = [];
+let root = "";
+let folder = "";
+beforeEach(async () => {
+  cells = await expandStudy(study);
+  root = await mkdtemp(join(tmpdir(), "lucid-study-"));
+  folder = join(root, "study");
+});
+afterEach(() => rm(root, { recursive: true }));
+
+const open = (now = cells) => openStudyFolder(folder, config, now);
+const finish = (claimed: ClaimedCell) =>
+  claimed.finish(failedRow(claimed.cell, "why not", provenance));
+const rowsOf = async (): Promise<Row[]> => {
+  const rows: Row[] = [];
+  for await (const row of (await readStudyFolder(folder)).rows()) rows.push(row);
+  return rows;
+};
+const take = async ({ source }: Awaited<ReturnType<typeof open>>): Promise<ClaimedCell> => {
+  const claimed = await source.take(undefined);
+  if (claimed === undefined) throw new Error("nothing to take");
+  return claimed;
+};
+
+test("every cell is handed out once, and never again when it has a row", async () => {
+  const first = await open();
+  const [done, left] = [await take(first), await take(first)];
+  await finish(done);
+  await left.release();
+  await first.close();
+  const second = await open();
+  expect([...second.finished]).toEqual([done.cell.id]);
+  const rest: string[] = [];
+  for (let cell = await second.source.take(undefined); cell;) {
+    rest.push(cell.cell.id);
+    await finish(cell);
+    cell = await second.source.take(undefined);
+  }
+  await second.close();
+  expect([...rest, done.cell.id].toSorted()).toEqual(cells.map(({ id }) => id).toSorted());
+  expect((await rowsOf()).map(({ cell }) => cell)).toEqual([done.cell.id, ...rest]);
+});
+
+test("a torn row is cut off, and its cell runs again", async () => {
+  const first = await open();
+  await finish(await take(first));
+  await first.close();
+  const rows = join(folder, "rows.jsonl");
+  const whole = await readFile(rows, "utf8");
+  await appendFile(rows, whole.slice(0, 100));
+  // Readers ignore it meanwhile.
+  expect(await rowsOf()).toHaveLength(1);
+  await (await open()).close();
+  expect(await readFile(rows, "utf8")).toBe(whole);
+});
+
+test("a history goes on where the checkpoint was made, or from the start without one", async () => {
+  const checkpoint = await readFile(new URL("./study-folder.test.ts", import.meta.url));
+  const first = await open();
+  const claimed = await take(first);
+  await claimed.append("{}\n");
+  await claimed.save(checkpoint);
+  await claimed.release();
+  await first.close();
+  // What is stored there is no checkpoint, so it does not count.
+  const second = await open();
+  const again = await take(second);
+  expect(again.cell.id).toBe(claimed.cell.id);
+  expect(again.from).toBeUndefined();
+  expect(await (await readStudyFolder(folder)).history(again.cell.id)).toEqual([]);
+  await again.release();
+  await second.close();
+});
+
+test("a study may grow: rows stay, those of cells that went do not count", async () => {
+  const first = await open(cells.slice(0, 2));
+  await finish(await take(first));
+  await finish(await take(first));
+  await first.close();
+  const second = await open(cells.slice(1));
+  expect([...second.finished]).toEqual([cells[1]?.id]);
+  await second.close();
+  const stored = await readStudyFolder(folder);
+  expect(await studyStatus(stored.cells, stored.rows())).toMatchObject({
+    cells: 3,
+    done: 1,
+    foreign: 1,
+    statuses: { failed: 1 },
+  });
+});
+
+test("a rerun takes rows out of the way, and keeps them elsewhere", async () => {
+  const first = await open();
+  await finish(await take(first));
+  await finish(await take(first));
+  await first.close();
+  const before = await rowsOf();
+  const dropped = await (await readStudyFolder(folder)).drop(({ cell }) => cell === cells[0]?.id);
+  expect(dropped).toEqual(before.slice(0, 1));
+  expect(await rowsOf()).toEqual(before.slice(1));
+  expect(JSON.parse(await readFile(join(folder, "replaced.jsonl"), "utf8"))).toEqual(before[0]);
+  const second = await open();
+  expect((await take(second)).cell.id).toBe(cells[0]?.id);
+  await second.close();
+});
+
+test("refuses, in one line, what would mix rows or lose them", async () => {
+  const first = await open();
+  await expect(open()).rejects.toThrow(/^invalid folder .+: process \d+ has been writing to it/);
+  await first.close();
+  await expect(openStudyFolder(folder, { study, engine: "jax" }, cells)).rejects.toThrow(
+    `invalid engine: jax, but the rows in ${folder} were made with auto`,
+  );
+  await expect(
+    openStudyFolder(folder, { study: { ...study, name: "other" }, engine: "auto" }, cells),
+  ).rejects.toThrow(`invalid study: other, but the rows in ${folder} were made with small`);
+  const file = join(folder, "study.json");
+  const text = await readFile(file, "utf8");
+  await writeFile(file, text.replace('"format": 1', '"format": 2'));
+  await expect(open()).rejects.toThrow(/^invalid file .+: written by lucid-sam .+, which is newer/);
+  await writeFile(file, "{}");
+  await expect(readStudyFolder(folder)).rejects.toThrow("not the description of a study");
+  await expect(readStudyFolder(root)).rejects.toThrow(`missing study in ${root}`);
+  await expect(openStudyFolder(root, config, cells)).rejects.toThrow(
+    `invalid out: ${root} is not empty and no study`,
+  );
+  await writeFile(join(folder, "rows.jsonl"), "x\n");
+  await writeFile(file, text);
+  await expect(rowsOf()).rejects.toThrow(/^invalid file .+rows\.jsonl: line 1 is not JSON/);
+  expect((await readdir(folder)).filter((name) => name.startsWith("lock-"))).toEqual([]);
+});

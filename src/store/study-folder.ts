@@ -1,0 +1,300 @@
+/** A study on disk: append-only, readable by people, one writer at a time. */
+import { existsSync } from "node:fs";
+import { mkdir, readdir, rm } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { z } from "zod";
+import { InputError } from "../engine/errors.ts";
+import { openAppend, type AppendFile } from "../platform/node/append.ts";
+import {
+  fileError,
+  makeFolder,
+  readBytes,
+  readJson,
+  readText,
+  writeBytes,
+  writeJson,
+  writeText,
+} from "../platform/node/files.ts";
+import { packageVersion } from "../platform/node/host.ts";
+import { completeLength, readLines } from "../platform/node/lines.ts";
+import { takeLock } from "../platform/node/lock.ts";
+import { programKey } from "../run/build.ts";
+import { parseHistory, type Row } from "../study/cell.ts";
+import { decodeCheckpoint } from "../run/checkpoint.ts";
+import { checkSame, type OpenStudy, type StoredStudy, type StudyConfig } from "./store.ts";
+import type { Cell, Study } from "../study/study.ts";
+import type { CellSource, ClaimedCell } from "../study/claims.ts";
+
+/** Version of the layout of study folders. */
+const format = 1;
+
+const files = {
+  /** The study, its engine, the layout's version. Written first: a folder with it is a study. */
+  study: "study.json",
+  /** One line per cell: where it lies on the axes, and its spec. */
+  cells: "cells.jsonl",
+  /** One line per finished cell. Only ever appended to, but for `rerun`. */
+  rows: "rows.jsonl",
+  /** Rows that `rerun` took out of the way. */
+  replaced: "replaced.jsonl",
+  /** One file per cell: its thinned history, while it runs and after. */
+  metrics: "metrics",
+  /** One file per cell: its final parameters, where the study keeps them. */
+  points: "points",
+  /** One file per unfinished cell: where its run stands. */
+  running: "running",
+} as const;
+
+const configSchema = z.object({
+  format: z.int(),
+  version: z.string(),
+  engine: z.enum(["auto", "native", "jax"]),
+  cells: z.int(),
+  study: z.custom<Study>((value) => typeof value === "object" && value !== null),
+});
+
+/**
+ * Open the folder of a study for writing, making it if it does not exist. A line that a crash has
+ * torn is cut off. The study may have changed since: cells that it still has keep their rows.
+ *
+ * @throws {InputError} when the folder holds something else, another process writes to it, or it
+ *   comes from a newer version.
+ */
+export async function openStudyFolder(
+  path: string,
+  { study, engine }: StudyConfig,
+  cells: readonly Cell[],
+): Promise<OpenStudy> {
+  await makeFolder(path);
+  const content = await list(path);
+  if (!content.includes(files.study) && content.some((name) => !/^\.|^lock-/.test(name))) {
+    throw new InputError(`invalid out: ${path} is not empty and no study (choose another folder)`);
+  }
+  const lock = await takeLock(path);
+  try {
+    if (content.includes(files.study)) {
+      checkSame(path, await readConfig(join(path, files.study)), { study, engine });
+    }
+    await writeJson(join(path, files.study), {
+      format,
+      version: packageVersion,
+      engine,
+      cells: cells.length,
+      study,
+    });
+    await writeText(
+      join(path, files.cells),
+      cells.map((cell) => `${JSON.stringify(cell)}\n`).join(""),
+    );
+    for (const name of [files.metrics, files.running, ...(study.keep ? [files.points] : [])]) {
+      await mkdir(join(path, name), { recursive: true });
+    }
+    for (const folder of [path, join(path, files.running)]) await clearTemporary(folder);
+    const rowsPath = join(path, files.rows);
+    const rows = await openAppend(rowsPath, await completeLength(rowsPath));
+    const finished = await finishedCells(path, cells);
+    const source = pendingCells(
+      path,
+      rows,
+      finished,
+      cells.filter(({ id }) => !finished.has(id)),
+    );
+    return {
+      name: path,
+      finished,
+      source,
+      async close() {
+        await rows.close();
+        await lock.release();
+      },
+    };
+  } catch (error) {
+    await lock.release();
+    throw error;
+  }
+}
+
+/** Cells that have a row; rows of cells that the study no longer has do not count. */
+async function finishedCells(path: string, cells: readonly Cell[]): Promise<Set<string>> {
+  const known = new Set(cells.map(({ id }) => id));
+  const finished = new Set<string>();
+  for await (const { cell } of readRows(path)) if (known.has(cell)) finished.add(cell);
+  return finished;
+}
+
+/** Hands out cells, those of one program together, as many workers at once as like. */
+function pendingCells(
+  path: string,
+  rows: AppendFile,
+  finished: Set<string>,
+  cells: readonly Cell[],
+): CellSource {
+  const groups = Map.groupBy(cells, ({ spec }) => programKey(spec));
+  const next = (program: string | undefined): Cell | undefined => {
+    const key = program !== undefined && groups.has(program) ? program : largest(groups);
+    const group = key === undefined ? undefined : groups.get(key);
+    const cell = group?.shift();
+    if (key !== undefined && group?.length === 0) groups.delete(key);
+    return cell;
+  };
+  return {
+    async take(program) {
+      const cell = next(program);
+      return cell && claim(path, rows, finished, cell);
+    },
+  };
+}
+
+function largest(groups: ReadonlyMap<string, readonly Cell[]>): string | undefined {
+  let best: string | undefined;
+  for (const [key, { length }] of groups) {
+    if (length > (groups.get(best ?? "")?.length ?? 0)) best = key;
+  }
+  return best;
+}
+
+async function claim(
+  path: string,
+  rows: AppendFile,
+  finished: Set<string>,
+  cell: Cell,
+): Promise<ClaimedCell> {
+  const checkpointPath = join(path, files.running, `${cell.id}.safetensors`);
+  const { metrics, from } = await continueCell(path, checkpointPath, cell);
+  return {
+    cell,
+    ...(from && { from }),
+    append: (history) => metrics.append(history),
+    async save(checkpoint) {
+      // The checkpoint may only speak of lines that are on the disk.
+      await metrics.sync();
+      await writeBytes(checkpointPath, checkpoint);
+    },
+    async finish(row, parameters) {
+      if (parameters) {
+        await writeBytes(join(path, files.points, `${cell.id}.safetensors`), parameters);
+      }
+      await metrics.sync();
+      await metrics.close();
+      await rows.append(`${JSON.stringify(row)}\n`);
+      await rows.sync();
+      finished.add(cell.id);
+      await rm(checkpointPath, { force: true });
+      return true;
+    },
+    release: () => metrics.close(),
+  };
+}
+
+/** The cell's history, cut back to where its run stands, and that place; both from the start if need be. */
+async function continueCell(path: string, checkpointPath: string, { id }: Cell) {
+  const metricsPath = join(path, files.metrics, `${id}.jsonl`);
+  try {
+    const from = await readBytes(checkpointPath);
+    const { metricsLength } = decodeCheckpoint(from, checkpointPath);
+    return { from, metrics: await openAppend(metricsPath, metricsLength) };
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error;
+    return { metrics: await openAppend(metricsPath, 0) };
+  }
+}
+
+/**
+ * Read a study folder.
+ *
+ * @throws {InputError} when it is not one, or one of a newer version.
+ */
+export async function readStudyFolder(path: string): Promise<StoredStudy> {
+  const config = await readConfig(join(path, files.study));
+  const cells: Cell[] = [];
+  for await (const line of readLines(join(path, files.cells))) cells.push(JSON.parse(line) as Cell);
+  return {
+    ...config,
+    name: path,
+    cells,
+    rows: () => readRows(path),
+    async history(cell) {
+      const file = join(path, files.metrics, `${cell}.jsonl`);
+      return existsSync(file) ? parseHistory(await readText(file)) : [];
+    },
+    drop: (unwanted) => dropRows(path, unwanted),
+    close: async () => {},
+  };
+}
+
+/** The unwanted rows go to `replaced.jsonl`. */
+async function dropRows(path: string, unwanted: (row: Row) => boolean): Promise<Row[]> {
+  const lock = await takeLock(path);
+  try {
+    const kept: string[] = [];
+    const dropped: Row[] = [];
+    for await (const row of readRows(path)) {
+      if (unwanted(row)) dropped.push(row);
+      else kept.push(`${JSON.stringify(row)}\n`);
+    }
+    if (dropped.length === 0) return [];
+    const replaced = await openAppend(join(path, files.replaced));
+    await replaced.append(dropped.map((row) => `${JSON.stringify(row)}\n`).join(""));
+    await replaced.close();
+    for (const { cell } of dropped) {
+      await rm(join(path, files.running, `${cell}.safetensors`), { force: true });
+    }
+    await writeText(join(path, files.rows), kept.join(""));
+    return dropped;
+  } finally {
+    await lock.release();
+  }
+}
+
+/** The rows of a study folder, one by one; of a row that is being written, nothing. */
+async function* readRows(path: string): AsyncGenerator<Row> {
+  const file = join(path, files.rows);
+  let number = 0;
+  for await (const line of readLines(file)) {
+    number++;
+    yield parseLine(line, file, number);
+  }
+}
+
+function parseLine(line: string, file: string, number: number): Row {
+  try {
+    return JSON.parse(line) as Row;
+  } catch {
+    throw new InputError(
+      `invalid file ${file}: line ${number} is not JSON (it has been changed; delete the line and its cell runs again)`,
+    );
+  }
+}
+
+async function readConfig(path: string): Promise<StudyConfig> {
+  const found = await readJson(path).catch((error: unknown) => {
+    if (!(error instanceof InputError) || !error.message.startsWith("missing")) throw error;
+    throw new InputError(
+      `missing study in ${dirname(path)}: it has no ${files.study} (give a folder made by lucid sweep)`,
+    );
+  });
+  const version = (found as { version?: unknown } | null)?.version;
+  const written = (found as { format?: unknown } | null)?.format;
+  if (typeof written === "number" && written > format) {
+    throw new InputError(
+      `invalid file ${path}: written by lucid-sam ${String(version)}, which is newer (update lucid-sam)`,
+    );
+  }
+  const parsed = configSchema.safeParse(found);
+  if (!parsed.success) throw new InputError(`invalid file ${path}: not the description of a study`);
+  const { study, engine } = parsed.data;
+  return { study, engine };
+}
+
+async function list(path: string): Promise<string[]> {
+  return readdir(path).catch((error: unknown) => {
+    throw fileError(error, "read", path);
+  });
+}
+
+/** Clear away files that a crash left half written. */
+async function clearTemporary(path: string): Promise<void> {
+  for (const name of await list(path)) {
+    if (name.endsWith(".tmp")) await rm(join(path, name), { force: true });
+  }
+}

@@ -1,0 +1,144 @@
+/** The worker thread of sweeps: runs one cell at a time, on one core, with its own programs. */
+import type { Certificate } from "../diagnostics/certificate/certificate.ts";
+import type { EngineChoice } from "../engine/index.ts";
+import type { Tensor, Tree } from "../engine/tensor.ts";
+import type { Host } from "../platform/host.ts";
+import { serve, type Protocol, type TaskContext } from "../platform/node/workers.ts";
+import { finishedRow, formatHistory, type Row } from "../study/cell.ts";
+import { certifyEnd } from "../run/certify-end.ts";
+import { decodeCheckpoint, encodeCheckpoint, encodeParameters } from "../run/checkpoint.ts";
+import { nodeDatasets } from "../run/node-datasets.ts";
+import { createRunner, type Runner } from "../run/run.ts";
+import type { RunSpec } from "../run/spec.ts";
+import type { Cell } from "../study/study.ts";
+
+export interface ThreadSetup {
+  readonly engine: EngineChoice;
+  readonly host: Host;
+}
+
+export interface RunTask {
+  readonly kind: "run";
+  readonly cell: Cell;
+  /** Keep a row of the history of every so many steps. */
+  readonly record: number;
+  /** Certify the end point. */
+  readonly certify: boolean;
+  /** Hand over the final parameters. */
+  readonly keep: boolean;
+  /** Where an interrupted run of the cell stood. */
+  readonly from?: Uint8Array;
+}
+
+/** Measure how long a step takes. */
+export interface TimeTask {
+  readonly kind: "time";
+  readonly spec: RunSpec;
+}
+
+export interface CellEvent {
+  /** Steps taken. */
+  readonly step: number;
+  /** Lines to append to the cell's history. */
+  readonly history: string;
+  /** Given now and then: where the run stands, these lines included. */
+  readonly checkpoint?: Uint8Array;
+}
+
+export type CellResult =
+  | {
+      readonly kind: "finished";
+      readonly row: Row;
+      /** The last line of the history. */
+      readonly history: string;
+      /** As safetensors, where they are kept. */
+      readonly parameters?: Uint8Array;
+    }
+  | { readonly kind: "stopped"; readonly checkpoint: Uint8Array }
+  | { readonly kind: "timed"; readonly secondsPerStep: number };
+
+export interface CellProtocol extends Protocol {
+  readonly setup: ThreadSetup;
+  readonly task: RunTask | TimeTask;
+  readonly event: CellEvent;
+  readonly result: CellResult;
+}
+
+/** Milliseconds between checkpoints: what a crash may cost. */
+const saveInterval = 30_000;
+
+/** Seconds of steps that are timed for an estimate. */
+const timedSeconds = 0.5;
+
+serve<CellProtocol>(({ engine, host }) => {
+  const options = { engine, threads: 1 };
+  const loadDataset = nodeDatasets();
+  const runner = createRunner({ host, loadDataset, ...options });
+  const certifyCell: Certify = (spec, params) => certifyEnd(spec, params, loadDataset, options);
+  return (task, context) =>
+    task.kind === "run" ? run(runner, certifyCell, task, context) : time(runner, task.spec);
+});
+
+type Certify = (spec: RunSpec, params: Tree<Tensor>) => Promise<Certificate | null>;
+
+async function run(
+  runner: Runner,
+  certify: Certify,
+  { cell, record, keep, certify: certified, from }: RunTask,
+  { emit, signal }: TaskContext<CellProtocol>,
+): Promise<CellResult> {
+  const began = performance.now();
+  const stored = from && decodeCheckpoint(from, `checkpoint of cell ${cell.id}`);
+  let length = stored?.metricsLength ?? 0;
+  let lastSave = began;
+  const outcome = await runner.run(cell.spec, {
+    recordEvery: record,
+    signal,
+    ...(stored && { from: stored.restore }),
+    onChunk({ rows, checkpoint }) {
+      const history = formatHistory(rows);
+      length += Buffer.byteLength(history);
+      const due = performance.now() - lastSave > saveInterval;
+      if (due) lastSave = performance.now();
+      emit({
+        step: checkpoint.state.step,
+        history,
+        ...(due && { checkpoint: encodeCheckpoint(checkpoint, length) }),
+      });
+    },
+  });
+  if (outcome.status === "interrupted") {
+    return { kind: "stopped", checkpoint: encodeCheckpoint(outcome.checkpoint, length) };
+  }
+  const { params } = outcome.checkpoint.state.carry;
+  const certificate = certified ? await certify(cell.spec, params) : null;
+  const times = {
+    finished: new Date().toISOString(),
+    wallSeconds: (performance.now() - began) / 1000,
+  };
+  const row = finishedRow(cell, outcome.result, times, certificate);
+  return {
+    kind: "finished",
+    row,
+    history: formatHistory([outcome.last]),
+    ...(keep && { parameters: encodeParameters(outcome.checkpoint) }),
+  };
+}
+
+/** Take steps until they have lasted long enough; the first chunk warms up and does not count. */
+async function time(runner: Runner, spec: RunSpec): Promise<CellResult> {
+  const enough = new AbortController();
+  let first: { readonly step: number; readonly seconds: number } | undefined;
+  let secondsPerStep = 0;
+  await runner.run(spec, {
+    signal: enough.signal,
+    onChunk({ checkpoint: { state, seconds } }) {
+      const { step } = state;
+      secondsPerStep =
+        first === undefined ? seconds / step : (seconds - first.seconds) / (step - first.step);
+      first ??= { step, seconds };
+      if (seconds - first.seconds > timedSeconds) enough.abort();
+    },
+  });
+  return { kind: "timed", secondsPerStep };
+}
