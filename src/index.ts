@@ -26,13 +26,13 @@ export type {
   Knobs,
   Method,
   Outer,
-  Schedule,
   StepContext,
   StepResult,
 } from "./sam/contract/method.ts";
+export type { Schedule } from "./settings/schedules.ts";
 export type { Objective } from "./sam/contract/objective.ts";
 export { adamW, clipped, sgd } from "./sam/parts/outer.ts";
-export { cosine, linear, parseSchedule, power, stepwise } from "./sam/contract/schedules.ts";
+export { cosine, linear, parseSchedule, power, stepwise } from "./settings/schedules.ts";
 export { ascent, normalized, ofLength } from "./sam/parts/ascent.ts";
 export { ascending, gradientDescent, method, sam, usam } from "./sam/methods/sam.ts";
 export { exactSam } from "./sam/methods/exact.ts";

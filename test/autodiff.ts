@@ -51,11 +51,13 @@ export async function autodiff(
   batch: Batch = problem.train.batch,
 ): Promise<Derivatives> {
   const loss = (p: ArrayTree) => {
-    const { losses } = problem.forward(p, toDevice(batch), {});
+    const { losses } = problem.forward(p, toDevice(batch), { mode: "evaluate" });
     const share = np.array(1 / losses.size, { dtype: losses.dtype });
     return np.multiply(np.sum(losses), share);
   };
-  const { losses, outputs } = problem.forward(toDevice(params), toDevice(batch), {});
+  const { losses, outputs } = problem.forward(toDevice(params), toDevice(batch), {
+    mode: "evaluate",
+  });
   const gradient = tree.leaves<np.Array>(grad(loss)(toDevice(params)));
   let hessianProduct: np.Array[] = [];
   if (direction) {

@@ -7,6 +7,8 @@ export type {
   FloatType,
   Forward,
   ForwardContext,
+  Mode,
+  Model,
   Plane,
   Point,
   Problem,

@@ -6,21 +6,34 @@ import type { Tensor, Tree } from "../engine/tensor.ts";
 /** Arithmetic of a problem: `float64` wherever something is to be proved. */
 export type FloatType = "float32" | "float64";
 
+/**
+ * What a forward pass is for. `train`: a step of training, where masks are drawn and normalization
+ * layers use the batch's own statistics. `evaluate`: a judgment (accuracy, certificate, figure),
+ * without masks and with the running statistics.
+ */
+export type Mode = "train" | "evaluate";
+
 /** What a forward pass may need besides parameters and batch. */
 export interface ForwardContext {
-  /** jax-js random key, uint32 [2], for dropout and other masks. Problems without masks ignore it. */
+  readonly mode: Mode;
+  /** jax-js random key, uint32 [2], for dropout and other masks; given in training only. */
   readonly key?: np.Array;
   /** Running statistics of normalization layers; absent for problems that keep none. */
   readonly statistics?: ArrayTree;
+  /** {@link Problem.constants} on the device; absent for problems without. */
+  readonly constants?: ArrayTree;
 }
 
 /** What a forward pass returns. */
 export interface Forward {
   /** Loss of every sample, shape [batch]. The training loss is their mean. */
   readonly losses: np.Array;
-  /** Network outputs before the loss (logits), shape [batch, classes]. */
+  /** Network outputs before the loss, shape [batch, outputs]; for classifiers the logits. */
   readonly outputs?: np.Array;
-  /** Statistics with this batch taken into account, of the structure given in the context. */
+  /**
+   * Statistics with this batch taken into account, of the structure given in the context; read in
+   * training only.
+   */
   readonly statistics?: ArrayTree;
 }
 
@@ -37,16 +50,48 @@ export interface Split {
   readonly size: number;
 }
 
-/** A loss to minimize over parameters, with the samples it is a mean over. */
-export interface Problem {
+/** Everything that training changes: what is saved, judged, imported and exported as a whole. */
+export interface Model {
+  readonly params: Tree<Tensor>;
+  /** Running statistics; `{}` for problems that keep none. */
+  readonly statistics: Tree<Tensor>;
+}
+
+/**
+ * A loss to minimize over parameters, with the samples it is a mean over.
+ *
+ * `Params` and `Samples` are the trees that `forward` is given, such as
+ * `{ layers: { weight: np.Array; bias: np.Array }[] }`; what works with any problem leaves them out.
+ */
+export interface Problem<
+  Params extends ArrayTree = ArrayTree,
+  Samples extends ArrayTree = ArrayTree,
+> {
   readonly name: string;
   readonly dtype: FloatType;
   /** Initial parameters; equal seeds give equal parameters, up to rounding between dtypes. */
   init(seed: number): Tree<Tensor>;
   /** Initial running statistics, for problems with normalization layers that keep some. */
   initStatistics?(): Tree<Tensor>;
-  /** Traced. Owns its arguments, as jax-js functions do: use `.ref` to read one twice. */
-  forward(params: ArrayTree, batch: ArrayTree, context: ForwardContext): Forward;
+  /**
+   * Traced. Owns its arguments, as jax-js functions do: use `.ref` to read one twice. Leaves of
+   * bytes (uint8) arrive as floating-point numbers of the problem's dtype.
+   */
+  forward(params: Params, batch: Samples, context: ForwardContext): Forward;
+  /**
+   * Traced. Augmentation: once per training step, before any pass, so that every pass of a step sees
+   * the same batch. Evaluation and certificates do without.
+   *
+   * @param key jax-js random key of this step, uint32 [2], of its own.
+   */
+  prepare?(batch: Samples, key: np.Array): ArrayTree;
+  /** Data without a sample axis, such as the edges of a graph: in every pass's context, never cut into batches. */
+  readonly constants?: Tree<Tensor>;
+  /**
+   * Traced. How good each sample's outputs are, shape [batch]: 1 for right and 0 for wrong where there
+   * is right and wrong; its mean over a split is the accuracy. Absent for problems that have none.
+   */
+  score?(outputs: np.Array, batch: Samples): np.Array;
   /** Role of the parameter at a path such as `"layers/0/bias"`. */
   role(path: string): Role;
   readonly train: Split;

@@ -29,7 +29,7 @@ export async function prepareClassifier(
       inputs: typesOf(problem.init(0)),
       knobs: blocks,
       step(carry, params, block) {
-        const { outputs } = problem.forward(params, block, {});
+        const { outputs } = problem.forward(params, block, { mode: "evaluate" });
         if (outputs === undefined) throw new TypeError(`problem ${problem.name} has no outputs`);
         return { carry, record: { outputs } };
       },

@@ -5,11 +5,12 @@ import { imageSplits, type ImageDataset } from "../problems/datasets/images.ts";
 import { mlp } from "../problems/networks/mlp.ts";
 import { planes, quadratic } from "../problems/planes/index.ts";
 import type { Problem } from "../problems/problem.ts";
-import type { Method, Outer, Schedule } from "../sam/contract/method.ts";
+import type { Method, Outer } from "../sam/contract/method.ts";
+import type { Schedule } from "../settings/schedules.ts";
 import { adamW, clipped, sgd } from "../sam/parts/outer.ts";
 import { createMethod } from "../sam/registry.ts";
 import { gradientDescent } from "../sam/methods/sam.ts";
-import { cosine, stepwise } from "../sam/contract/schedules.ts";
+import { cosine, stepwise } from "../settings/schedules.ts";
 import { switching } from "../sam/methods/switching.ts";
 import {
   canonicalJson,

@@ -3,25 +3,8 @@ import { z } from "zod";
 import { InputError, unknownName } from "../engine/errors.ts";
 import { activations, type ActivationName } from "../problems/networks/activations.ts";
 import { planes, type PlaneName } from "../problems/planes/index.ts";
-import { choice, flag, number } from "../sam/contract/entry.ts";
+import { choice, flag, fromList, fromText, number, optional } from "../settings/fields.ts";
 import { findMethod, resolveSettings } from "../sam/registry.ts";
-
-/** The number a text stands for; any other value as it is. */
-const fromText = (value: unknown): unknown =>
-  typeof value === "string" && value.trim() !== "" && Number.isFinite(Number(value))
-    ? Number(value)
-    : value;
-
-/** The list a text such as `128,64` or `none` stands for; any other value as it is. */
-const fromList = (value: unknown): unknown =>
-  typeof value !== "string" ? value : value === "none" ? [] : value.split(",").map(fromText);
-
-/** The same field without a default: absent means off. */
-const optional = <Schema extends z.ZodType>(field: z.ZodDefault<Schema>) =>
-  field
-    .unwrap()
-    .optional()
-    .describe(field.description ?? "");
 
 const widths = "give widths of 1 or more, such as 128,64";
 const pair = "give two numbers, such as 2,0.5";

@@ -7,13 +7,13 @@ export type {
   Method,
   Outer,
   ProblemSize,
-  Schedule,
   StepContext,
   StepResult,
 } from "./contract/method.ts";
+export type { Schedule } from "../settings/schedules.ts";
 export type { Objective } from "./contract/objective.ts";
 export { adamW, clipped, sgd } from "./parts/outer.ts";
-export { cosine, linear, parseSchedule, power, stepwise } from "./contract/schedules.ts";
+export { cosine, linear, parseSchedule, power, stepwise } from "../settings/schedules.ts";
 export {
   ascent,
   grouped,

@@ -8,7 +8,7 @@ import {
   methods,
   resolveSettings,
 } from "./registry.ts";
-import { parseSchedule, valueAt } from "./contract/schedules.ts";
+import { parseSchedule, valueAt } from "../settings/schedules.ts";
 
 const outer = sgd();
 

@@ -72,7 +72,10 @@ export async function compileDerivatives(
   };
   const objective = (inputs: ArrayTree) => {
     const { batch, statistics } = inputs as { batch: ArrayTree; statistics: ArrayTree };
-    return objectiveOf(problem, batch, problem.initStatistics ? { statistics } : {});
+    return objectiveOf(problem, batch, {
+      mode: "evaluate",
+      ...(problem.initStatistics && { statistics }),
+    });
   };
   // Neither program carries anything from step to step; a step is one evaluation.
   const nothing = { evaluation: scalarTensor(0, "float64") };

@@ -139,7 +139,7 @@ for (const [name, { create, description }] of Object.entries(planes)) {
         const program = await compileJax({
           step: (carry, inputs) => ({
             carry,
-            record: problem.forward(carry, inputs, {}).losses,
+            record: problem.forward(carry, inputs, { mode: "evaluate" }).losses,
           }),
           carry: typesOf(problem.init(0)),
           inputs: typesOf(problem.train.batch),

@@ -2,7 +2,7 @@
 import { z } from "zod";
 import type { Role } from "../../problems/problem.ts";
 import type { Method, Outer } from "./method.ts";
-import { parseSchedule, scheduleForms } from "./schedules.ts";
+import { fromText } from "../../settings/fields.ts";
 
 /** A method as it is listed, documented and created by name. */
 export interface MethodEntry<Options extends z.ZodObject = z.ZodObject> {
@@ -37,62 +37,6 @@ export interface MethodEntry<Options extends z.ZodObject = z.ZodObject> {
 export const entry = <Options extends z.ZodObject>(listed: MethodEntry<Options>): MethodEntry =>
   listed;
 
-/** Bounds of a number; `above` and `below` exclude the bound itself. */
-export interface Bounds {
-  readonly min?: number;
-  readonly above?: number;
-  readonly max?: number;
-  readonly below?: number;
-  readonly integer?: boolean;
-}
-
-/** A number within bounds. Accepts its text. */
-export function number(fallback: number, description: string, bounds: Bounds = {}) {
-  const error = `give ${describeBounds(bounds)}`;
-  const { min, above, max, below, integer } = bounds;
-  let schema = z.number({ error });
-  if (integer) schema = schema.int({ error });
-  if (min !== undefined) schema = schema.gte(min, { error });
-  if (above !== undefined) schema = schema.gt(above, { error });
-  if (max !== undefined) schema = schema.lte(max, { error });
-  if (below !== undefined) schema = schema.lt(below, { error });
-  return z.preprocess(fromText, schema).default(fallback).describe(description);
-}
-
-/** A number, 0 or more, or the text of a schedule of such numbers. */
-export function schedule(fallback: number, description: string) {
-  const error = "give a number, 0 or more, or a schedule such as cosine(0.1, 0)";
-  const text = z.string({ error }).refine(isSchedule, { error: `give a number, ${scheduleForms}` });
-  return z
-    .preprocess(fromText, z.union([z.number({ error }).gte(0, { error }), text], { error }))
-    .default(fallback)
-    .describe(description);
-}
-
-/** True or false. Accepts the words. */
-export function flag(fallback: boolean, description: string) {
-  return z
-    .preprocess(
-      (value) => (value === "true" ? true : value === "false" ? false : value),
-      z.boolean({ error: "give true or false" }),
-    )
-    .default(fallback)
-    .describe(description);
-}
-
-/** One of a list of words. */
-export function choice<const Words extends readonly [string, ...string[]]>(
-  words: Words,
-  fallback: Words[number],
-  description: string,
-) {
-  const schema = z.enum(words, { error: `give ${words.join(", ")}` });
-  return z
-    .preprocess((word) => word, schema)
-    .default(fallback as never)
-    .describe(description);
-}
-
 const roleNames = ["weight", "bias", "norm", "embedding"] as const satisfies readonly Role[];
 
 /** A number, 0 or more, for every role. Accepts text such as `bias:0,norm:2`. */
@@ -125,26 +69,4 @@ export function roles(fallback: Role[], description: string) {
     )
     .default(fallback)
     .describe(description);
-}
-
-const fromText = (value: unknown): unknown =>
-  typeof value === "string" && value.trim() !== "" && Number.isFinite(Number(value))
-    ? Number(value)
-    : value;
-
-function isSchedule(text: string): boolean {
-  try {
-    parseSchedule(text);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-function describeBounds({ min, above, max, below, integer }: Bounds): string {
-  const kind = integer ? "a whole number" : "a number";
-  const low = min !== undefined ? `${min} or more` : above !== undefined ? `above ${above}` : "";
-  const high = max !== undefined ? `at most ${max}` : below !== undefined ? `below ${below}` : "";
-  if (min !== undefined && max !== undefined) return `${kind} from ${min} to ${max}`;
-  return [kind, low, high].filter((part) => part !== "").join(", ");
 }

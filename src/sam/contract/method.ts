@@ -2,13 +2,8 @@
 import type { np } from "../../engine/jax-js.ts";
 import type { ArrayTree } from "../../engine/program.ts";
 import type { Tensor, Tree } from "../../engine/tensor.ts";
+import type { Schedule } from "../../settings/schedules.ts";
 import type { Objective } from "./objective.ts";
-
-/**
- * A setting over the course of a run: a number, or a function of the step t = 0, 1, … and the
- * length of the run. Knobs are inputs of the compiled step: changing one does not recompile.
- */
-export type Schedule = number | ((t: number, steps: number) => number);
 
 /** Schedules by name; compositions nest. */
 export interface Knobs {

@@ -77,7 +77,7 @@ interface KnownPass {
 export function objectiveOf(
   problem: Pick<Problem, "forward" | "role">,
   batch: ArrayTree,
-  context: ForwardContext = {},
+  context: ForwardContext = { mode: "train" },
   samples?: Samples,
 ): CountedObjective {
   const size = batchSize(batch);
@@ -93,6 +93,7 @@ export function objectiveOf(
       typeof evaluations === "number" ? evaluations + spent : np.add(evaluations, spent);
   };
   const shared = (): ForwardContext => ({
+    mode: context.mode,
     ...(context.key && { key: context.key.ref }),
     ...(context.statistics && { statistics: share(context.statistics) }),
   });

@@ -16,12 +16,14 @@ import {
 } from "../../engine/arrays.ts";
 import type { ArrayTree } from "../../engine/program.ts";
 import { ascent, quotient } from "../parts/ascent.ts";
-import { entry, flag, groups, number, schedule, type MethodEntry } from "../contract/entry.ts";
-import type { Ascent, Knobs, Method, Schedule, Stateless } from "../contract/method.ts";
+import { entry, groups, type MethodEntry } from "../contract/entry.ts";
+import { flag, number, schedule } from "../../settings/fields.ts";
+import type { Ascent, Knobs, Method, Stateless } from "../contract/method.ts";
+import type { Schedule } from "../../settings/schedules.ts";
 import type { Objective } from "../contract/objective.ts";
 import { sgd } from "../parts/outer.ts";
 import { ascending, fixedLength, type SamOptions } from "./sam.ts";
-import { parseSchedule } from "../contract/schedules.ts";
+import { parseSchedule } from "../../settings/schedules.ts";
 
 export interface AdaptiveOptions {
   /** ρ ≥ 0: ‖T⁻¹ε‖; default 0.5. */

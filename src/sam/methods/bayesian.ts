@@ -14,12 +14,14 @@ import {
 import type { ArrayTree } from "../../engine/program.ts";
 import { mapTree, type Tensor } from "../../engine/tensor.ts";
 import { chunksOf, meanOfChunks } from "./chunks.ts";
-import { choice, entry, flag, number, schedule, type MethodEntry } from "../contract/entry.ts";
-import type { Knobs, Method, Schedule } from "../contract/method.ts";
+import { entry, type MethodEntry } from "../contract/entry.ts";
+import { choice, flag, number, schedule } from "../../settings/fields.ts";
+import type { Knobs, Method } from "../contract/method.ts";
+import type { Schedule } from "../../settings/schedules.ts";
 import { sgd, zerosAs } from "../parts/outer.ts";
 import { methodKeys, normalsLike } from "../contract/random.ts";
 import { descend, evidenceOf, method, type Pass, type SamOptions } from "./sam.ts";
-import { parseSchedule } from "../contract/schedules.ts";
+import { parseSchedule } from "../../settings/schedules.ts";
 
 export interface BsamOptions extends Omit<SamOptions, "groups"> {
   /** β₁, weight of the old average gradient; default 0.9. */

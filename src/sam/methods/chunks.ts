@@ -5,12 +5,13 @@ import { addTrees, leaves, mapTrees, scalar, scale } from "../../engine/arrays.t
 import { InputError } from "../../engine/errors.ts";
 import type { ArrayTree } from "../../engine/program.ts";
 import { grouped, normalized } from "../parts/ascent.ts";
-import { entry, groups, number, schedule, type MethodEntry } from "../contract/entry.ts";
+import { entry, groups, type MethodEntry } from "../contract/entry.ts";
+import { number, schedule } from "../../settings/fields.ts";
 import type { Knobs, Method } from "../contract/method.ts";
 import type { Objective } from "../contract/objective.ts";
 import { sgd } from "../parts/outer.ts";
 import { descend, evidenceOf, fixedLength, method, type Pass, type SamOptions } from "./sam.ts";
-import { parseSchedule } from "../contract/schedules.ts";
+import { parseSchedule } from "../../settings/schedules.ts";
 
 /** Every chunk is a pass of its own in the compiled step: more would take minutes to compile. */
 const mostChunks = 64;

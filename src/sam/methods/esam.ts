@@ -13,21 +13,15 @@ import {
 } from "../../engine/arrays.ts";
 import type { ArrayTree } from "../../engine/program.ts";
 import { ascent, normalized, quotient } from "../parts/ascent.ts";
-import { choice, entry, number, schedule, type MethodEntry } from "../contract/entry.ts";
-import type {
-  Ascent,
-  Evidence,
-  Knobs,
-  Method,
-  Schedule,
-  StepTime,
-  Stateless,
-} from "../contract/method.ts";
+import { entry, type MethodEntry } from "../contract/entry.ts";
+import { choice, number, schedule } from "../../settings/fields.ts";
+import type { Ascent, Evidence, Knobs, Method, StepTime, Stateless } from "../contract/method.ts";
+import type { Schedule } from "../../settings/schedules.ts";
 import type { Objective } from "../contract/objective.ts";
 import { sgd } from "../parts/outer.ts";
 import { methodKeys, uniformLike } from "../contract/random.ts";
 import { descend, evidenceOf, fixedLength, method, type Pass, type SamOptions } from "./sam.ts";
-import { parseSchedule } from "../contract/schedules.ts";
+import { parseSchedule } from "../../settings/schedules.ts";
 
 export interface StochasticOptions {
   /** ρ ≥ 0; default 0.05. */

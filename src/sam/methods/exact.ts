@@ -13,11 +13,13 @@ import {
   subtract,
 } from "../../engine/arrays.ts";
 import { quotient } from "../parts/ascent.ts";
-import { entry, number, schedule, type MethodEntry } from "../contract/entry.ts";
-import type { Knobs, Method, Schedule, Stateless } from "../contract/method.ts";
+import { entry, type MethodEntry } from "../contract/entry.ts";
+import { number, schedule } from "../../settings/fields.ts";
+import type { Knobs, Method, Stateless } from "../contract/method.ts";
+import type { Schedule } from "../../settings/schedules.ts";
 import { sgd } from "../parts/outer.ts";
 import { descend, evidenceOf, method, type SamOptions } from "./sam.ts";
-import { parseSchedule } from "../contract/schedules.ts";
+import { parseSchedule } from "../../settings/schedules.ts";
 
 export interface ExactOptions extends Omit<SamOptions, "groups"> {
   /** Largest ρ/‖g‖ in front of the Hessian; default 10,000. Where it binds the step leans towards SAM's. */

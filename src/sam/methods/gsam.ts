@@ -13,11 +13,12 @@ import {
   scalar,
 } from "../../engine/arrays.ts";
 import { normalized, quotient } from "../parts/ascent.ts";
-import { choice, entry, number, schedule, type MethodEntry } from "../contract/entry.ts";
+import { entry, type MethodEntry } from "../contract/entry.ts";
+import { choice, number, schedule } from "../../settings/fields.ts";
 import type { Knobs, Method, Stateless } from "../contract/method.ts";
 import { sgd } from "../parts/outer.ts";
 import { descend, evidenceOf, fixedLength, method, type SamOptions } from "./sam.ts";
-import { parseSchedule } from "../contract/schedules.ts";
+import { parseSchedule } from "../../settings/schedules.ts";
 
 export interface GsamOptions extends Omit<SamOptions, "groups"> {
   /** α ≥ 0, weight of the second part; default 0.4. At 0 `perturbed` is SAM and `plain` is descent. */

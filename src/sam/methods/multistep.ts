@@ -17,11 +17,13 @@ import {
 } from "../../engine/arrays.ts";
 import type { ArrayTree } from "../../engine/program.ts";
 import { ascent, ofLength, quotient } from "../parts/ascent.ts";
-import { entry, flag, groups, number, schedule, type MethodEntry } from "../contract/entry.ts";
-import type { Ascent, Knobs, Method, Schedule, Stateless } from "../contract/method.ts";
+import { entry, groups, type MethodEntry } from "../contract/entry.ts";
+import { flag, number, schedule } from "../../settings/fields.ts";
+import type { Ascent, Knobs, Method, Stateless } from "../contract/method.ts";
+import type { Schedule } from "../../settings/schedules.ts";
 import { sgd } from "../parts/outer.ts";
 import { ascending, evidenceOf, fixedLength, method, type Pass, type SamOptions } from "./sam.ts";
-import { parseSchedule } from "../contract/schedules.ts";
+import { parseSchedule } from "../../settings/schedules.ts";
 
 export interface MultiStepOptions {
   /** ρ ≥ 0; default 0.05. */

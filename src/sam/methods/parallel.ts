@@ -5,12 +5,14 @@ import { addTrees, scalar, share } from "../../engine/arrays.ts";
 import type { ArrayTree } from "../../engine/program.ts";
 import { scalarTensor, zeros } from "../../engine/tensor.ts";
 import { ofLength } from "../parts/ascent.ts";
-import { entry, number, schedule, type MethodEntry } from "../contract/entry.ts";
-import type { Knobs, Method, Schedule } from "../contract/method.ts";
+import { entry, type MethodEntry } from "../contract/entry.ts";
+import { number, schedule } from "../../settings/fields.ts";
+import type { Knobs, Method } from "../contract/method.ts";
+import type { Schedule } from "../../settings/schedules.ts";
 import { dtypeOf, sgd, zerosAs } from "../parts/outer.ts";
 import { descend, evidenceOf, fixedLength, method, type Pass, type SamOptions } from "./sam.ts";
 import { blend } from "./smoothed.ts";
-import { parseSchedule } from "../contract/schedules.ts";
+import { parseSchedule } from "../../settings/schedules.ts";
 
 export interface SampaOptions extends Omit<SamOptions, "groups"> {
   /** λ in [0, 1], weight of the gradient at y; default 0.2. */

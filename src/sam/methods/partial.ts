@@ -16,19 +16,13 @@ import type { ArrayTree } from "../../engine/program.ts";
 import type { Role } from "../../problems/problem.ts";
 import { adaptive } from "./adaptive.ts";
 import { ascent, normalized, quotient, restricted } from "../parts/ascent.ts";
-import {
-  entry,
-  flag,
-  groups,
-  number,
-  roles,
-  schedule,
-  type MethodEntry,
-} from "../contract/entry.ts";
-import type { Ascent, Knobs, Method, Schedule, Stateless } from "../contract/method.ts";
+import { entry, groups, roles, type MethodEntry } from "../contract/entry.ts";
+import { flag, number, schedule } from "../../settings/fields.ts";
+import type { Ascent, Knobs, Method, Stateless } from "../contract/method.ts";
+import type { Schedule } from "../../settings/schedules.ts";
 import { sgd } from "../parts/outer.ts";
 import { ascending, fixedLength, type SamOptions } from "./sam.ts";
-import { parseSchedule } from "../contract/schedules.ts";
+import { parseSchedule } from "../../settings/schedules.ts";
 
 export interface SamOnOptions extends SamOptions {
   /** Which parameters are perturbed; default normalization layers. */

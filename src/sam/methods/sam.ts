@@ -4,20 +4,21 @@ import { z } from "zod";
 import { addTrees, dot, multiply, norm, scalar, select } from "../../engine/arrays.ts";
 import type { ArrayTree } from "../../engine/program.ts";
 import { grouped, normalized, unnormalized, type Groups } from "../parts/ascent.ts";
-import { entry, flag, groups, schedule, type MethodEntry } from "../contract/entry.ts";
+import { entry, groups, type MethodEntry } from "../contract/entry.ts";
+import { flag, schedule } from "../../settings/fields.ts";
 import type {
   Ascent,
   Evidence,
   Knobs,
   Method,
   Outer,
-  Schedule,
   Stateless,
   StepContext,
   StepResult,
 } from "../contract/method.ts";
+import type { Schedule } from "../../settings/schedules.ts";
 import { sgd } from "../parts/outer.ts";
-import { parseSchedule } from "../contract/schedules.ts";
+import { parseSchedule } from "../../settings/schedules.ts";
 
 /** Forget the memory's type once the implementation has been checked against it. */
 export function method<Memory, K extends Knobs>(implementation: Method<Memory, K>): Method {

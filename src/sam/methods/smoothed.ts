@@ -5,11 +5,13 @@ import { add, mapTrees, multiply, scalar, selectTree, subtract } from "../../eng
 import type { ArrayTree } from "../../engine/program.ts";
 import { scalarTensor, type Tensor, type Tree } from "../../engine/tensor.ts";
 import { ascent, ofLength } from "../parts/ascent.ts";
-import { choice, entry, groups, number, schedule, type MethodEntry } from "../contract/entry.ts";
-import type { Ascent, Host, Knobs, Method, Schedule } from "../contract/method.ts";
+import { entry, groups, type MethodEntry } from "../contract/entry.ts";
+import { choice, number, schedule } from "../../settings/fields.ts";
+import type { Ascent, Host, Knobs, Method } from "../contract/method.ts";
+import type { Schedule } from "../../settings/schedules.ts";
 import { dtypeOf, sgd, zerosAs } from "../parts/outer.ts";
 import { ascending, fixedLength, type SamOptions } from "./sam.ts";
-import { parseSchedule } from "../contract/schedules.ts";
+import { parseSchedule } from "../../settings/schedules.ts";
 
 /** An average of gradients that starts with the first gradient it sees. */
 export interface RunningAverage {

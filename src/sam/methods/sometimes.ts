@@ -21,11 +21,13 @@ import {
 import type { ArrayTree } from "../../engine/program.ts";
 import { scalarTensor } from "../../engine/tensor.ts";
 import { normalized, quotient } from "../parts/ascent.ts";
-import { entry, flag, number, schedule, type MethodEntry } from "../contract/entry.ts";
-import type { Evidence, Knobs, Method, Schedule, StepContext } from "../contract/method.ts";
+import { entry, type MethodEntry } from "../contract/entry.ts";
+import { flag, number, schedule } from "../../settings/fields.ts";
+import type { Evidence, Knobs, Method, StepContext } from "../contract/method.ts";
+import type { Schedule } from "../../settings/schedules.ts";
 import { dtypeOf, sgd, zerosAs } from "../parts/outer.ts";
 import { descend, evidenceOf, method, plainEvidence, type Pass, type SamOptions } from "./sam.ts";
-import { parseSchedule } from "../contract/schedules.ts";
+import { parseSchedule } from "../../settings/schedules.ts";
 
 /** The second pass of SAM from where the first one, `at`, was made. */
 function lookAhead(

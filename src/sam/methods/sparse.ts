@@ -5,12 +5,14 @@ import { addTrees, leaves, mapTrees, multiply, scalar, square } from "../../engi
 import type { ArrayTree } from "../../engine/program.ts";
 import { scalarTensor } from "../../engine/tensor.ts";
 import { ascent, ofLength } from "../parts/ascent.ts";
-import { choice, entry, groups, number, schedule, type MethodEntry } from "../contract/entry.ts";
-import type { Ascent, AscentContext, Knobs, Method, Schedule } from "../contract/method.ts";
+import { entry, groups, type MethodEntry } from "../contract/entry.ts";
+import { choice, number, schedule } from "../../settings/fields.ts";
+import type { Ascent, AscentContext, Knobs, Method } from "../contract/method.ts";
+import type { Schedule } from "../../settings/schedules.ts";
 import { sgd, zerosAs } from "../parts/outer.ts";
 import { methodKeys, randomRows } from "../contract/random.ts";
 import { ascending, fixedLength, type SamOptions } from "./sam.ts";
-import { parseSchedule } from "../contract/schedules.ts";
+import { parseSchedule } from "../../settings/schedules.ts";
 
 export interface SparseOptions {
   /** ρ ≥ 0; default 0.05. */

@@ -5,7 +5,8 @@ import { scalar } from "../../engine/arrays.ts";
 import { InputError } from "../../engine/errors.ts";
 import type { ArrayTree } from "../../engine/program.ts";
 import { alignDetails } from "../parts/details.ts";
-import { entry, groups, number, type MethodEntry } from "../contract/entry.ts";
+import { entry, groups, type MethodEntry } from "../contract/entry.ts";
+import { number } from "../../settings/fields.ts";
 import { untilSafe, type SafeRule } from "./guard.ts";
 import type { Tensor, Tree } from "../../engine/tensor.ts";
 import type {
@@ -18,7 +19,7 @@ import type {
   StepResult,
 } from "../contract/method.ts";
 import { gradientDescent, method, sam } from "./sam.ts";
-import { power } from "../contract/schedules.ts";
+import { power } from "../../settings/schedules.ts";
 
 export interface SwitchingOptions {
   readonly from: Method;

@@ -5,7 +5,8 @@ import { add, mean, multiply, scalar, stopGradient, subtract } from "../../engin
 import { InputError } from "../../engine/errors.ts";
 import type { ArrayTree } from "../../engine/program.ts";
 import { zeros } from "../../engine/tensor.ts";
-import { entry, number, type MethodEntry } from "../contract/entry.ts";
+import { entry, type MethodEntry } from "../contract/entry.ts";
+import { number } from "../../settings/fields.ts";
 import type { Knobs, Method, Outer, ProblemSize } from "../contract/method.ts";
 import type { Objective } from "../contract/objective.ts";
 import { dtypeOf, sgd } from "../parts/outer.ts";

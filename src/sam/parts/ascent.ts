@@ -13,7 +13,8 @@ import {
 import { InputError } from "../../engine/errors.ts";
 import type { ArrayTree } from "../../engine/program.ts";
 import type { Role } from "../../problems/problem.ts";
-import type { Ascent, Knobs, Schedule, Stateless } from "../contract/method.ts";
+import type { Ascent, Knobs, Stateless } from "../contract/method.ts";
+import type { Schedule } from "../../settings/schedules.ts";
 
 /** Forget the memory's type once the implementation has been checked against it. */
 export function ascent<Memory, K extends Knobs>(implementation: Ascent<Memory, K>): Ascent {

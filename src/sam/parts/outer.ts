@@ -17,7 +17,8 @@ import {
 import { InputError } from "../../engine/errors.ts";
 import type { ArrayTree } from "../../engine/program.ts";
 import { mapTree, scalarTensor, zeros, type Tensor, type Tree } from "../../engine/tensor.ts";
-import type { Knobs, Outer, Schedule } from "../contract/method.ts";
+import type { Knobs, Outer } from "../contract/method.ts";
+import type { Schedule } from "../../settings/schedules.ts";
 
 export interface SgdOptions {
   /** η; default 0.01. */

@@ -15,9 +15,10 @@ import {
   type Tree,
 } from "../../engine/tensor.ts";
 import type { Problem } from "../../problems/problem.ts";
-import type { Knobs, Method, ProblemSize, Schedule, StepTime } from "../contract/method.ts";
+import type { Knobs, Method, ProblemSize, StepTime } from "../contract/method.ts";
+import type { Schedule } from "../../settings/schedules.ts";
 import { objectiveOf } from "../contract/objective.ts";
-import { valueAt } from "../contract/schedules.ts";
+import { valueAt } from "../../settings/schedules.ts";
 
 /** Steps whose knobs are laid out at once: bounds the memory of schedules and batch indices. */
 const segmentSteps = 8192;
@@ -147,6 +148,7 @@ export function trainingStep({
         problem,
         stepBatch,
         {
+          mode: "train",
           ...(knobs.key && { key: knobs.key }),
           ...(problem.initStatistics && { statistics }),
         },

@@ -1,6 +1,11 @@
 /** Schedules: settings that change over a run. */
-import { InputError, unknownName } from "../../engine/errors.ts";
-import type { Schedule } from "./method.ts";
+import { InputError, unknownName } from "../engine/errors.ts";
+
+/**
+ * A setting over the course of a run: a number, or a function of the step t = 0, 1, … and the
+ * length of the run. Knobs are inputs of the compiled step: changing one does not recompile.
+ */
+export type Schedule = number | ((t: number, steps: number) => number);
 
 /** The value at step t of a run of `steps` steps. */
 export function valueAt(schedule: Schedule, t: number, steps: number): number {

@@ -1,0 +1,109 @@
+/**
+ * Fields: the words that schemas of settings are made of. A field has a default and a description,
+ * and takes the text of a flag as well as the value itself.
+ */
+import { z } from "zod";
+import { parseSchedule, scheduleForms } from "./schedules.ts";
+
+/** Bounds of a number; `above` and `below` exclude the bound itself. */
+export interface Bounds {
+  readonly min?: number;
+  readonly above?: number;
+  readonly max?: number;
+  readonly below?: number;
+  readonly integer?: boolean;
+}
+
+/** A number within bounds. Accepts its text. */
+export function number(fallback: number, description: string, bounds: Bounds = {}) {
+  const error = `give ${describeBounds(bounds)}`;
+  const { min, above, max, below, integer } = bounds;
+  let schema = z.number({ error });
+  if (integer) schema = schema.int({ error });
+  if (min !== undefined) schema = schema.gte(min, { error });
+  if (above !== undefined) schema = schema.gt(above, { error });
+  if (max !== undefined) schema = schema.lte(max, { error });
+  if (below !== undefined) schema = schema.lt(below, { error });
+  return z.preprocess(fromText, schema).default(fallback).describe(description);
+}
+
+/** A number, 0 or more, or the text of a schedule of such numbers. */
+export function schedule(fallback: number, description: string) {
+  const error = "give a number, 0 or more, or a schedule such as cosine(0.1, 0)";
+  const text = z.string({ error }).refine(isSchedule, { error: `give a number, ${scheduleForms}` });
+  return z
+    .preprocess(fromText, z.union([z.number({ error }).gte(0, { error }), text], { error }))
+    .default(fallback)
+    .describe(description);
+}
+
+/** True or false. Accepts the words. */
+export function flag(fallback: boolean, description: string) {
+  return z
+    .preprocess(
+      (value) => (value === "true" ? true : value === "false" ? false : value),
+      z.boolean({ error: "give true or false" }),
+    )
+    .default(fallback)
+    .describe(description);
+}
+
+/** One of a list of words. */
+export function choice<const Words extends readonly [string, ...string[]]>(
+  words: Words,
+  fallback: Words[number],
+  description: string,
+) {
+  const schema = z.enum(words, { error: `give ${words.join(", ")}` });
+  return z
+    .preprocess((word) => word, schema)
+    .default(fallback as never)
+    .describe(description);
+}
+
+/** A list of what `item` says, from `128,64`; `none` is the empty list. */
+export function list<Item extends z.ZodType>(
+  item: Item,
+  fallback: z.output<Item>[],
+  description: string,
+  remedy: string,
+) {
+  return z
+    .preprocess(fromList, z.array(item, remedy))
+    .default(fallback as never)
+    .describe(description);
+}
+
+/** The same field without a default: absent means off. */
+export const optional = <Schema extends z.ZodType>(field: z.ZodDefault<Schema>) =>
+  field
+    .unwrap()
+    .optional()
+    .describe(field.description ?? "");
+
+/** The list a text such as `128,64` or `none` stands for; any other value as it is. */
+export const fromList = (value: unknown): unknown =>
+  typeof value !== "string" ? value : value === "none" ? [] : value.split(",").map(fromText);
+
+/** The number a text stands for; any other value as it is. */
+export const fromText = (value: unknown): unknown =>
+  typeof value === "string" && value.trim() !== "" && Number.isFinite(Number(value))
+    ? Number(value)
+    : value;
+
+function isSchedule(text: string): boolean {
+  try {
+    parseSchedule(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function describeBounds({ min, above, max, below, integer }: Bounds): string {
+  const kind = integer ? "a whole number" : "a number";
+  const low = min !== undefined ? `${min} or more` : above !== undefined ? `above ${above}` : "";
+  const high = max !== undefined ? `at most ${max}` : below !== undefined ? `below ${below}` : "";
+  if (min !== undefined && max !== undefined) return `${kind} from ${min} to ${max}`;
+  return [kind, low, high].filter((part) => part !== "").join(", ");
+}
