@@ -3,7 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect } from "vitest";
-import type { RunResult } from "../../src/study/run.ts";
+import type { RunResult } from "../../src/run/run.ts";
 import { lucid } from "../lucid.ts";
 import { pinned, rounded, withoutTiny } from "./pinned.ts";
 

@@ -4,7 +4,7 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { demo, demoStudy } from "../../src/cli/demo.ts";
+import { demo, demoStudy } from "../../src/cli/commands/demo.ts";
 import type { Row } from "../../src/study/cell.ts";
 import { expandStudy, parseStudy } from "../../src/study/study.ts";
 import { pinned, rounded, sha256, withoutTiny } from "./pinned.ts";

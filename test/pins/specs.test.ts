@@ -1,7 +1,7 @@
 /** Identities of runs: stored rows are found by them, so they may never change. */
 import { describe, expect, test } from "vitest";
-import { programKey } from "../../src/study/build.ts";
-import { canonicalJson, parseSpec, specHash } from "../../src/study/spec.ts";
+import { programKey } from "../../src/run/build.ts";
+import { canonicalJson, parseSpec, specHash } from "../../src/run/spec.ts";
 import { pinned } from "./pinned.ts";
 
 pinned<object>("specs", async (input) => {
