@@ -1,4 +1,7 @@
 /** Sweeps: cells from somewhere, run on worker threads, their rows handed back. */
+// Here, because the threads cannot do it for themselves.
+// oxlint-disable-next-line import/no-unassigned-import
+import "../engine/native/telemetry.ts";
 import type { EngineChoice } from "../engine/index.ts";
 import { MachineError } from "../engine/errors.ts";
 import type { Host } from "../platform/host.ts";

@@ -12,9 +12,13 @@ export interface Running {
 }
 
 /** Start `lucid` with arguments, perhaps behind another command. */
-export function start(args: readonly string[], before: readonly string[] = []): Running {
+export function start(
+  args: readonly string[],
+  before: readonly string[] = [],
+  env: NodeJS.ProcessEnv = process.env,
+): Running {
   const [command, ...rest] = [...before, process.execPath, lucid, ...args] as [string, ...string[]];
-  const child = spawn(command, rest, { stdio: ["ignore", "ignore", "pipe"] });
+  const child = spawn(command, rest, { stdio: ["ignore", "ignore", "pipe"], env });
   let stderr = "";
   child.stderr.on("data", (text: Buffer) => (stderr += text.toString()));
   const ended = new Promise<{ code: number | string; stderr: string }>((resolve) => {
@@ -24,8 +28,8 @@ export function start(args: readonly string[], before: readonly string[] = []): 
 }
 
 /** Run to the end; anything but success is an error. */
-export async function run(args: readonly string[]): Promise<void> {
-  const { code, stderr } = await start(args).ended;
+export async function run(args: readonly string[], env?: NodeJS.ProcessEnv): Promise<void> {
+  const { code, stderr } = await start(args, [], env).ended;
   if (code !== 0) throw new Error(`lucid ${args.join(" ")} ended with ${code}: ${stderr}`);
 }
 

@@ -1,4 +1,7 @@
 /** Runs a compiled step with ONNX Runtime, chunk by chunk. */
+// First: it must be evaluated before the run time is.
+// oxlint-disable-next-line import/no-unassigned-import
+import "./telemetry.ts";
 import { InferenceSession, listSupportedBackends, Tensor as OrtTensor } from "onnxruntime-node";
 import { MachineError } from "../errors.ts";
 import type { CompileOptions, Program, RunOptions, StepDefinition } from "../program.ts";
