@@ -16,8 +16,28 @@ export class MachineError extends Error {
   override readonly name = "MachineError";
 }
 
+/** Characters of a value that a message repeats. */
+const longestExcerpt = 80;
+
+/** What a message shows of a value: its beginning, control characters as `\\u001b`. */
+export function excerpt(text: string): string {
+  const shown = text.length > longestExcerpt ? `${text.slice(0, longestExcerpt - 1)}…` : text;
+  return printable(shown);
+}
+
+/** Text that cannot move the cursor, recolor or rewrite what a terminal shows. */
+export const printable = (text: string): string =>
+  text.replace(
+    // Control characters, line separators, and marks that turn the direction of writing.
+    // oxlint-disable-next-line no-control-regex
+    /[\u0000-\u001F\u007F-\u009F\u2028\u2029\u202A-\u202E\u2066-\u2069]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+
 /** The candidate that `name` is probably a misspelling of; `undefined` when none is close. */
 export function nearest(name: string, candidates: Iterable<string>): string | undefined {
+  // No candidate is so long, and the work grows with the length.
+  if (name.length > longestExcerpt) return undefined;
   const given = name.toLowerCase();
   let best: string | undefined;
   // A third of the letters may be wrong: "samm" means "sam", "xyz" means nothing.
@@ -35,7 +55,7 @@ export function unknownName(what: string, name: string, candidates: Iterable<str
   const guess = nearest(name, known);
   const remedy =
     guess === undefined ? `choose from ${known.join(", ")}` : `did you mean "${guess}"?`;
-  return new InputError(`unknown ${what} "${name}" (${remedy})`);
+  return new InputError(`unknown ${what} "${excerpt(name)}" (${remedy})`);
 }
 
 /**

@@ -1,7 +1,7 @@
 import { appendFile, mkdtemp, readFile, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { Host } from "../platform/host.ts";
 import { failedRow, type Row } from "../study/cell.ts";
 import { studyStatus } from "../study/status.ts";
@@ -148,4 +148,41 @@ test("refuses, in one line, what would mix rows or lose them", async () => {
   await writeFile(file, text);
   await expect(rowsOf()).rejects.toThrow(/^invalid file .+rows\.jsonl: line 1 is not JSON/);
   expect((await readdir(folder)).filter((name) => name.startsWith("lock-"))).toEqual([]);
+});
+
+describe("what a file calls a cell cannot be a path to another file:", () => {
+  const damage = async (file: string, from: RegExp, to: string) => {
+    const path = join(folder, file);
+    await writeFile(path, (await readFile(path, "utf8")).replace(from, to));
+  };
+  let victims: string[] = [];
+  beforeEach(async () => {
+    const first = await open();
+    await finish(await take(first));
+    await first.close();
+    victims = ["victim.safetensors", "victim.jsonl"].map((name) => join(root, name));
+    for (const victim of victims) await writeFile(victim, '{"step":0}\n');
+  });
+  afterEach(async () => {
+    for (const victim of victims) expect(await readFile(victim, "utf8")).toBe('{"step":0}\n');
+  });
+
+  test("a rerun deletes nothing outside the folder", async () => {
+    await damage("rows.jsonl", /"cell":"[0-9a-f]+"/, '"cell":"../../victim"');
+    const stored = await readStudyFolder(folder);
+    await expect(stored.drop(() => true)).rejects.toThrow(
+      /^invalid file .+rows\.jsonl: line 1 is not the row of a cell \(it has been changed/,
+    );
+  });
+
+  test("a history is not read from outside the folder", async () => {
+    const stored = await readStudyFolder(folder);
+    await expect(stored.history("../../victim")).rejects.toThrow(
+      'invalid name "../../victim": it would be a path',
+    );
+    await damage("cells.jsonl", /"id":"[0-9a-f]+"/, '"id":"../../victim"');
+    await expect(readStudyFolder(folder)).rejects.toThrow(
+      /^invalid file .+cells\.jsonl: line 1 is not a cell \(it has been changed/,
+    );
+  });
 });

@@ -8,6 +8,7 @@ import { openAppend, type AppendFile } from "../platform/node/append.ts";
 import {
   fileError,
   makeFolder,
+  pathIn,
   readBytes,
   readJson,
   readText,
@@ -19,7 +20,7 @@ import { packageVersion } from "../platform/node/host.ts";
 import { completeLength, readLines } from "../platform/node/lines.ts";
 import { takeLock } from "../platform/node/lock.ts";
 import { programKey } from "../run/build.ts";
-import { parseHistory, type Row } from "../study/cell.ts";
+import { asCell, asRow, parseHistory, type Row } from "../study/cell.ts";
 import { decodeCheckpoint } from "../run/checkpoint.ts";
 import { checkSame, type OpenStudy, type StoredStudy, type StudyConfig } from "./store.ts";
 import type { Cell, Study } from "../study/study.ts";
@@ -159,7 +160,7 @@ async function claim(
   finished: Set<string>,
   cell: Cell,
 ): Promise<ClaimedCell> {
-  const checkpointPath = join(path, files.running, `${cell.id}.safetensors`);
+  const checkpointPath = pathIn(join(path, files.running), cell.id, ".safetensors");
   const { metrics, from } = await continueCell(path, checkpointPath, cell);
   return {
     cell,
@@ -172,7 +173,7 @@ async function claim(
     },
     async finish(row, parameters) {
       if (parameters) {
-        await writeBytes(join(path, files.points, `${cell.id}.safetensors`), parameters);
+        await writeBytes(pathIn(join(path, files.points), cell.id, ".safetensors"), parameters);
       }
       await metrics.sync();
       await metrics.close();
@@ -188,7 +189,7 @@ async function claim(
 
 /** The cell's history, cut back to where its run stands, and that place; both from the start if need be. */
 async function continueCell(path: string, checkpointPath: string, { id }: Cell) {
-  const metricsPath = join(path, files.metrics, `${id}.jsonl`);
+  const metricsPath = pathIn(join(path, files.metrics), id, ".jsonl");
   try {
     const from = await readBytes(checkpointPath);
     const { metricsLength } = decodeCheckpoint(from, checkpointPath);
@@ -207,14 +208,19 @@ async function continueCell(path: string, checkpointPath: string, { id }: Cell) 
 export async function readStudyFolder(path: string): Promise<StoredStudy> {
   const config = await readConfig(join(path, files.study));
   const cells: Cell[] = [];
-  for await (const line of readLines(join(path, files.cells))) cells.push(JSON.parse(line) as Cell);
+  const entry = {
+    as: asCell,
+    what: "a cell",
+    remedy: "sweep the study again to have it rewritten",
+  };
+  for await (const cell of readEntries(join(path, files.cells), entry)) cells.push(cell);
   return {
     ...config,
     name: path,
     cells,
     rows: () => readRows(path),
     async history(cell) {
-      const file = join(path, files.metrics, `${cell}.jsonl`);
+      const file = pathIn(join(path, files.metrics), cell, ".jsonl");
       return existsSync(file) ? parseHistory(await readText(file)) : [];
     },
     drop: (unwanted) => dropRows(path, unwanted),
@@ -237,7 +243,7 @@ async function dropRows(path: string, unwanted: (row: Row) => boolean): Promise<
     await replaced.append(dropped.map((row) => `${JSON.stringify(row)}\n`).join(""));
     await replaced.close();
     for (const { cell } of dropped) {
-      await rm(join(path, files.running, `${cell}.safetensors`), { force: true });
+      await rm(pathIn(join(path, files.running), cell, ".safetensors"), { force: true });
     }
     await writeText(join(path, files.rows), kept.join(""));
     return dropped;
@@ -247,22 +253,38 @@ async function dropRows(path: string, unwanted: (row: Row) => boolean): Promise<
 }
 
 /** The rows of a study folder, one by one; of a row that is being written, nothing. */
-async function* readRows(path: string): AsyncGenerator<Row> {
-  const file = join(path, files.rows);
+const readRows = (path: string): AsyncGenerator<Row> =>
+  readEntries(join(path, files.rows), {
+    as: asRow,
+    what: "the row of a cell",
+    remedy: "delete the line and its cell runs again",
+  });
+
+/** What the lines of a file say, each checked by `as`. */
+async function* readEntries<T>(
+  file: string,
+  { as, what, remedy }: { as: (value: unknown) => T | undefined; what: string; remedy: string },
+): AsyncGenerator<T> {
   let number = 0;
   for await (const line of readLines(file)) {
     number++;
-    yield parseLine(line, file, number);
+    const value = fromJson(line);
+    const entry = as(value);
+    if (entry === undefined) {
+      const fault = value === undefined ? "JSON" : what;
+      throw new InputError(
+        `invalid file ${file}: line ${number} is not ${fault} (it has been changed; ${remedy})`,
+      );
+    }
+    yield entry;
   }
 }
 
-function parseLine(line: string, file: string, number: number): Row {
+function fromJson(text: string): unknown {
   try {
-    return JSON.parse(line) as Row;
+    return JSON.parse(text);
   } catch {
-    throw new InputError(
-      `invalid file ${file}: line ${number} is not JSON (it has been changed; delete the line and its cell runs again)`,
-    );
+    return undefined;
   }
 }
 

@@ -1,4 +1,5 @@
 /** What a study keeps of a cell: one row, whatever happened, and a thinned history. */
+import { z } from "zod";
 import type { Certificate } from "../diagnostics/certificate/certificate.ts";
 import type { Warning } from "../diagnostics/screen/screen.ts";
 import type { Verdict, VerdictName } from "../diagnostics/verdict.ts";
@@ -6,7 +7,7 @@ import type { Host } from "../platform/host.ts";
 import type { MetricRow } from "../run/history.ts";
 import type { Final, Provenance, RunResult } from "../run/run.ts";
 import type { RunSpec } from "../run/spec.ts";
-import type { Cell, Coordinates } from "./study.ts";
+import { cellId, type Cell, type Coordinates } from "./study.ts";
 
 /**
  * `ok`: ran to its end, whatever the verdict. `inconclusive`: so did it, but no verdict could be
@@ -70,6 +71,32 @@ export function finishedRow(
     },
   };
 }
+
+const object = z.looseObject({});
+
+/** What readers of rows rely on. Rows of older versions lack some entries of today's. */
+const rowSchema = z.looseObject({
+  cell: cellId,
+  status: z.enum(["ok", "inconclusive", "diverged", "failed"]),
+  at: object,
+  spec: object,
+  final: z.looseObject({ loss: z.number().nullable() }).nullable(),
+  verdict: z.looseObject({ name: z.string() }).nullable(),
+  certificate: z.looseObject({ verdict: z.looseObject({ name: z.string() }) }).nullish(),
+  error: z.string().nullable(),
+  provenance: object,
+});
+
+/** The row that a value read from somewhere is; `undefined` when it is none. */
+export const asRow = (value: unknown): Row | undefined =>
+  // As it was read: a schema's output has its keys in another order.
+  rowSchema.safeParse(value).success ? (value as Row) : undefined;
+
+const cellSchema = z.looseObject({ id: cellId, at: object, spec: object });
+
+/** The cell that a value read from somewhere is; `undefined` when it is none. */
+export const asCell = (value: unknown): Cell | undefined =>
+  cellSchema.safeParse(value).success ? (value as Cell) : undefined;
 
 /** What is said about a cell: its certificate's verdict where there is one, else the screen's. */
 export const verdictName = ({ certificate, verdict }: Row): VerdictName | undefined =>

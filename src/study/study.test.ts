@@ -89,6 +89,12 @@ test.each<[string, unknown, string | undefined, string]>([
     "invalid name: give a name of letters, digits, dots and dashes",
   ],
   [
+    "a preset that would be a path",
+    { ...small, presets: { "../../x": {} } },
+    "../../x",
+    "invalid presets.../../x: give a name of letters, digits, dots and dashes",
+  ],
+  [
     "an unknown entry",
     { ...small, axis: {} },
     undefined,

@@ -1,6 +1,6 @@
 /** Studies: from one small file to a list of cells, every one a run with an identity. */
 import { z } from "zod";
-import { InputError, unknownName } from "../engine/errors.ts";
+import { excerpt, InputError, unknownName } from "../engine/errors.ts";
 import { randomStream } from "../engine/random.ts";
 import {
   canonicalJson,
@@ -81,6 +81,9 @@ export interface Coordinates {
   readonly [axis: string]: unknown;
 }
 
+/** Identity of a cell, which names its files: a hash as `specHash` makes it. */
+export const cellId = z.string().regex(/^[0-9a-f]{16}$/);
+
 /** One run of a study. */
 export interface Cell {
   /** Hash of the spec. */
@@ -90,6 +93,7 @@ export interface Cell {
 }
 
 const words = "give a name of letters, digits, dots and dashes";
+const name = z.string({ error: words }).regex(/^[A-Za-z0-9][A-Za-z0-9.-]*$/, { error: words });
 const whole = "give a whole number, 1 or more";
 const seedRange = "give whole numbers from 0 to 4294967295";
 const seed = z
@@ -125,11 +129,9 @@ const presetFields = {
 };
 const presetSchema = z.strictObject(presetFields).partial();
 const fileSchema = presetSchema.extend({
-  name: z.string({ error: words }).regex(/^[A-Za-z0-9][A-Za-z0-9.-]*$/, { error: words }),
+  name,
   description: z.string().optional(),
-  presets: z
-    .record(z.string(), presetSchema, { error: "give versions of the study by name" })
-    .optional(),
+  presets: z.record(name, presetSchema, { error: "give versions of the study by name" }).optional(),
 });
 const fileKeys = Object.keys(fileSchema.shape);
 const presetKeys = Object.keys(presetFields);
@@ -203,7 +205,8 @@ function translate(error: z.ZodError): InputError {
   if (first === "name" && issue.code === "invalid_type" && issue.input === undefined) {
     return new InputError(`missing name (${words})`);
   }
-  return new InputError(`invalid ${what}: ${issue.message}`);
+  const reason = issue.code === "invalid_key" ? words : issue.message;
+  return new InputError(`invalid ${excerpt(what)}: ${reason}`);
 }
 
 /**

@@ -1,7 +1,7 @@
 /** `lucid sweep`: all cells of a study, stopped and started as often as you like. */
-import { join } from "node:path";
 import type { Command } from "@commander-js/extra-typings";
 import { InputError, MachineError } from "../../engine/errors.ts";
+import { pathIn } from "../../platform/node/files.ts";
 import { describeHost } from "../../platform/node/host.ts";
 import { catchInterrupt } from "../../platform/node/interrupt.ts";
 import { startProgress, type Progress } from "../../platform/node/progress.ts";
@@ -132,7 +132,7 @@ async function choosePlace(
   const { name } = config.study;
   const url = out === undefined ? storeUrl(store) : store;
   if (url === undefined) {
-    const folder = out ?? join("sweeps", name);
+    const folder = out ?? pathIn("sweeps", name);
     const open = await openStudyFolder(folder, config, cells);
     return { name: folder, open, read: () => readStudyFolder(folder), close: () => open.close() };
   }

@@ -6,6 +6,7 @@ import { InputError, MachineError } from "../../engine/errors.ts";
 import {
   fileError,
   makeFolder,
+  pathIn,
   readBytes,
   readJson,
   readText,
@@ -88,3 +89,17 @@ test("faults of the machine and of the path are told apart; other errors pass th
   const mistake = new TypeError("not a function");
   expect(fileError(mistake, "write", "x")).toBe(mistake);
 });
+
+test.each(["a", "0123456789abcdef", "figure-5.quick", "a_b", "-x"])(
+  "%j names a file of its folder",
+  (name) => {
+    expect(pathIn("folder", name, ".jsonl")).toBe(join("folder", `${name}.jsonl`));
+  },
+);
+
+test.each(["", ".", "..", "../x", "a/b", "a\\b", ".hidden", "a\0", "C:", "é", "a b", "x\u001B[2J"])(
+  "%j names none",
+  (name) => {
+    expect(() => pathIn("folder", name)).toThrow(/^invalid name ".*": it would be/);
+  },
+);

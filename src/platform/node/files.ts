@@ -2,7 +2,7 @@
 import { randomUUID } from "node:crypto";
 import { mkdir, open, readFile, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
-import { InputError, MachineError } from "../../engine/errors.ts";
+import { excerpt, InputError, MachineError } from "../../engine/errors.ts";
 
 /** Read a file. */
 export async function readBytes(path: string): Promise<Uint8Array<ArrayBuffer>> {
@@ -26,6 +26,22 @@ export async function readJson(path: string): Promise<unknown> {
   } catch (error) {
     throw new InputError(`invalid file ${path}: not JSON (${(error as Error).message})`);
   }
+}
+
+/**
+ * The path in `folder` of what has a name that a file or a person gave: it cannot lie elsewhere.
+ *
+ * @param extension added to the name, dot included.
+ * @throws {InputError} when the name has anything but letters, digits, dots, dashes and
+ *   underscores, or begins with a dot.
+ */
+export function pathIn(folder: string, name: string, extension = ""): string {
+  if (!/^[A-Za-z0-9_-][A-Za-z0-9._-]*$/.test(name)) {
+    throw new InputError(
+      `invalid name ${excerpt(JSON.stringify(name))}: it would be a path (give letters, digits, dots and dashes)`,
+    );
+  }
+  return join(folder, `${name}${extension}`);
 }
 
 /**
