@@ -9,7 +9,30 @@ export { compile } from "./engine/index.ts";
 export type { EngineChoice, EngineOptions } from "./engine/index.ts";
 export { InputError } from "./engine/errors.ts";
 export type { ArrayTree, Program, StepDefinition } from "./engine/program.ts";
-export { mapTrees, norm, scale } from "./engine/arrays.ts";
+export {
+  add,
+  addTrees,
+  divide,
+  dot,
+  leaves,
+  mapTrees,
+  mapWithPaths,
+  mean,
+  moveAlong,
+  multiply,
+  norm,
+  scalar,
+  scale,
+  select,
+  selectTree,
+  sqrt,
+  square,
+  squaredNorm,
+  stopGradient,
+  subtract,
+  subtractTrees,
+  zerosLike,
+} from "./engine/arrays.ts";
 export { tensor } from "./engine/tensor.ts";
 export type { Tensor, Tree } from "./engine/tensor.ts";
 
@@ -19,42 +42,95 @@ export { mlp } from "./problems/networks/mlp.ts";
 export { planes } from "./problems/planes/index.ts";
 export type { Forward, ForwardContext, Problem, Split } from "./problems/problem.ts";
 
+export {
+  adamW,
+  aeSam,
+  amp,
+  asam,
+  ascending,
+  ascent,
+  awp,
+  bsam,
+  choice,
+  clipped,
+  cosine,
+  createMethod,
+  defineMethod,
+  defineWrapper,
+  descend,
+  entropySgd,
+  esam,
+  evidenceOf,
+  exactSam,
+  findMethod,
+  fisherSam,
+  flag,
+  friendlySam,
+  gradientDescent,
+  groups,
+  gsam,
+  guarded,
+  linear,
+  lookAhead,
+  lookSam,
+  lookbehind,
+  mSam,
+  mesa,
+  method,
+  methodKeys,
+  methods,
+  multiStepSam,
+  normalized,
+  normalsLike,
+  number,
+  ofLength,
+  outer,
+  parseSchedule,
+  plainEvidence,
+  power,
+  prepareTraining,
+  quotient,
+  roles,
+  saf,
+  sam,
+  samOn,
+  sampa,
+  schedule,
+  sgd,
+  sparseSam,
+  stepwise,
+  switching,
+  uniformLike,
+  usam,
+  vasso,
+  zerosAs,
+} from "./sam/index.ts";
 export type {
   Ascent,
   AscentContext,
   Evidence,
+  Followed,
   Knobs,
+  KnobValues,
   Method,
+  MethodDefinition,
+  MethodEntry,
+  Objective,
+  OnHost,
   Outer,
+  OuterOptions,
+  Pass,
+  Records,
+  SamOptions,
+  Schedule,
+  Seen,
+  Settings,
+  Stateless,
   StepContext,
   StepResult,
-} from "./sam/contract/method.ts";
-export type { Schedule } from "./settings/schedules.ts";
-export type { Objective } from "./sam/contract/objective.ts";
-export { adamW, clipped, sgd } from "./sam/parts/outer.ts";
-export { cosine, linear, parseSchedule, power, stepwise } from "./settings/schedules.ts";
-export { ascent, normalized, ofLength } from "./sam/parts/ascent.ts";
-export { ascending, gradientDescent, method, sam, usam } from "./sam/methods/sam.ts";
-export { exactSam } from "./sam/methods/exact.ts";
-export { mSam } from "./sam/methods/chunks.ts";
-export { asam, fisherSam } from "./sam/methods/adaptive.ts";
-export { friendlySam, vasso } from "./sam/methods/smoothed.ts";
-export { amp, awp, samOn } from "./sam/methods/partial.ts";
-export { sparseSam } from "./sam/methods/sparse.ts";
-export { lookbehind, multiStepSam } from "./sam/methods/multistep.ts";
-export { gsam } from "./sam/methods/gsam.ts";
-export { aeSam, lookSam } from "./sam/methods/sometimes.ts";
-export { switching } from "./sam/methods/switching.ts";
-export { esam } from "./sam/methods/esam.ts";
-export { sampa } from "./sam/methods/parallel.ts";
-export { bsam } from "./sam/methods/bayesian.ts";
-export { mesa, saf } from "./sam/methods/trajectory.ts";
-export { entropySgd } from "./sam/methods/entropy.ts";
-export { guarded } from "./sam/methods/guard.ts";
-export { createMethod, findMethod, methods } from "./sam/registry.ts";
-export type { MethodEntry, Settings } from "./sam/registry.ts";
-export { prepareTraining } from "./sam/training/train.ts";
-export type { Records, Training, TrainingState } from "./sam/training/train.ts";
+  Training,
+  TrainingState,
+} from "./sam/index.ts";
 
 export { createScreen } from "./diagnostics/screen/screen.ts";
 export type { Screen, Warning } from "./diagnostics/screen/screen.ts";

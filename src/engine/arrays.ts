@@ -29,12 +29,19 @@ export function scalar(value: number, like: np.Array): np.Array {
   return np.array(value, { dtype: like.dtype });
 }
 
+/** a + b of arrays. */
 export const add = (a: np.Array, b: np.Array): np.Array => np.add(a.ref, b.ref);
+/** a − b of arrays. */
 export const subtract = (a: np.Array, b: np.Array): np.Array => np.subtract(a.ref, b.ref);
+/** a·b of arrays, element by element. */
 export const multiply = (a: np.Array, b: np.Array): np.Array => np.multiply(a.ref, b.ref);
+/** a/b of arrays, element by element. */
 export const divide = (a: np.Array, b: np.Array): np.Array => np.divide(a.ref, b.ref);
+/** a² of an array, element by element. */
 export const square = (a: np.Array): np.Array => np.multiply(a.ref, a.ref);
+/** √a of an array, element by element. */
 export const sqrt = (a: np.Array): np.Array => np.sqrt(a.ref);
+/** `a` where `on` holds, else `b`, element by element. */
 export const select = (on: np.Array, a: np.Array, b: np.Array): np.Array =>
   np.where(on.ref, a.ref, b.ref);
 

@@ -1,48 +1,67 @@
 /** Every method by name. */
 import type { z } from "zod";
-import { InputError, nearest, unknownName } from "../engine/errors.ts";
-import type { MethodEntry } from "./contract/entry.ts";
+import { unknownName } from "../engine/errors.ts";
+import { checkSettings } from "../settings/options.ts";
 import type { Method, Outer } from "./contract/method.ts";
-import { adaptiveMethods } from "./methods/adaptive.ts";
-import { bayesianMethods } from "./methods/bayesian.ts";
-import { chunkedMethods } from "./methods/chunks.ts";
-import { efficientMethods } from "./methods/esam.ts";
-import { entropyMethods } from "./methods/entropy.ts";
-import { exactMethods } from "./methods/exact.ts";
-import { guardMethods } from "./methods/guard.ts";
-import { gsamMethods } from "./methods/gsam.ts";
-import { multiStepMethods } from "./methods/multistep.ts";
-import { parallelMethods } from "./methods/parallel.ts";
-import { partialMethods } from "./methods/partial.ts";
-import { plainMethods } from "./methods/sam.ts";
-import { smoothedMethods } from "./methods/smoothed.ts";
-import { sometimesMethods } from "./methods/sometimes.ts";
-import { sparseMethods } from "./methods/sparse.ts";
-import { switchingMethods } from "./methods/switching.ts";
-import { trajectoryMethods } from "./methods/trajectory.ts";
+import type { MethodEntry } from "./define.ts";
+import { aeSam } from "./methods/ae-sam.ts";
+import { amp } from "./methods/amp.ts";
+import { asam } from "./methods/asam.ts";
+import { awp } from "./methods/awp.ts";
+import { bsam } from "./methods/bsam.ts";
+import { decayingSam } from "./methods/decaying-sam.ts";
+import { entropySgd } from "./methods/entropy-sgd.ts";
+import { esam } from "./methods/esam.ts";
+import { exactSam } from "./methods/exact-sam.ts";
+import { fisherSam } from "./methods/fisher-sam.ts";
+import { gsam } from "./methods/gsam.ts";
+import { guarded, untilSafe } from "./methods/guard.ts";
+import { lookbehind } from "./methods/lookbehind.ts";
+import { lookSam } from "./methods/looksam.ts";
+import { mSam } from "./methods/m-sam.ts";
+import { multiStepSam } from "./methods/multistep-sam.ts";
+import { gradientDescent, sam, usam } from "./methods/sam.ts";
+import { samOn } from "./methods/sam-on.ts";
+import { sampa } from "./methods/sampa.ts";
+import { friendlySam, vasso } from "./methods/smoothed.ts";
+import { sparseSam } from "./methods/sparse-sam.ts";
+import { latePhaseSam, switchingInWindow } from "./methods/switching.ts";
+import { mesa, saf } from "./methods/trajectory.ts";
 
-export type { MethodEntry } from "./contract/entry.ts";
+export type { MethodEntry } from "./define.ts";
 
 /** All methods, from plain descent on, by increasing difficulty. */
 export const methods: readonly MethodEntry[] = [
-  ...plainMethods,
-  ...exactMethods,
-  ...chunkedMethods,
-  ...adaptiveMethods,
-  ...smoothedMethods,
-  ...partialMethods,
-  ...sparseMethods,
-  ...multiStepMethods,
-  ...gsamMethods,
-  ...sometimesMethods,
-  ...switchingMethods,
-  ...efficientMethods,
-  ...parallelMethods,
-  ...bayesianMethods,
-  ...trajectoryMethods,
-  ...entropyMethods,
-  ...guardMethods,
-];
+  gradientDescent,
+  sam,
+  usam,
+  exactSam,
+  mSam,
+  asam,
+  fisherSam,
+  friendlySam,
+  vasso,
+  samOn,
+  awp,
+  amp,
+  sparseSam,
+  multiStepSam,
+  lookbehind,
+  gsam,
+  lookSam,
+  aeSam,
+  switchingInWindow,
+  latePhaseSam,
+  decayingSam,
+  esam,
+  sampa,
+  bsam,
+  saf,
+  mesa,
+  entropySgd,
+  untilSafe,
+  guarded,
+].map(({ entry }) => entry);
 
 /**
  * The method of a name or alias, in any case of letters.
@@ -73,7 +92,7 @@ export type Settings = Readonly<Record<string, unknown>>;
 export function createMethod(name: string, settings: Settings, outer: Outer): Method {
   const method = findMethod(name);
   const { own, inner } = divide(method, settings);
-  const options = checkSettings(method, own);
+  const options = checkSettings(method.name, method.options, own);
   return inner === undefined
     ? method.create(options, outer)
     : method.create(options, outer, createMethod(inner.name, inner.settings, outer));
@@ -86,7 +105,7 @@ export function createMethod(name: string, settings: Settings, outer: Outer): Me
 export function resolveSettings(name: string, settings: Settings): Record<string, unknown> {
   const method = findMethod(name);
   const { own, inner } = divide(method, settings);
-  const options = checkSettings(method, own);
+  const options = checkSettings(method.name, method.options, own);
   if (inner === undefined) return options;
   return { ...options, of: inner.name, ...resolveSettings(inner.name, inner.settings) };
 }
@@ -100,26 +119,6 @@ function divide(method: MethodEntry, settings: Settings) {
   const part = (own: boolean) =>
     Object.fromEntries(Object.entries(rest).filter(([key]) => isOwn(key) === own));
   return { own: part(true), inner: { name: wrapped.name, settings: part(false) } };
-}
-
-function checkSettings({ name, options }: MethodEntry, settings: Settings) {
-  const known = Object.keys(options.shape);
-  for (const key of Object.keys(settings)) {
-    if (known.includes(key)) continue;
-    const guess = nearest(key, known);
-    const remedy =
-      guess !== undefined
-        ? `did you mean "${guess}"?`
-        : known.length > 0
-          ? `choose from ${known.join(", ")}`
-          : "it has none";
-    throw new InputError(`unknown setting "${key}" of ${name} (${remedy})`);
-  }
-  const result = options.safeParse(settings);
-  if (result.success) return result.data;
-  const [issue] = result.error.issues as [z.core.$ZodIssue];
-  const key = String(issue.path[0]);
-  throw new InputError(`invalid ${key}: ${String(settings[key])} (${issue.message})`);
 }
 
 /** A setting in words. */

@@ -34,8 +34,12 @@ export function schedule(fallback: number, description: string) {
   return z
     .preprocess(fromText, z.union([z.number({ error }).gte(0, { error }), text], { error }))
     .default(fallback)
-    .describe(description);
+    .meta({ description, isSchedule: true });
 }
+
+/** Whether a field is one that {@link schedule} made. */
+export const isScheduleField = (field: z.ZodType | undefined): boolean =>
+  field?.meta()?.["isSchedule"] === true;
 
 /** True or false. Accepts the words. */
 export function flag(fallback: boolean, description: string) {
@@ -80,6 +84,10 @@ export const optional = <Schema extends z.ZodType>(field: z.ZodDefault<Schema>) 
     .unwrap()
     .optional()
     .describe(field.description ?? "");
+
+/** The same field without a default: it must be given. */
+export const required = <Schema extends z.ZodType>(field: z.ZodDefault<Schema>) =>
+  field.unwrap().meta({ ...field.meta() });
 
 /** The list a text such as `128,64` or `none` stands for; any other value as it is. */
 export const fromList = (value: unknown): unknown =>

@@ -630,3 +630,89 @@ function shrink(w: World, o: Options): Step {
     return w.sgd.step(x, p);
   };
 }
+
+/** Settings at which a method is followed. */
+export interface Variant {
+  readonly method: string;
+  readonly settings?: Readonly<Record<string, unknown>>;
+  /** How many keys the method needs per step, when it draws. */
+  readonly keys?: number;
+  /** Whether both kinds of steps must occur: the method's own and others. */
+  readonly mixed?: boolean;
+  /** Largest difference allowed; default 1e-11. */
+  readonly tolerance?: number;
+}
+
+/** Settings that differ from the method's own; methods not named here are followed at theirs. */
+export const variants: readonly Variant[] = [
+  { method: "usam" },
+  { method: "usam", settings: { rho: 2, ball: true } },
+  // The oracle's Hessian comes from differences.
+  { method: "exact-sam", tolerance: 1e-7 },
+  { method: "m-sam", settings: { chunks: 2 } },
+  { method: "m-sam", settings: { chunks: 5 } },
+  { method: "asam", settings: { eta: 0.1 } },
+  { method: "asam", settings: { eta: 0, biases: true } },
+  { method: "fisher-sam", settings: { eta: 3 } },
+  { method: "f-sam", settings: { sigma: 0.6, lambda: 0.7 } },
+  { method: "f-sam", settings: { sigma: 0.6, lambda: 0.7, average: "current" } },
+  { method: "vasso", settings: { theta: 0.3 } },
+  { method: "sam-on", settings: { roles: "bias" } },
+  { method: "amp", settings: { rate: 0.8, steps: 3 } },
+  { method: "sparse-sam", settings: { mask: "fisher", every: 4, samples: 5 }, keys: 1 },
+  { method: "sparse-sam", settings: { mask: "gradient", every: 3, sparsity: 0.7 } },
+  { method: "multistep-sam", settings: { steps: 3 } },
+  { method: "multistep-sam", settings: { steps: 3, project: false } },
+  { method: "lookbehind", settings: { steps: 3, alpha: 0.4 } },
+  { method: "lookbehind", settings: { steps: 2, adaptive: true } },
+  { method: "gsam" },
+  { method: "gsam", settings: { minimize: "plain" } },
+  { method: "looksam", settings: { every: 3 } },
+  { method: "looksam", settings: { every: 4, perTensor: true } },
+  { method: "ae-sam", settings: { delta: 0.5 } },
+  { method: "switching", settings: { at: 0.3, until: 0.7 } },
+  { method: "late-phase-sam", settings: { at: 0.55 } },
+  { method: "esam", settings: { gamma: 0.4 } },
+  { method: "esam", settings: { beta: 0.5, gamma: 0.7 }, keys: 1 },
+  { method: "sampa", settings: { lambda: 0.3 } },
+  { method: "bsam", settings: { noise: false, precision: "new" } },
+  // Normal numbers are drawn in float32: their logarithms and cosines differ between devices.
+  { method: "bsam", settings: {}, keys: 1, tolerance: 1e-5 },
+  { method: "saf", settings: { lambda: 2, tau: 2, start: 0, epochs: 1 } },
+  { method: "saf", settings: { lambda: 2, tau: 2, start: 1, epochs: 2 } },
+  { method: "mesa", settings: { lambda: 2, tau: 2, start: 0, decay: 0.7 } },
+  {
+    method: "entropy-sgd",
+    settings: { steps: 3, gamma: 0.5, scoping: 0.1, noise: 0, momentum: 0.5 },
+    keys: 2,
+  },
+  {
+    method: "entropy-sgd",
+    settings: { steps: 3, noise: 0.05, direction: "paper" },
+    keys: 2,
+    tolerance: 1e-5,
+  },
+  {
+    method: "auto-switching",
+    settings: { rho: 2.5, resume: 0.7, every: 1, smoothing: 0.1 },
+    mixed: true,
+  },
+  {
+    method: "guarded",
+    settings: { act: 0.935, resume: 0.945, every: 2, smoothing: 0.1 },
+    mixed: true,
+  },
+  {
+    method: "guarded",
+    settings: { rho: 2.5, act: 0.55, resume: 0.6, every: 1, smoothing: 0.1 },
+    mixed: true,
+  },
+  {
+    method: "guarded",
+    settings: { act: 0.9, resume: 0.92, respond: "shrink", smoothing: 0.1 },
+    mixed: true,
+  },
+];
+
+/** Methods that treat a batch of all samples in a way of its own. */
+export const knowsFull = new Set(["sam", "sampa", "saf", "mesa", "entropy-sgd"]);

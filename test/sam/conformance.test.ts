@@ -11,9 +11,10 @@ import {
   type Tree,
 } from "../../src/engine/tensor.ts";
 import { roleByName, type FloatType, type Problem } from "../../src/problems/problem.ts";
+import type { Method } from "../../src/sam/contract/method.ts";
 import { sgd } from "../../src/sam/parts/outer.ts";
-import { createMethod, methods, resolveSettings, type Settings } from "../../src/sam/registry.ts";
 import { prepareTraining, type Records, type TrainingState } from "../../src/sam/training/train.ts";
+import { exceptions, holds, methodFor, named, names, type Check } from "./cases.ts";
 import { flat } from "./run.ts";
 
 const engines = ["native", "jax"] as const;
@@ -75,62 +76,29 @@ function bowl(params: Tree<Tensor>, dtype: FloatType) {
   return { problem, traces };
 }
 
-/** Settings that reach a method's branches within a few steps. */
-const busy: Readonly<Record<string, Settings>> = {
-  looksam: { every: 2 },
-  "sparse-sam": { every: 2, samples: 3 },
-  saf: { start: 0, epochs: 1 },
-  mesa: { start: 0, decay: 0.5 },
-  esam: { gamma: 0.5 },
-  switching: { at: 0.4 },
-  "auto-switching": { every: 2, resume: 0.9 },
-  guarded: { act: 0.9, resume: 0.95, every: 2 },
-  "entropy-sgd": { steps: 3, noise: 0 },
-  bsam: { noise: false },
-  "sam-on": { roles: "weight" },
-};
+const create = (name: string, checks: readonly Check[] = [], rho = 0.2) =>
+  methodFor(name, {
+    rho,
+    outer: sgd({ learningRate: 0.02, momentum: 0.9, nesterov: true }),
+    checks,
+  });
 
-/** Settings with which ρ = 0 leaves the outer optimizer alone. */
-const reduced: Readonly<Record<string, Settings>> = {
-  "m-sam": { chunks: 1 },
-  gsam: { alpha: 0 },
-  esam: { gamma: 1 },
-  sampa: { lambda: 0 },
-  lookbehind: { steps: 1, alpha: 1 },
-};
-
-/** Checks that do not apply, with the reason. */
-const skips: readonly { readonly check: string; readonly method: string; readonly why: string }[] =
-  [
-    { check: "rho 0", method: "bsam", why: "has a momentum and a preconditioner of its own" },
-    { check: "rho 0", method: "saf", why: "has no ρ" },
-    { check: "rho 0", method: "mesa", why: "has no ρ" },
-    { check: "rho 0", method: "entropy-sgd", why: "has no ρ" },
-    { check: "zero gradient", method: "saf", why: "follows its earlier outputs too" },
-    { check: "zero gradient", method: "mesa", why: "follows its earlier outputs too" },
-  ];
-const applies = (check: string, method: string) =>
-  !skips.some((skip) => skip.check === check && skip.method === method);
-
-const momentum = () => sgd({ learningRate: 0.02, momentum: 0.9, nesterov: true });
-const create = (name: string, more: Settings = {}) => {
-  const rho = "rho" in resolveSettings(name, {}) && { rho: 0.2 };
-  return createMethod(name, { ...rho, ...busy[name], ...more }, momentum());
-};
-
-test("skips name methods that exist", () => {
-  const names = methods.map(({ name }) => name);
-  for (const { method } of skips) expect(names).toContain(method);
+test("settings and exceptions name methods that exist, each check once", () => {
+  for (const method of named) expect(names).toContain(method);
+  const all = exceptions.map(({ check, method }) => `${check}: ${method}`);
+  expect(new Set(all).size).toBe(all.length);
+  expect(names.length).toBeGreaterThan(20);
 });
 
 describe.each(dtypes)("%s", (dtype) => {
   describe.each(Object.keys(trees))("parameters: %s", (treeName) => {
     const params = (trees[treeName] as (dtype: FloatType) => Tree<Tensor>)(dtype);
-    test.each(methods.map(({ name }) => name))("%s", async (name) => {
+    test.each(names)("%s", async (name) => {
       const ends: number[][] = [];
+      const checks = ["engines agree", "a vanishing gradient moves nothing"] as const;
       for (const engine of engines) {
         const { problem, traces } = bowl(params, dtype);
-        const training = await prepareTraining({ problem, method: create(name), engine });
+        const training = await prepareTraining({ problem, method: create(name, checks), engine });
         const start = training.start();
         const records: Records[] = [];
         const go = (from: TrainingState, steps = 5) => {
@@ -154,7 +122,7 @@ describe.each(dtypes)("%s", (dtype) => {
           data: leaf.data.slice().fill(value),
         });
 
-        if (applies("zero gradient", name)) {
+        if (holds("a vanishing gradient moves nothing", name)) {
           const rest = await go(from(filled(0)));
           expect(
             flat(rest.carry.params).every((x) => x === 0),
@@ -182,20 +150,19 @@ describe.each(engines)(
   "at ρ = 0 a method is its outer optimizer, bit for bit, engine %s",
   (engine) => {
     const dtype = "float32";
-    const names = methods.map(({ name }) => name).filter((name) => applies("rho 0", name));
-    test.each(names)("%s", async (name) => {
+    const check = "ρ = 0 is the outer optimizer";
+    test.each(names.filter((name) => holds(check, name)))("%s", async (name) => {
       const { problem } = bowl(
         (trees["nested"] as (dtype: FloatType) => Tree<Tensor>)(dtype),
         dtype,
       );
-      const end = async (method: ReturnType<typeof create>) => {
+      const end = async (method: Method) => {
         const training = await prepareTraining({ problem, method, engine });
         const state = await training.run({ steps: 4 });
         await training.dispose();
         return flat(state.carry.params);
       };
-      const rho = "rho" in resolveSettings(name, {}) && { rho: 0 };
-      const still = await end(create(name, { ...rho, ...reduced[name] }));
+      const still = await end(create(name, [check], 0));
       expect(still).toEqual(await end(create("gd")));
       expect(leavesOf(problem.init(0)).length).toBeGreaterThan(1);
     });

@@ -4,38 +4,17 @@ import type { Tensor } from "../../src/engine/tensor.ts";
 import { quadratic } from "../../src/problems/planes/index.ts";
 import type { Forward } from "../../src/problems/problem.ts";
 import { clipped, sgd } from "../../src/sam/parts/outer.ts";
-import { createMethod, methods, resolveSettings, type Settings } from "../../src/sam/registry.ts";
+import { createMethod } from "../../src/sam/registry.ts";
+import { holds, methodFor, names, type Check } from "./cases.ts";
 import { batchNorm, dropout, missingSample, normMean } from "./layers.ts";
 import { flat, run } from "./run.ts";
 
 const engine = "native";
 const momentum = () => sgd({ learningRate: 0.05, momentum: 0.9, nesterov: true });
-const names = methods.map(({ name }) => name);
+const create = (name: string, outer = momentum(), checks: readonly Check[] = []) =>
+  methodFor(name, { rho: 0.3, outer, checks });
 
-/** Settings that bring out a method's memory and branches within a few steps. */
-const busy: Readonly<Record<string, Settings>> = {
-  looksam: { every: 2 },
-  "sparse-sam": { every: 2 },
-  saf: { start: 0, epochs: 1 },
-  mesa: { start: 0, decay: 0.5 },
-  esam: { beta: 0.5, gamma: 0.5 },
-  switching: { at: 0.4 },
-  "late-phase-sam": { at: 0.5 },
-  "auto-switching": { every: 2, resume: 0.9 },
-  guarded: { act: 0.9, resume: 0.95, every: 2 },
-  bsam: { noise: false },
-  "entropy-sgd": { steps: 3 },
-};
-
-const needsNorm = (name: string) => name === "sam-on";
-const create = (name: string, outer = momentum(), more: Settings = {}) => {
-  const rho = "rho" in resolveSettings(name, {}) && { rho: 0.3 };
-  return createMethod(name, { ...rho, ...busy[name], ...more }, outer);
-};
-/** `sam-on` needs roles that the problem has. */
-const forWeights = (name: string): Settings => (needsNorm(name) ? { roles: "weight" } : {});
-
-describe("1–3: x is restored exactly, and nothing given is written to", () => {
+describe("x is restored exactly, and nothing given is written to", () => {
   test.each(names)("%s", async (name) => {
     const problem = batchNorm();
     const still = sgd({ learningRate: 0, momentum: 0.9 });
@@ -52,15 +31,13 @@ describe("1–3: x is restored exactly, and nothing given is written to", () => 
   });
 });
 
-describe("4: where the gradient vanishes nothing moves and nothing is NaN", () => {
+describe("where the gradient vanishes nothing moves and nothing is NaN", () => {
   const dead = { ...quadratic({ start: [0, 0] }), outputs: 2 };
-  test.each(names.filter((name) => name !== "saf" && name !== "mesa"))("%s", async (name) => {
+  const check = "a vanishing gradient moves nothing";
+  test.each(names.filter((name) => holds(check, name)))("%s", async (name) => {
     const { points, column } = await run({
       problem: dead,
-      method: create(name, momentum(), {
-        ...forWeights(name),
-        ...(name === "entropy-sgd" && { noise: 0 }),
-      }),
+      method: create(name, momentum(), [check]),
       steps: 4,
       engine,
     });
@@ -70,7 +47,7 @@ describe("4: where the gradient vanishes nothing moves and nothing is NaN", () =
   });
 });
 
-describe("5: all passes of a step see the same masks, and steps see different ones", () => {
+describe("all passes of a step see the same masks, and steps see different ones", () => {
   test("SAM", async () => {
     const { column, points } = await run({
       problem: dropout(),
@@ -90,25 +67,22 @@ describe("5: all passes of a step see the same masks, and steps see different on
 
   test("at ρ = 0 SAM is the outer optimizer, bit for bit", async () => {
     const from = { problem: dropout(), steps: 6, engine } as const;
-    const still = await run({ ...from, method: create("sam", momentum(), { rho: 0 }) });
+    const still = await run({ ...from, method: createMethod("sam", { rho: 0 }, momentum()) });
     const plain = await run({ ...from, method: create("gd") });
     expect(still.points).toEqual(plain.points);
   });
 });
 
-describe("6: running statistics are updated once per step, by the first gradient pass", () => {
-  /** Pieces of a batch have statistics of their own: one piece is the whole. */
-  const whole = (name: string): Settings => (name === "m-sam" ? { chunks: 1 } : {});
+describe("running statistics are updated once per step, by the first gradient pass", () => {
   test.each(names)("%s", async (name) => {
     const steps = 4;
     const problem = batchNorm();
-    const method = create(name, momentum(), whole(name));
+    const method = create(name, momentum(), ["statistics are those of one pass"]);
+    const isAtX = holds("the first pass is at x", name);
     const full = await run({ problem, method, steps, engine });
     let expected = 0;
     for (let t = 0; t < steps; t++) {
-      // SAMPa makes no pass at x but for its first step.
-      const isAhead = name === "sampa" && t > 0;
-      const seen = (isAhead ? full.ascentPoints : full.points)[t] ?? [];
+      const seen = (isAtX || t === 0 ? full.points : full.ascentPoints)[t] ?? [];
       expected = 0.9 * expected + 0.1 * normMean(seen.slice(2));
     }
     const { mean } = full.state.carry.statistics as { mean: Tensor };
@@ -116,7 +90,7 @@ describe("6: running statistics are updated once per step, by the first gradient
   });
 });
 
-test("7: weight decay neither shapes the ascent nor is evaluated at x⁺", async () => {
+test("weight decay neither shapes the ascent nor is evaluated at x⁺", async () => {
   const problem = quadratic();
   const step = (weightDecay: number) =>
     run({
@@ -131,7 +105,7 @@ test("7: weight decay neither shapes the ascent nor is evaluated at x⁺", async
   decayed.points[1]?.forEach((x, i) => expect(x).toBeCloseTo(moved?.[i] ?? NaN, 14));
 });
 
-test("8: clipping acts on the final vector alone", async () => {
+test("clipping acts on the final vector alone", async () => {
   const outer = clipped({ maxNorm: 1, outer: sgd({ learningRate: 0.02 }) });
   const { ascentPoints, points, column } = await run({
     problem: quadratic(),
@@ -145,22 +119,20 @@ test("8: clipping acts on the final vector alone", async () => {
   expect(Math.hypot(1 - x1, 1 - x2)).toBeCloseTo(0.02, 14);
 });
 
-describe("9: a step that meets numbers that are not finite is skipped whole, and counted", () => {
+describe("a step that meets numbers that are not finite is skipped whole, and counted", () => {
   test.each(names)("%s", async (name) => {
-    const settings = forWeights(name);
     const from = {
       problem: missingSample(),
-      method: create(name, momentum(), settings),
+      method: create(name),
       steps: 4,
       batchSize: 1,
       engine,
     } as const;
     const whole = await run(from);
     const skipped = whole.column("skipped");
-    // Entropy-SGD draws batches of its own and may meet the sample more than once.
     const count = skipped.filter((s) => s === 1).length;
     expect(count).toBeGreaterThan(0);
-    expect(count).toBeLessThan(name === "entropy-sgd" ? 4 : 2);
+    expect(count).toBeLessThan(holds("a sample is met once per epoch", name) ? 2 : 4);
     expect(flat(whole.state.carry).every(Number.isFinite)).toBe(true);
     const at = skipped.indexOf(1);
     const [before, after] = [
@@ -171,7 +143,7 @@ describe("9: a step that meets numbers that are not finite is skipped whole, and
   });
 });
 
-describe("10: a resumed run equals an uninterrupted one, bit for bit", () => {
+describe("a resumed run equals an uninterrupted one, bit for bit", () => {
   test.each(names)("%s", async (name) => {
     const from = {
       problem: batchNorm(),
@@ -189,9 +161,8 @@ describe("10: a resumed run equals an uninterrupted one, bit for bit", () => {
   });
 });
 
-describe("12: the loss reported is that of the first pass, at x", () => {
-  /** SAMPa has none at x. */
-  test.each(names.filter((name) => name !== "sampa"))("%s", async (name) => {
+describe("the loss reported is that of the first pass, at x", () => {
+  test.each(names.filter((name) => holds("the first pass is at x", name)))("%s", async (name) => {
     const problem = quadratic({ start: [1, -0.5] });
     const { points, column } = await run({
       problem: {
@@ -199,7 +170,7 @@ describe("12: the loss reported is that of the first pass, at x", () => {
         outputs: 1,
         forward: (...given) => withOutputs(problem.forward(...given)),
       },
-      method: create(name, momentum(), forWeights(name)),
+      method: create(name),
       steps: 4,
       engine,
     });
@@ -214,7 +185,7 @@ function withOutputs(forward: Forward): Forward {
   return { ...forward, outputs: losses.ref.reshape([losses.size, 1]) };
 }
 
-test("13: with a ρ per role, ‖ε‖² = Σ (ρ_k ‖g_k‖/‖g‖)²", async () => {
+test("with a ρ per role, ‖ε‖² = Σ (ρ_k ‖g_k‖/‖g‖)²", async () => {
   const { points, ascentPoints } = await run({
     problem: quadratic({ separate: true }),
     method: createMethod("sam", { rho: 0.1, groups: "weight:3,norm:0.5" }, sgd()),

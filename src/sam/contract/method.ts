@@ -1,4 +1,12 @@
-/** The contracts every optimizer here is made of: ascent × outer = method. */
+/**
+ * Contracts of methods. A method makes one step out of three factors:
+ *
+ * - an *ascent* says where to look: x⁺ = x + ε(x) (SAM: ε = ρ g/‖g‖);
+ * - what to *follow* is a direction v made of what was seen at x and x⁺ (SAM: v = ∇f(x⁺));
+ * - an *outer* optimizer says how to move along it: x ← outer(x, v) (SGD, AdamW).
+ *
+ * `ascending` puts the three together. Methods that do not fit write their step themselves.
+ */
 import type { np } from "../../engine/jax-js.ts";
 import type { ArrayTree } from "../../engine/program.ts";
 import type { Tensor, Tree } from "../../engine/tensor.ts";
@@ -15,12 +23,12 @@ export type KnobValues<K> = string extends keyof K
   ? { readonly [name: string]: ArrayTree }
   : { readonly [Name in keyof K]: K[Name] extends Schedule ? np.Array : KnobValues<K[Name]> };
 
-/** A tree of arrays as it lies in host memory between runs. */
-export type Host<T> = [ArrayTree] extends [T]
+/** A tree of arrays as it lies in host memory between runs: tensors in place of arrays. */
+export type OnHost<T> = [ArrayTree] extends [T]
   ? Tree<Tensor>
   : T extends np.Array
     ? Tensor
-    : { [Key in keyof T]: Host<T[Key]> };
+    : { [Key in keyof T]: OnHost<T[Key]> };
 
 /** State of a method or optimizer that keeps none. */
 export type Stateless = Record<string, never>;
@@ -30,7 +38,7 @@ export interface Outer<State = ArrayTree, K extends Knobs = Knobs> {
   readonly name: string;
   readonly knobs: K;
   /** State before the first step. */
-  init(params: Tree<Tensor>): Host<State>;
+  init(params: Tree<Tensor>): OnHost<State>;
   /** Traced, borrows. One step from `params` against `direction`, which stands for the gradient. */
   update(
     direction: ArrayTree,
@@ -56,7 +64,7 @@ export interface Ascent<Memory = ArrayTree, K extends Knobs = Knobs> {
   readonly knobs: K;
   /** Whether the ascent draws random numbers. */
   readonly random?: boolean;
-  init(params: Tree<Tensor>, size: ProblemSize): Host<Memory>;
+  init(params: Tree<Tensor>, size: ProblemSize): OnHost<Memory>;
   /** Traced, borrows. Must return the zero perturbation for a zero gradient. */
   perturb(context: AscentContext<Memory, K>): {
     readonly perturbation: ArrayTree;
@@ -78,7 +86,7 @@ export interface StepContext<Memory, K extends Knobs> {
   readonly params: ArrayTree;
   readonly memory: Memory;
   /** State of the outer optimizer. */
-  readonly outer: ArrayTree;
+  readonly outerState: ArrayTree;
   readonly knobs: KnobValues<K> & { readonly outer: KnobValues<Knobs> };
   readonly time: StepTime;
 }
@@ -108,7 +116,8 @@ export interface Evidence {
 export interface StepResult<Memory> {
   readonly params: ArrayTree;
   readonly memory: Memory;
-  readonly outer: ArrayTree;
+  /** State of the outer optimizer after the step. */
+  readonly outerState: ArrayTree;
   readonly evidence: Evidence;
 }
 
@@ -131,7 +140,7 @@ export interface Method<Memory = ArrayTree, K extends Knobs = Knobs> {
   /** Whether steps draw random numbers. */
   readonly random?: boolean;
   /** The method's own memory before the first step. */
-  init(params: Tree<Tensor>, size: ProblemSize): Host<Memory>;
+  init(params: Tree<Tensor>, size: ProblemSize): OnHost<Memory>;
   /** Traced, borrows everything it is given. */
   step(context: StepContext<Memory, K>): StepResult<Memory>;
 }

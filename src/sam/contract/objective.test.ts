@@ -4,7 +4,7 @@ import { quadratic } from "../../problems/planes/index.ts";
 import type { Method } from "./method.ts";
 import type { Objective } from "./objective.ts";
 import { sgd } from "../parts/outer.ts";
-import { descend, method, plainEvidence } from "../methods/sam.ts";
+import { descend, method, plainEvidence } from "../parts/step.ts";
 import { prepareTraining } from "../training/train.ts";
 import type { ArrayTree } from "../../engine/program.ts";
 

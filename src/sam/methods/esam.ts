@@ -1,46 +1,34 @@
 /** ESAM: SAM on some parameters and some samples. */
 import { np } from "../../engine/jax-js.ts";
-import { z } from "zod";
-import {
-  addTrees,
-  mapTrees,
-  mean,
-  multiply,
-  norm,
-  scalar,
-  scale,
-  subtract,
-} from "../../engine/arrays.ts";
+import { mapTrees, mean, multiply, norm, scalar, scale, subtract } from "../../engine/arrays.ts";
 import type { ArrayTree } from "../../engine/program.ts";
-import { ascent, normalized, quotient } from "../parts/ascent.ts";
-import { entry, type MethodEntry } from "../contract/entry.ts";
 import { choice, number, schedule } from "../../settings/fields.ts";
-import type { Ascent, Evidence, Knobs, Method, StepTime, Stateless } from "../contract/method.ts";
-import type { Schedule } from "../../settings/schedules.ts";
+import type { Ascent, Knobs, Stateless, StepTime } from "../contract/method.ts";
 import type { Objective } from "../contract/objective.ts";
-import { sgd } from "../parts/outer.ts";
 import { methodKeys, uniformLike } from "../contract/random.ts";
-import { descend, evidenceOf, fixedLength, method, type Pass, type SamOptions } from "./sam.ts";
-import { parseSchedule } from "../../settings/schedules.ts";
+import { defineMethod, fixedLength } from "../define.ts";
+import { ascent, normalized, quotient } from "../parts/ascent.ts";
+import { ascending, type AscentOptions, type SamOptions } from "../parts/ascending.ts";
 
-export interface StochasticOptions {
-  /** ρ ≥ 0; default 0.05. */
-  readonly rho?: Schedule;
-  /** β in (0, 1], the chance of being perturbed; default 1. */
-  readonly beta?: number;
-  /** What is kept or left out as a whole: tensors (official code, default) or coordinates (paper). */
-  readonly unit?: "tensor" | "coordinate";
-  /** Whose gradients the norm is taken over: kept ones (official code, default) or all (paper). */
-  readonly over?: "kept" | "all";
+/** What ESAM is given. */
+export interface EsamOptions extends Omit<SamOptions, "groups"> {
+  /** β in (0, 1], the chance of being perturbed. */
+  readonly beta?: number | undefined;
+  /** γ in (0, 1], the share of samples that shape the step. */
+  readonly gamma?: number | undefined;
+  /** What is kept or left out as a whole: tensors (official code) or coordinates (paper). */
+  readonly unit?: "tensor" | "coordinate" | undefined;
+  /** Whose gradients the norm is taken over: kept ones (official code) or all (paper). */
+  readonly over?: "kept" | "all" | undefined;
 }
 
 /** ε = (ρ/β) m∘g/‖·‖ with a random mask m, P(m = 1) = β: stochastic weight perturbation (Du et al. 2022a). */
 export function stochastic({
-  rho = 0.05,
-  beta = 1,
-  unit = "tensor",
-  over = "kept",
-}: StochasticOptions = {}): Ascent {
+  rho,
+  beta,
+  unit,
+  over,
+}: Omit<AscentOptions<EsamOptions>, "gamma">): Ascent {
   if (beta === 1) return normalized({ rho });
   const knobs = { rho } satisfies Knobs;
   return ascent<Stateless, typeof knobs>({
@@ -71,45 +59,6 @@ function keepMask(
   );
 }
 
-export interface EsamOptions extends Omit<SamOptions, "groups">, StochasticOptions {
-  /** γ in (0, 1], the share of samples that shape the step; default 1. */
-  readonly gamma?: number;
-}
-
-/**
- * A random part of the parameters is perturbed, and the step follows ∇f(x⁺) on the ⌈γB⌉ samples
- * whose loss rose most from x to x⁺   (Du et al. 2022a). β = γ = 1 is SAM. The loss at x⁺ is
- * reported over all samples, the gradient there over the chosen ones.
- */
-export function esam({ gamma = 1, outer = sgd(), ...look }: EsamOptions = {}): Method {
-  const ascent = stochastic(look);
-  return method<ArrayTree, Knobs>({
-    name: "esam",
-    knobs: ascent.knobs,
-    outer,
-    ...(ascent.random && { random: true }),
-    init: (params, size) => ascent.init(params, size),
-    step(context) {
-      const { objective, params } = context;
-      const at = objective.lossAndGradient(params);
-      const { perturbation, memory } = ascent.perturb({ ...context, gradient: at.gradient });
-      const ascentPoint = addTrees(params, perturbation);
-      const keep = Math.ceil(gamma * objective.size);
-      let shifted: Pass;
-      if (keep === objective.size) {
-        shifted = objective.lossAndGradient(ascentPoint);
-      } else {
-        const { losses } = objective.forward(ascentPoint);
-        const chosen = largest(subtract(losses, at.forward.losses), keep, objective);
-        const { gradient } = objective.lossAndGradient(ascentPoint, chosen);
-        shifted = { loss: mean(losses), gradient };
-      }
-      const evidence: Evidence = evidenceOf(at, shifted, ascentPoint);
-      return descend(outer, shifted.gradient, context, memory, evidence);
-    },
-  });
-}
-
 /** The `keep` samples of the batch with the largest scores; among equals the earlier ones. */
 function largest(scores: np.Array, keep: number, { batch }: Objective): ArrayTree {
   const order = np.argsort(np.negative(scores));
@@ -117,47 +66,63 @@ function largest(scores: np.Array, keep: number, { batch }: Objective): ArrayTre
   return mapTrees((leaf) => np.take(leaf.ref, rows.ref, 0), batch);
 }
 
-export const efficientMethods: readonly MethodEntry[] = [
-  entry({
-    name: "esam",
-    aliases: ["efficient-sam"],
-    title: "Efficient SAM",
-    formula:
-      "x⁺ = x + (ρ/β) m∘g/‖m∘g‖, m random;  x ← outer(x, ∇f on the ⌈γB⌉ samples that rose most)",
-    state: "none",
-    evaluations: "1 + 1/3 + gamma; 2 for gamma = 1",
-    hallucination: {
-      possible: "conditional",
-      why: `for β = 1 as in SAM; for β < 1 the random mask moves the ascent point in every step. ${fixedLength}`,
-    },
-    options: z.object({
-      rho: schedule(0.05, "ρ, length of the ascent times β (official 0.05)"),
-      beta: number(1, "β, chance of being perturbed (flag default 1; script 0.5 or 0.6)", {
-        above: 0,
-        max: 1,
-      }),
-      gamma: number(1, "γ, share of samples that shape the step (flag default 1; script 0.5)", {
-        above: 0,
-        max: 1,
-      }),
-      unit: choice(
-        ["tensor", "coordinate"],
-        "tensor",
-        "what is perturbed or left as a whole: tensor (official code) or coordinate (paper)",
-      ),
-      over: choice(
-        ["kept", "all"],
-        "kept",
-        "gradients the norm is taken over: kept (official code) or all (paper)",
-      ),
+/**
+ * A random part of the parameters is perturbed, and the step follows ∇f(x⁺) on the ⌈γB⌉ samples
+ * whose loss rose most from x to x⁺   (Du et al. 2022a). β = γ = 1 is SAM. The loss at x⁺ is
+ * reported over all samples, the gradient there over the chosen ones.
+ */
+export const esam = defineMethod<EsamOptions>({
+  name: "esam",
+  aliases: ["efficient-sam"],
+  title: "Efficient SAM",
+  formula:
+    "x⁺ = x + (ρ/β) m∘g/‖m∘g‖, m random;  x ← outer(x, ∇f on the ⌈γB⌉ samples that rose most)",
+  state: "none",
+  evaluations: "1 + 1/3 + gamma; 2 for gamma = 1",
+  hallucination: {
+    possible: "conditional",
+    why: `for β = 1 as in SAM; for β < 1 the random mask moves the ascent point in every step. ${fixedLength}`,
+  },
+  options: {
+    rho: schedule(0.05, "ρ, length of the ascent times β (official 0.05)"),
+    beta: number(1, "β, chance of being perturbed (flag default 1; script 0.5 or 0.6)", {
+      above: 0,
+      max: 1,
     }),
-    citation: "Du, Yan, Feng, Zhou, Zhen, Goh & Tan, ICLR 2022, arXiv 2110.03141",
-    elsewhere: { "dydjw9/Efficient_SAM": "ESAM" },
-    differences: [
-      "Exactly ⌈γB⌉ samples are kept; official code compares with >, keeping one fewer, and none when γB = 1.",
-      "The backward pass at x covers all parameters, where official code skips tensors that are not perturbed.",
-      "The mask is drawn in the step that uses it.",
-    ],
-    create: ({ rho, ...options }, outer) => esam({ rho: parseSchedule(rho), ...options, outer }),
-  }),
-];
+    gamma: number(1, "γ, share of samples that shape the step (flag default 1; script 0.5)", {
+      above: 0,
+      max: 1,
+    }),
+    unit: choice(
+      ["tensor", "coordinate"],
+      "tensor",
+      "what is perturbed or left as a whole: tensor (official code) or coordinate (paper)",
+    ),
+    over: choice(
+      ["kept", "all"],
+      "kept",
+      "gradients the norm is taken over: kept (official code) or all (paper)",
+    ),
+  },
+  citation: "Du, Yan, Feng, Zhou, Zhen, Goh & Tan, ICLR 2022, arXiv 2110.03141",
+  elsewhere: { "dydjw9/Efficient_SAM": "ESAM" },
+  differences: [
+    "Exactly ⌈γB⌉ samples are kept; official code compares with >, keeping one fewer, and none when γB = 1.",
+    "The backward pass at x covers all parameters, where official code skips tensors that are not perturbed.",
+    "The mask is drawn in the step that uses it.",
+  ],
+  build: ({ gamma, outer, ...look }) =>
+    ascending({
+      name: "esam",
+      ascent: stochastic(look),
+      outer,
+      passAt({ objective, at, ascentPoint }) {
+        const keep = Math.ceil(gamma * objective.size);
+        if (keep === objective.size) return objective.lossAndGradient(ascentPoint);
+        const { losses } = objective.forward(ascentPoint);
+        const chosen = largest(subtract(losses, at.forward.losses), keep, objective);
+        const { gradient } = objective.lossAndGradient(ascentPoint, chosen);
+        return { loss: mean(losses), gradient };
+      },
+    }),
+});

@@ -1,16 +1,15 @@
 /** Guards: keep a method off hallucinated points and saddle traps, using what it sees anyway. */
 import { np } from "../../engine/jax-js.ts";
-import { z } from "zod";
 import { multiply, scalar, select, selectTree } from "../../engine/arrays.ts";
 import { InputError } from "../../engine/errors.ts";
 import type { ArrayTree } from "../../engine/program.ts";
 import { scalarTensor, type Tensor, type Tree } from "../../engine/tensor.ts";
-import { alignDetails } from "../parts/details.ts";
-import { entry, type MethodEntry } from "../contract/entry.ts";
 import { choice, number } from "../../settings/fields.ts";
 import type { Knobs, Method, ProblemSize, StepContext } from "../contract/method.ts";
+import { defineWrapper } from "../define.ts";
+import { alignDetails } from "../parts/details.ts";
 import { dtypeOf } from "../parts/outer.ts";
-import { descend, method, plainEvidence, sam } from "./sam.ts";
+import { descend, method, plainEvidence } from "../parts/step.ts";
 import {
   hasSettled,
   isBad,
@@ -24,74 +23,13 @@ import {
   type Watch,
 } from "../parts/watch.ts";
 
+/** How a method is watched. */
 export interface WatchOptions {
-  /** Steps from one look ahead to the next while the method is off; default 10. */
-  readonly every?: number;
-  /** Weight of the old averages, per look, in [0, 1); default 0.8. */
-  readonly smoothing?: number;
+  /** Steps from one look ahead to the next while the method is off. */
+  readonly every?: number | undefined;
+  /** Weight of the old averages, per look, in [0, 1). */
+  readonly smoothing?: number | undefined;
 }
-
-export interface GuardOptions extends WatchOptions {
-  readonly method: Method;
-  /** Intervene when the agreement falls below this; default 0.25. */
-  readonly act?: number;
-  /** Stop intervening when the cosine is this or more and settled, and f does not bend down; default 0.6. */
-  readonly resume?: number;
-  /**
-   * What to do: take plain steps until the signal recovers (`plain`, default), or look less far,
-   * ρ ← ρ/2 per step, and let ρ grow back by 1 % per step (`shrink`).
-   */
-  readonly respond?: "plain" | "shrink";
-}
-
-/**
- * `method` under guard: when the agreement cos(g, g⁺)·min(1, ‖g⁺‖/‖g‖) falls, a hallucinated point or
- * a saddle trap is near, and the guard acts until the signal is safe. While all is well steps are
- * the method's own and cost what they cost; during plain steps every k-th one looks ahead, by one
- * evaluation more. Details: `averageCosine` and `averageGradRatio`, what the guard goes by;
- * `intervened`, 1 in steps that are not the method's own; with `shrink` also `shrunk`, the factor on ρ.
- */
-export function guarded({
-  method: inner,
-  act = 0.25,
-  resume = 0.6,
-  every = 10,
-  smoothing = 0.8,
-  respond = "plain",
-}: GuardOptions): Method {
-  if (!(act <= resume)) {
-    throw new InputError(`invalid act: ${act} (give a number of at most resume, ${resume})`);
-  }
-  return respond === "plain"
-    ? watched({ name: `guarded ${inner.name}`, inner, act, resume, every, smoothing, on: true })
-    : shrinking({ inner, act, resume, smoothing });
-}
-
-/** When to switch a method on. */
-export interface SafeRule extends WatchOptions {
-  /** Least cos(g, g⁺); default 0.6. */
-  readonly resume?: number;
-}
-
-/**
- * Plain descent until looking ahead is safe, and `to` from then on: cos(g, g⁺) is `resume` or more
- * and no longer rising, and f does not bend down along the ascent.
- */
-export const untilSafe = ({
-  to,
-  resume = 0.6,
-  every = 10,
-  smoothing = 0.8,
-}: SafeRule & { readonly to: Method }): Method =>
-  watched({
-    name: `gd to ${to.name}`,
-    inner: to,
-    act: -Infinity,
-    resume,
-    every,
-    smoothing,
-    on: false,
-  });
 
 const isOne = (flag: np.Array) => np.greater(flag.ref, scalar(0.5, flag));
 const asNumber = (on: np.Array, like: np.Array) => select(on, scalar(1, like), scalar(0, like));
@@ -151,14 +89,14 @@ function watched({
           const watch = selectTree(turnsOff, restarted(seen), seen) as Watch;
           return {
             params: selectTree(off, plain.params, own.params),
-            outer: selectTree(off, plain.outer, own.outer),
+            outerState: selectTree(off, plain.outerState, own.outerState),
             memory: { inner: own.memory, watch, off: asNumber(off, memory.off) },
             evidence: own.evidence,
           };
         },
         () => ({
           params: plain.params,
-          outer: plain.outer,
+          outerState: plain.outerState,
           memory: { inner: memory.inner, watch: memory.watch, off: memory.off },
           evidence: plain.evidence,
         }),
@@ -169,7 +107,7 @@ function watched({
       const isWaiting = np.logicalAnd(isOne(off), np.less(older.ref, every));
       return {
         params: next.params,
-        outer: next.outer,
+        outerState: next.outerState,
         memory: { ...next.memory, age: np.where(isWaiting, older, 0) },
         evidence: {
           ...evidence,
@@ -257,61 +195,107 @@ const watching = {
   }),
 };
 
-export const guardMethods: readonly MethodEntry[] = [
-  entry({
-    name: "auto-switching",
-    aliases: ["auto-switch", "switch-when-safe"],
-    title: "Plain descent until SAM is safe, then SAM",
-    formula:
-      "x ← outer(x, g) until cos(g,g⁺) ≥ 0.6, no longer rising, and ⟨u,g⁺⟩ ≥ 0.9‖g‖ on average;  then SAM, or `of`",
-    state: "5 scalars, and that of the wrapped method",
-    evaluations: "1 + 1/every before the switch, the wrapped method's after",
-    hallucination: {
-      possible: "conditional",
-      why: "SAM waits until its gradient agrees with the true one; nothing watches afterwards",
-    },
-    options: z.object({
-      resume: number(
-        0.6,
-        "cos(g, g⁺) from which on the method is on, where f does not bend down along the ascent",
-      ),
-      ...watching,
-    }),
-    citation: "ours, 2026",
-    elsewhere: {},
-    differences: ["In place of the fixed 10 % of Park et al. 2025, arXiv 2509.21818."],
-    wraps: "sam",
-    create: (options, outer, inner) => untilSafe({ to: inner ?? sam({ outer }), ...options }),
-  }),
-  entry({
-    name: "guarded",
-    aliases: ["guard", "guarded-sam"],
-    title: "SAM under guard",
-    formula:
-      "SAM, or `of`, while the running mean of cos(g,g⁺)·min(1,‖g⁺‖/‖g‖) is fine;  else x ← outer(x, g), or a smaller ρ",
-    state: "4 or 5 scalars, and that of the wrapped method",
-    evaluations: "the wrapped method's; 1 + 1/every while it intervenes with plain steps",
-    hallucination: {
-      possible: "conditional",
-      why: "not at rest, where the agreement is 0 and it descends f itself; but with respond=plain it can, as SAM, step back and forth within ρ of a saddle",
-    },
-    options: z.object({
-      act: number(0.25, "intervene when cos(g, g⁺)·min(1, ‖g⁺‖/‖g‖) falls below this"),
-      resume: number(
-        0.6,
-        "stop when cos(g, g⁺) is this or more and f does not bend down along the ascent",
-      ),
-      respond: choice(
-        ["plain", "shrink"],
-        "plain",
-        "plain steps until the signal recovers, or a smaller ρ that grows back",
-      ),
-      ...watching,
-    }),
-    citation: "ours, 2026",
-    elsewhere: {},
-    differences: [],
-    wraps: "sam",
-    create: (options, outer, inner) => guarded({ method: inner ?? sam({ outer }), ...options }),
-  }),
-];
+/** When to switch a method on. */
+export interface SafeRule extends WatchOptions {
+  /** Least cos(g, g⁺). */
+  readonly resume?: number | undefined;
+}
+
+/** What a switch by rule is given. */
+export interface UntilSafeOptions extends SafeRule {
+  /** The method to switch to. */
+  readonly to: Method;
+}
+
+/**
+ * Plain descent until looking ahead is safe, and `to` from then on: cos(g, g⁺) is `resume` or more
+ * and no longer rising, and f does not bend down along the ascent.
+ */
+export const untilSafe = defineWrapper<UntilSafeOptions>({
+  name: "auto-switching",
+  aliases: ["auto-switch", "switch-when-safe"],
+  title: "Plain descent until SAM is safe, then SAM",
+  formula:
+    "x ← outer(x, g) until cos(g,g⁺) ≥ 0.6, no longer rising, and ⟨u,g⁺⟩ ≥ 0.9‖g‖ on average;  then SAM, or `of`",
+  state: "5 scalars, and that of the wrapped method",
+  evaluations: "1 + 1/every before the switch, the wrapped method's after",
+  hallucination: {
+    possible: "conditional",
+    why: "SAM waits until its gradient agrees with the true one; nothing watches afterwards",
+  },
+  options: {
+    resume: number(
+      0.6,
+      "cos(g, g⁺) from which on the method is on, where f does not bend down along the ascent",
+    ),
+    ...watching,
+  },
+  citation: "ours, 2026",
+  elsewhere: {},
+  differences: ["In place of the fixed 10 % of Park et al. 2025, arXiv 2509.21818."],
+  wraps: "sam",
+  around: { to: (inner) => inner },
+  build: ({ to, ...rule }) =>
+    watched({ name: `gd to ${to.name}`, inner: to, act: -Infinity, ...rule, on: false }),
+});
+
+/** What a guard is given. */
+export interface GuardOptions extends WatchOptions {
+  readonly method: Method;
+  /** Intervene when the agreement falls below this. */
+  readonly act?: number | undefined;
+  /** Stop intervening when the cosine is this or more and settled, and f does not bend down. */
+  readonly resume?: number | undefined;
+  /**
+   * What to do: take plain steps until the signal recovers (`plain`), or look less far,
+   * ρ ← ρ/2 per step, and let ρ grow back by 1 % per step (`shrink`).
+   */
+  readonly respond?: "plain" | "shrink" | undefined;
+}
+
+/**
+ * `method` under guard: when the agreement cos(g, g⁺)·min(1, ‖g⁺‖/‖g‖) falls, a hallucinated point or
+ * a saddle trap is near, and the guard acts until the signal is safe. While all is well steps are
+ * the method's own and cost what they cost; during plain steps every k-th one looks ahead, by one
+ * evaluation more. Details: `averageCosine` and `averageGradRatio`, what the guard goes by;
+ * `intervened`, 1 in steps that are not the method's own; with `shrink` also `shrunk`, the factor on ρ.
+ */
+export const guarded = defineWrapper<GuardOptions>({
+  name: "guarded",
+  aliases: ["guard", "guarded-sam"],
+  title: "SAM under guard",
+  formula:
+    "SAM, or `of`, while the running mean of cos(g,g⁺)·min(1,‖g⁺‖/‖g‖) is fine;  else x ← outer(x, g), or a smaller ρ",
+  state: "4 or 5 scalars, and that of the wrapped method",
+  evaluations: "the wrapped method's; 1 + 1/every while it intervenes with plain steps",
+  hallucination: {
+    possible: "conditional",
+    why: "not at rest, where the agreement is 0 and it descends f itself; but with respond=plain it can, as SAM, step back and forth within ρ of a saddle",
+  },
+  options: {
+    act: number(0.25, "intervene when cos(g, g⁺)·min(1, ‖g⁺‖/‖g‖) falls below this"),
+    resume: number(
+      0.6,
+      "stop when cos(g, g⁺) is this or more and f does not bend down along the ascent",
+    ),
+    respond: choice(
+      ["plain", "shrink"],
+      "plain",
+      "plain steps until the signal recovers, or a smaller ρ that grows back",
+    ),
+    ...watching,
+  },
+  citation: "ours, 2026",
+  elsewhere: {},
+  differences: [],
+  wraps: "sam",
+  around: { method: (inner) => inner },
+  build({ method: inner, act, resume, every, smoothing, respond }) {
+    if (!(act <= resume)) {
+      throw new InputError(`invalid act: ${act} (give a number of at most resume, ${resume})`);
+    }
+    return respond === "plain"
+      ? watched({ name: `guarded ${inner.name}`, inner, act, resume, every, smoothing, on: true })
+      : shrinking({ inner, act, resume, smoothing });
+  },
+});

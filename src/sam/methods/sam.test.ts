@@ -90,7 +90,7 @@ describe("switching", () => {
   });
 
   test("refuses fractions outside [0, 1] and different outer optimizers", () => {
-    expect(() => method(1.5)).toThrow(/^invalid switch: 1.5/);
+    expect(() => method(1.5)).toThrow("invalid at: 1.5 (give a number from 0 to 1)");
     expect(() =>
       switching({ from: gradientDescent({ outer }), to: sam({ rho: 1, outer: sgd() }) }),
     ).toThrow(/^invalid switch: both methods/);

@@ -1,26 +1,25 @@
 /** SAF and MESA: stay close to one's own earlier outputs instead of looking at nearby weights. */
 import { np, vjp } from "../../engine/jax-js.ts";
-import { z } from "zod";
 import { add, mean, multiply, scalar, stopGradient, subtract } from "../../engine/arrays.ts";
 import { InputError } from "../../engine/errors.ts";
 import type { ArrayTree } from "../../engine/program.ts";
 import { zeros } from "../../engine/tensor.ts";
-import { entry, type MethodEntry } from "../contract/entry.ts";
 import { number } from "../../settings/fields.ts";
-import type { Knobs, Method, Outer, ProblemSize } from "../contract/method.ts";
+import type { Knobs, ProblemSize } from "../contract/method.ts";
 import type { Objective } from "../contract/objective.ts";
-import { dtypeOf, sgd } from "../parts/outer.ts";
-import { descend, method, plainEvidence } from "./sam.ts";
-import { blend } from "./smoothed.ts";
+import { defineMethod, type OuterOptions } from "../define.ts";
+import { blend } from "../parts/average.ts";
+import { dtypeOf } from "../parts/outer.ts";
+import { descend, method, plainEvidence } from "../parts/step.ts";
 
-export interface TrajectoryOptions {
-  /** λ ≥ 0, weight of the trajectory loss; default 0.3. */
-  readonly lambda?: number;
-  /** τ > 0, temperature; default 5. */
-  readonly tau?: number;
-  /** Plain descent up to this epoch, counted from 0; default 5. */
-  readonly start?: number;
-  readonly outer?: Outer;
+/** What both methods are given. */
+export interface TrajectoryOptions extends OuterOptions {
+  /** λ ≥ 0, weight of the trajectory loss. */
+  readonly lambda?: number | undefined;
+  /** τ > 0, temperature. */
+  readonly tau?: number | undefined;
+  /** Plain descent up to this epoch, counted from 0. */
+  readonly start?: number | undefined;
 }
 
 /** log softmax(z/τ) along the last axis, by log-sum-exp with the maximum subtracted. */
@@ -67,9 +66,27 @@ function outputsOf(name: string, { outputs }: ProblemSize): number {
   throw new InputError(`missing outputs: ${name} needs a problem with outputs, such as mlp`);
 }
 
+const why =
+  "no ascent in the weights: at rest past and present outputs agree and the added gradient vanishes";
+const shared = {
+  tau: number(5, "τ, temperature (official 5)", { above: 0 }),
+  start: number(5, "epochs, counted from 0, up to which the method is plain descent (README: 5)", {
+    min: 0,
+    integer: true,
+  }),
+};
+
+/** What SAF is given. */
 export interface SafOptions extends TrajectoryOptions {
-  /** Ẽ ≥ 1: outputs are compared with those of so many epochs ago; default 3. */
-  readonly epochs?: number;
+  /** Ẽ ≥ 1: outputs are compared with those of so many epochs ago. */
+  readonly epochs?: number | undefined;
+}
+
+interface SafMemory {
+  /** [epochs, samples, outputs]. */
+  readonly outputs: np.Array;
+  /** 1 + the epoch in which they were recorded, 0 before the first: int32 [epochs, samples]. */
+  readonly recorded: np.Array;
 }
 
 /**
@@ -79,55 +96,67 @@ export interface SafOptions extends TrajectoryOptions {
  *
  * The loss reported is f; the gradient norms are those of the sum.
  */
-export function saf({
-  lambda = 0.3,
-  tau = 5,
-  start = 5,
-  epochs = 3,
-  outer = sgd(),
-}: SafOptions = {}): Method {
-  interface Memory {
-    /** [epochs, samples, outputs]. */
-    readonly outputs: np.Array;
-    /** 1 + the epoch in which they were recorded, 0 before the first: int32 [epochs, samples]. */
-    readonly recorded: np.Array;
-  }
-  return method<Memory, Knobs>({
-    name: "saf",
-    knobs: {},
-    outer,
-    init: (params, size) => ({
-      outputs: zeros([epochs, size.samples, outputsOf("saf", size)], dtypeOf(params)),
-      recorded: zeros([epochs, size.samples], "int32"),
+export const saf = defineMethod<SafOptions>({
+  name: "saf",
+  aliases: ["sharpness-aware-training-for-free"],
+  title: "Sharpness-aware training for free",
+  formula: "x ← outer(x, ∇[f + λτ² mean KL(softmax(z_past/τ) ‖ softmax(z/τ))])",
+  state: "the outputs of the last epochs for every training sample",
+  evaluations: 1,
+  hallucination: { possible: "no", why },
+  options: {
+    lambda: number(0.3, "λ, weight of the trajectory loss (README: 0.3)", { min: 0 }),
+    ...shared,
+    epochs: number(3, "Ẽ, how many epochs old the outputs are (flag 3, script 2)", {
+      min: 1,
+      integer: true,
     }),
-    step(context) {
-      const { objective, params, memory, time } = context;
-      const { samples, size } = objective;
-      const { read, spread, isHit } = rowsOf(objective);
-      const epoch = np.floorDivide(time.step.ref, stepsPerEpoch({ samples, batch: size }));
-      const slot = np.remainder(epoch.ref, epochs);
-      const isNow = np.equal(np.arange(0, epochs, 1, { dtype: np.int32 }), slot.ref);
-      // What was written Ẽ epochs ago, in the slot that this epoch will write.
-      const outputsThen = np.take(memory.outputs.ref, slot.ref, 0);
-      const recordedThen = np.take(memory.recorded.ref, slot, 0);
-      const past = read(outputsThen);
-      const age = np.subtract(np.add(epoch.ref, 1), read(recordedThen));
-      const counts = np.logicalAnd(np.equal(age, epochs), np.greater(epoch.ref, start));
-      const weight = np.where(counts, scalar(1, past), scalar(0, past));
-      const { pass, outputs, details } = follow(objective, params, past, weight, { lambda, tau });
-      const outputsNow = np.where(isHit.ref.reshape([samples, 1]), spread(outputs), outputsThen);
-      const recordedNow = np.where(isHit, np.add(epoch, 1), recordedThen);
-      const next = {
-        outputs: np.where(isNow.ref.reshape([epochs, 1, 1]), outputsNow, memory.outputs.ref),
-        recorded: np.where(isNow.reshape([epochs, 1]), recordedNow, memory.recorded.ref),
-      };
-      return descend(outer, pass.gradient, context, next, {
-        ...plainEvidence(pass, params),
-        details,
-      });
-    },
-  });
-}
+  },
+  citation: "Du, Zhou, Feng, Tan & Zhou, NeurIPS 2022, arXiv 2205.14083",
+  elsewhere: { "AngusDujw/SAF": "SAF" },
+  differences: [
+    "Ẽ slots suffice because each is read before it is written; official code has four for 1000 classes.",
+    "A sample without outputs of Ẽ epochs ago, left out of an epoch's last batch, adds nothing.",
+    "Acts to the end of the run; official code can stop it.",
+  ],
+  build({ lambda, tau, start, epochs, outer }) {
+    return method<SafMemory, Knobs>({
+      name: "saf",
+      knobs: {},
+      outer,
+      init: (params, size) => ({
+        outputs: zeros([epochs, size.samples, outputsOf("saf", size)], dtypeOf(params)),
+        recorded: zeros([epochs, size.samples], "int32"),
+      }),
+      step(context) {
+        const { objective, params, memory, time } = context;
+        const { samples, size } = objective;
+        const { read, spread, isHit } = rowsOf(objective);
+        const epoch = np.floorDivide(time.step.ref, stepsPerEpoch({ samples, batch: size }));
+        const slot = np.remainder(epoch.ref, epochs);
+        const isNow = np.equal(np.arange(0, epochs, 1, { dtype: np.int32 }), slot.ref);
+        // What was written Ẽ epochs ago, in the slot that this epoch will write.
+        const outputsThen = np.take(memory.outputs.ref, slot.ref, 0);
+        const recordedThen = np.take(memory.recorded.ref, slot, 0);
+        const past = read(outputsThen);
+        const age = np.subtract(np.add(epoch.ref, 1), read(recordedThen));
+        const counts = np.logicalAnd(np.equal(age, epochs), np.greater(epoch.ref, start));
+        const weight = np.where(counts, scalar(1, past), scalar(0, past));
+        const { pass, outputs, details } = follow(objective, params, past, weight, { lambda, tau });
+        const outputsNow = np.where(isHit.ref.reshape([samples, 1]), spread(outputs), outputsThen);
+        const recordedNow = np.where(isHit, np.add(epoch, 1), recordedThen);
+        const next = {
+          outputs: np.where(isNow.ref.reshape([epochs, 1, 1]), outputsNow, memory.outputs.ref),
+          recorded: np.where(isNow.reshape([epochs, 1]), recordedNow, memory.recorded.ref),
+        };
+        return descend(outer, pass.gradient, context, next, {
+          ...plainEvidence(pass, params),
+          details,
+        });
+      },
+    });
+  },
+});
 
 /**
  * What connects the batch with all samples: `read` takes its rows from an array over all samples,
@@ -148,9 +177,14 @@ function rowsOf({ rows, samples, size }: Objective) {
   return { read, spread, isHit: np.greater(spread(np.ones([size])), 0) };
 }
 
+/** What MESA is given. */
 export interface MesaOptions extends TrajectoryOptions {
-  /** Weight of the old average parameters; default 0.9998. */
-  readonly decay?: number;
+  /** Weight of the old average parameters. */
+  readonly decay?: number | undefined;
+}
+
+interface MesaMemory {
+  readonly average: ArrayTree;
 }
 
 /**
@@ -158,104 +192,59 @@ export interface MesaOptions extends TrajectoryOptions {
  * the same batch   (Du et al. 2022b). The average starts at the initial parameters and takes in
  * every step's result.
  */
-export function mesa({
-  lambda = 0.8,
-  tau = 5,
-  start = 5,
-  decay = 0.9998,
-  outer = sgd(),
-}: MesaOptions = {}): Method {
-  interface Memory {
-    readonly average: ArrayTree;
-  }
-  return method<Memory, Knobs>({
-    name: "mesa",
-    knobs: {},
-    outer,
-    init(params, size) {
-      outputsOf("mesa", size);
-      return { average: params };
-    },
-    step(context) {
-      const { objective, params, memory, time } = context;
-      const { samples, size } = objective;
-      const first = (start + 1) * stepsPerEpoch({ samples, batch: size });
-      const { pass, details } = objective.branch(
-        np.greaterEqual(time.step.ref, first),
-        () => {
-          const past = objective.forward(memory.average).outputs as np.Array;
-          const weight = np.ones([size], { dtype: past.dtype });
-          const { pass, details } = follow(objective, params, past, weight, { lambda, tau });
-          return { pass, details };
-        },
-        () => {
-          const { loss, gradient } = objective.lossAndGradient(params);
-          return { pass: { loss, gradient }, details: { trajectoryLoss: np.zerosLike(loss.ref) } };
-        },
-      );
-      const evidence = { ...plainEvidence(pass, params), details };
-      const result = descend(outer, pass.gradient, context, memory, evidence);
-      const average = blend(decay, memory.average, 1 - decay, result.params);
-      return { ...result, memory: { average } };
-    },
-  });
-}
-
-const why =
-  "no ascent in the weights: at rest past and present outputs agree and the added gradient vanishes";
-const shared = {
-  tau: number(5, "τ, temperature (official 5)", { above: 0 }),
-  start: number(5, "epochs, counted from 0, up to which the method is plain descent (README: 5)", {
-    min: 0,
-    integer: true,
-  }),
-};
-
-export const trajectoryMethods: readonly MethodEntry[] = [
-  entry({
-    name: "saf",
-    aliases: ["sharpness-aware-training-for-free"],
-    title: "Sharpness-aware training for free",
-    formula: "x ← outer(x, ∇[f + λτ² mean KL(softmax(z_past/τ) ‖ softmax(z/τ))])",
-    state: "the outputs of the last epochs for every training sample",
-    evaluations: 1,
-    hallucination: { possible: "no", why },
-    options: z.object({
-      lambda: number(0.3, "λ, weight of the trajectory loss (README: 0.3)", { min: 0 }),
-      ...shared,
-      epochs: number(3, "Ẽ, how many epochs old the outputs are (flag 3, script 2)", {
-        min: 1,
-        integer: true,
-      }),
+export const mesa = defineMethod<MesaOptions>({
+  name: "mesa",
+  aliases: [],
+  title: "Memory-efficient sharpness-aware training",
+  formula: "as SAF, with the outputs of an average a ← decay·a + (1−decay)x on the same batch",
+  state: "1 copy: a",
+  evaluations: "1 + 1/3",
+  hallucination: { possible: "no", why },
+  options: {
+    lambda: number(0.8, "λ, weight of the trajectory loss (README: 0.8)", { min: 0 }),
+    ...shared,
+    decay: number(0.9998, "weight of the old average (official flag 0.9998)", {
+      min: 0,
+      below: 1,
     }),
-    citation: "Du, Zhou, Feng, Tan & Zhou, NeurIPS 2022, arXiv 2205.14083",
-    elsewhere: { "AngusDujw/SAF": "SAF" },
-    differences: [
-      "Ẽ slots suffice because each is read before it is written; official code has four for 1000 classes.",
-      "A sample without outputs of Ẽ epochs ago, left out of an epoch's last batch, adds nothing.",
-      "Acts to the end of the run; official code can stop it.",
-    ],
-    create: (options, outer) => saf({ ...options, outer }),
-  }),
-  entry({
-    name: "mesa",
-    aliases: [],
-    title: "Memory-efficient sharpness-aware training",
-    formula: "as SAF, with the outputs of an average a ← decay·a + (1−decay)x on the same batch",
-    state: "1 copy: a",
-    evaluations: "1 + 1/3",
-    hallucination: { possible: "no", why },
-    options: z.object({
-      lambda: number(0.8, "λ, weight of the trajectory loss (README: 0.8)", { min: 0 }),
-      ...shared,
-      decay: number(0.9998, "weight of the old average (official flag 0.9998)", {
-        min: 0,
-        below: 1,
-      }),
-    }),
-    citation: "Du, Zhou, Feng, Tan & Zhou, NeurIPS 2022, arXiv 2205.14083",
-    elsewhere: { "AngusDujw/SAF": "MESA" },
-    differences: ["Acts to the end of the run; official code can stop it."],
-    create: (options, outer) => mesa({ ...options, outer }),
-  }),
-];
+  },
+  citation: "Du, Zhou, Feng, Tan & Zhou, NeurIPS 2022, arXiv 2205.14083",
+  elsewhere: { "AngusDujw/SAF": "MESA" },
+  differences: ["Acts to the end of the run; official code can stop it."],
+  build({ lambda, tau, start, decay, outer }) {
+    return method<MesaMemory, Knobs>({
+      name: "mesa",
+      knobs: {},
+      outer,
+      init(params, size) {
+        outputsOf("mesa", size);
+        return { average: params };
+      },
+      step(context) {
+        const { objective, params, memory, time } = context;
+        const { samples, size } = objective;
+        const first = (start + 1) * stepsPerEpoch({ samples, batch: size });
+        const { pass, details } = objective.branch(
+          np.greaterEqual(time.step.ref, first),
+          () => {
+            const past = objective.forward(memory.average).outputs as np.Array;
+            const weight = np.ones([size], { dtype: past.dtype });
+            const { pass, details } = follow(objective, params, past, weight, { lambda, tau });
+            return { pass, details };
+          },
+          () => {
+            const { loss, gradient } = objective.lossAndGradient(params);
+            return {
+              pass: { loss, gradient },
+              details: { trajectoryLoss: np.zerosLike(loss.ref) },
+            };
+          },
+        );
+        const evidence = { ...plainEvidence(pass, params), details };
+        const result = descend(outer, pass.gradient, context, memory, evidence);
+        const average = blend(decay, memory.average, 1 - decay, result.params);
+        return { ...result, memory: { average } };
+      },
+    });
+  },
+});

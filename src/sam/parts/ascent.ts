@@ -16,7 +16,7 @@ import type { Role } from "../../problems/problem.ts";
 import type { Ascent, Knobs, Stateless } from "../contract/method.ts";
 import type { Schedule } from "../../settings/schedules.ts";
 
-/** Forget the memory's type once the implementation has been checked against it. */
+/** An ascent of any memory and knobs: forget their types once the implementation is checked against them. */
 export function ascent<Memory, K extends Knobs>(implementation: Ascent<Memory, K>): Ascent {
   return implementation as unknown as Ascent;
 }
@@ -52,12 +52,12 @@ export function normalized({ rho = 0.05 }: { rho?: Schedule } = {}): Ascent {
  * longer than ρ.
  */
 export function unnormalized({
-  rho = 0.05,
-  ball = false,
+  rho,
+  ball,
 }: {
-  rho?: Schedule;
-  ball?: boolean;
-} = {}): Ascent {
+  readonly rho: Schedule;
+  readonly ball?: boolean | undefined;
+}): Ascent {
   const knobs = { rho } satisfies Knobs;
   return ascent<Stateless, typeof knobs>({
     knobs,
@@ -73,7 +73,7 @@ export function unnormalized({
 }
 
 /** A factor of the perturbation for every role; roles left out keep 1. */
-export type Groups = { readonly [role in Role]?: number };
+export type Groups = { readonly [role in Role]?: number | undefined };
 
 /**
  * A ρ of its own for every role: ρ_k = factor_k·ρ. The norm stays global, so that

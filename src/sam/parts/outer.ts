@@ -18,18 +18,28 @@ import { InputError } from "../../engine/errors.ts";
 import type { ArrayTree } from "../../engine/program.ts";
 import { mapTree, scalarTensor, zeros, type Tensor, type Tree } from "../../engine/tensor.ts";
 import type { Knobs, Outer } from "../contract/method.ts";
+import { flag, number, required, schedule } from "../../settings/fields.ts";
+import { checkOptions, type FieldsOf } from "../../settings/options.ts";
 import type { Schedule } from "../../settings/schedules.ts";
 
+/** What SGD is given. */
 export interface SgdOptions {
-  /** η; default 0.01. */
-  readonly learningRate?: Schedule;
-  /** μ in [0, 1); default 0. */
-  readonly momentum?: number;
-  /** Look ahead along the buffer; needs momentum. Default false. */
-  readonly nesterov?: boolean;
-  /** λ ≥ 0 of the coupled L2 penalty; default 0. */
-  readonly weightDecay?: number;
+  /** Learning rate η ≥ 0. */
+  readonly learningRate?: Schedule | undefined;
+  /** μ in [0, 1). */
+  readonly momentum?: number | undefined;
+  /** Look ahead along the buffer; needs momentum. */
+  readonly nesterov?: boolean | undefined;
+  /** λ ≥ 0 of the coupled L2 penalty. */
+  readonly weightDecay?: number | undefined;
 }
+
+const sgdFields = {
+  learningRate: schedule(0.01, "η, learning rate"),
+  momentum: number(0, "μ, momentum", { min: 0, below: 1 }),
+  nesterov: flag(false, "look ahead along the momentum"),
+  weightDecay: number(0, "λ of the coupled L2 penalty", { min: 0 }),
+} satisfies FieldsOf<SgdOptions>;
 
 interface SgdState {
   /** v; absent without momentum. */
@@ -41,20 +51,15 @@ interface SgdState {
  * (no dampening; v starts at 0, so the first v is d); x ← x − η v, or with Nesterov
  * x ← x − η (d + μv). Weight decay is added here, outside the loss: it neither shapes the
  * perturbation nor is it evaluated at the ascent point.
+ *
+ * @throws {InputError} `invalid learningRate: -1 (give a number, 0 or more, …)`
  */
-export function sgd({
-  learningRate = 0.01,
-  momentum = 0,
-  nesterov = false,
-  weightDecay = 0,
-}: SgdOptions = {}): Outer {
-  if (!(momentum >= 0 && momentum < 1)) {
-    throw new InputError(`invalid momentum: ${momentum} (give a number in [0, 1))`);
-  }
+export function sgd(options: SgdOptions = {}): Outer {
+  const checked = checkOptions("sgd", sgdFields, options);
+  const { learningRate, momentum, nesterov, weightDecay } = checked;
   if (nesterov && momentum === 0) {
     throw new InputError("invalid nesterov: momentum is 0 (give a momentum, such as 0.9)");
   }
-  checkNonNegative("weight decay", weightDecay);
   const knobs = { learningRate } satisfies Knobs;
   return outer<SgdState, typeof knobs>({
     name: "sgd",
@@ -72,18 +77,27 @@ export function sgd({
   });
 }
 
+/** What AdamW is given. */
 export interface AdamWOptions {
-  /** η; default 0.001. */
-  readonly learningRate?: Schedule;
-  /** β₁; default 0.9. */
-  readonly b1?: number;
-  /** β₂; default 0.999. */
-  readonly b2?: number;
-  /** ε, added outside the root; default 1e-8. */
-  readonly epsilon?: number;
-  /** λ ≥ 0, decoupled; default 0.01, as in PyTorch. */
-  readonly weightDecay?: number;
+  /** Learning rate η ≥ 0. */
+  readonly learningRate?: Schedule | undefined;
+  /** β₁ in [0, 1), weight of the old first moment. */
+  readonly b1?: number | undefined;
+  /** β₂ in [0, 1), weight of the old second moment. */
+  readonly b2?: number | undefined;
+  /** ε ≥ 0, added outside the root. */
+  readonly epsilon?: number | undefined;
+  /** λ ≥ 0, decoupled. */
+  readonly weightDecay?: number | undefined;
 }
+
+const adamWFields = {
+  learningRate: schedule(0.001, "η, learning rate"),
+  b1: number(0.9, "β₁, weight of the old first moment", { min: 0, below: 1 }),
+  b2: number(0.999, "β₂, weight of the old second moment", { min: 0, below: 1 }),
+  epsilon: number(1e-8, "ε, added outside the root", { min: 0 }),
+  weightDecay: number(0.01, "λ, decoupled; as in PyTorch", { min: 0 }),
+} satisfies FieldsOf<AdamWOptions>;
 
 interface AdamWState {
   readonly first: ArrayTree;
@@ -95,21 +109,13 @@ interface AdamWState {
 
 /**
  * AdamW (Loshchilov & Hutter 2019) in PyTorch's convention: x ← (1 − ηλ) x − η m̂/(√v̂ + ε)
- * with bias-corrected moments m̂ and v̂.
+ * with bias-corrected moments m̂ and v̂. PyTorch's defaults, λ = 0.01 among them.
+ *
+ * @throws {InputError} `invalid b1: 1 (give a number, 0 or more, below 1)`
  */
-export function adamW({
-  learningRate = 0.001,
-  b1 = 0.9,
-  b2 = 0.999,
-  epsilon = 1e-8,
-  weightDecay = 0.01,
-}: AdamWOptions = {}): Outer {
-  for (const [name, value] of Object.entries({ b1, b2 })) {
-    if (!(value >= 0 && value < 1)) {
-      throw new InputError(`invalid ${name}: ${value} (give a number in [0, 1))`);
-    }
-  }
-  checkNonNegative("weight decay", weightDecay);
+export function adamW(options: AdamWOptions = {}): Outer {
+  const checked = checkOptions("adamw", adamWFields, options);
+  const { learningRate, b1, b2, epsilon, weightDecay } = checked;
   const knobs = { learningRate } satisfies Knobs;
   return outer<AdamWState, typeof knobs>({
     name: "adamw",
@@ -146,11 +152,29 @@ export function adamW({
   });
 }
 
+/** What clipping is given. */
+export interface ClippedOptions {
+  /** Norm ≥ 0 that no direction exceeds. */
+  readonly maxNorm: Schedule;
+  /** How to move along the clipped direction. */
+  readonly outer: Outer;
+}
+
+const clippedFields = { maxNorm: required(schedule(1, "largest norm of the direction")) };
+
 /**
  * Scale the direction down to norm `maxNorm` where it is longer. Acts on the vector handed to
- * `inner` only: the ascent never sees it.
+ * `outer` only: the ascent never sees it.
+ *
+ * @throws {InputError} `missing maxNorm of clipped (give a number, 0 or more, …)`
  */
-export function clipped({ maxNorm, outer: inner }: { maxNorm: Schedule; outer: Outer }): Outer {
+export function clipped(options: ClippedOptions): Outer {
+  const { maxNorm } = checkOptions("clipped", clippedFields, options, ["outer"]);
+  const inner: unknown = options.outer;
+  if (!isOuter(inner)) {
+    const what = inner === undefined ? "missing" : "invalid";
+    throw new InputError(`${what} outer of clipped (give an optimizer, such as sgd())`);
+  }
   const knobs = { maxNorm, inner: inner.knobs } satisfies Knobs;
   return outer<ArrayTree, typeof knobs>({
     name: `clipped ${inner.name}`,
@@ -168,8 +192,23 @@ export function clipped({ maxNorm, outer: inner }: { maxNorm: Schedule; outer: O
   });
 }
 
-/** Forget the state's type once the implementation has been checked against it. */
-function outer<State, K extends Knobs>(implementation: Outer<State, K>): Outer {
+/**
+ * An outer optimizer of any state and knobs: forget their types once the implementation is checked
+ * against them.
+ *
+ * @example
+ * const signs = ({ learningRate }: { learningRate: Schedule }) =>
+ *   outer<Record<string, never>, { learningRate: Schedule }>({
+ *     name: "signs",
+ *     knobs: { learningRate },
+ *     init: () => ({}),
+ *     update: (direction, params, state, { learningRate }) => ({
+ *       params: mapTrees((x, d) => subtract(x, multiply(learningRate, np.sign(d.ref))), params, direction),
+ *       state,
+ *     }),
+ *   });
+ */
+export function outer<State, K extends Knobs>(implementation: Outer<State, K>): Outer {
   return implementation as unknown as Outer;
 }
 
@@ -191,8 +230,6 @@ export function dtypeOf(params: Tree<Tensor>): "float32" | "float64" {
   return dtype;
 }
 
-function checkNonNegative(thing: string, value: number): void {
-  if (!(value >= 0 && value < Infinity)) {
-    throw new InputError(`invalid ${thing}: ${value} (give a number, 0 or more)`);
-  }
-}
+/** Whether a value is an outer optimizer. */
+export const isOuter = (value: unknown): value is Outer =>
+  typeof value === "object" && value !== null && "update" in value;

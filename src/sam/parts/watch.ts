@@ -2,7 +2,7 @@
 import { np } from "../../engine/jax-js.ts";
 import { add, divide, multiply, scalar, select, subtract } from "../../engine/arrays.ts";
 import { scalarTensor, type Tensor, type Tree } from "../../engine/tensor.ts";
-import type { Evidence, Host } from "../contract/method.ts";
+import type { Evidence, OnHost } from "../contract/method.ts";
 import { dtypeOf } from "./outer.ts";
 
 /**
@@ -34,7 +34,7 @@ const memory = 0.4;
 /** … and by how much the cosine may exceed it: it then rises by 0.2 or less while time grows e-fold. */
 const largestRise = 0.08;
 
-export const watchBefore = (params: Tree<Tensor>): Host<Watch> => {
+export const watchBefore = (params: Tree<Tensor>): OnHost<Watch> => {
   const one = scalarTensor(1, dtypeOf(params));
   return {
     cosine: one,

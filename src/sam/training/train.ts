@@ -158,7 +158,7 @@ export function trainingStep({
         objective,
         params,
         memory,
-        outer,
+        outerState: outer,
         knobs: { ...knobs.method, outer: knobs.outer },
         time,
       });
@@ -175,7 +175,7 @@ export function trainingStep({
       const next: ArrayTree = {
         params: result.params,
         memory: result.memory,
-        outer: result.outer,
+        outer: result.outerState,
         statistics: objective.statistics ?? statistics,
       };
       const floating = (value: number | np.Array) =>

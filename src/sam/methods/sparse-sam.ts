@@ -1,36 +1,33 @@
-/** Sparse perturbations: a mask decides which weights the ascent moves. */
+/** Sparse SAM: a mask decides which weights the ascent moves. */
 import { np, random } from "../../engine/jax-js.ts";
-import { z } from "zod";
 import { addTrees, leaves, mapTrees, multiply, scalar, square } from "../../engine/arrays.ts";
 import type { ArrayTree } from "../../engine/program.ts";
 import { scalarTensor } from "../../engine/tensor.ts";
-import { ascent, ofLength } from "../parts/ascent.ts";
-import { entry, groups, type MethodEntry } from "../contract/entry.ts";
 import { choice, number, schedule } from "../../settings/fields.ts";
-import type { Ascent, AscentContext, Knobs, Method } from "../contract/method.ts";
-import type { Schedule } from "../../settings/schedules.ts";
-import { sgd, zerosAs } from "../parts/outer.ts";
+import type { Ascent, AscentContext, Knobs } from "../contract/method.ts";
 import { methodKeys, randomRows } from "../contract/random.ts";
-import { ascending, fixedLength, type SamOptions } from "./sam.ts";
-import { parseSchedule } from "../../settings/schedules.ts";
+import { defineMethod, fixedLength } from "../define.ts";
+import { ascent, ofLength } from "../parts/ascent.ts";
+import { ascending, type AscentOptions, type SamOptions } from "../parts/ascending.ts";
+import { zerosAs } from "../parts/outer.ts";
+import { groups } from "../parts/roles.ts";
 
-export interface SparseOptions {
-  /** ρ ≥ 0; default 0.05. */
-  readonly rho?: Schedule;
-  /** Share of the weights that are not perturbed, in [0, 1); default 0.5. */
-  readonly sparsity?: number;
+/** What sparse SAM is given. */
+export interface SparseOptions extends SamOptions {
+  /** Share of the weights that are not perturbed, in [0, 1). */
+  readonly sparsity?: number | undefined;
   /**
-   * Which are: those with the largest squared gradients summed over single samples (`fisher`,
-   * default) or of the batch (`gradient`), or a random set that in every refresh loses the weights
+   * Which are: those with the largest squared gradients summed over single samples (`fisher`)
+   * or of the batch (`gradient`), or a random set that in every refresh loses the weights
    * of smallest gradient and gains others at random (`dynamic`).
    */
-  readonly mask?: "fisher" | "gradient" | "dynamic";
-  /** Steps from one refresh of the mask to the next; default 100. */
-  readonly every?: number;
-  /** Samples that `fisher` sums over, drawn at random with replacement, 1 to 64; default 16. */
-  readonly samples?: number;
-  /** Share of its entries that `dynamic` exchanges in the first refresh, falling to 0 along half a cosine; default 0.5. */
-  readonly dropRate?: number;
+  readonly mask?: "fisher" | "gradient" | "dynamic" | undefined;
+  /** Steps from one refresh of the mask to the next. */
+  readonly every?: number | undefined;
+  /** Samples that `fisher` sums over, drawn at random with replacement, 1 to 64. */
+  readonly samples?: number | undefined;
+  /** Share of its entries that `dynamic` exchanges in the first refresh, falling to 0 along half a cosine. */
+  readonly dropRate?: number | undefined;
 }
 
 interface Memory {
@@ -44,13 +41,13 @@ interface Memory {
 
 /** ε = m∘ρ g/‖g‖ with a mask m of zeros and ones; the norm is that of the whole gradient (Mi et al. 2022). */
 export function sparse({
-  rho = 0.05,
-  sparsity = 0.5,
-  mask = "fisher",
-  every = 100,
-  samples = 16,
-  dropRate = 0.5,
-}: SparseOptions = {}): Ascent {
+  rho,
+  sparsity,
+  mask,
+  every,
+  samples,
+  dropRate,
+}: AscentOptions<SparseOptions>): Ascent {
   const knobs = {
     rho,
     exchange: (t: number, steps: number) => (dropRate * (1 + Math.cos((Math.PI * t) / steps))) / 2,
@@ -149,64 +146,50 @@ const keepLargest = (scores: np.Array, count: number, like: ArrayTree): ArrayTre
   likeTree(np.less(rankOf(np.negative(scores)), count), like);
 
 /** SAM with a sparse perturbation   (Mi et al. 2022; Zhong et al. 2022). */
-export const sparseSam = ({
-  groups = {},
-  outer = sgd(),
-  ...options
-}: SamOptions & SparseOptions = {}): Method =>
-  ascending({ name: "sparse-sam", ascent: sparse(options), groups, outer });
-
-export const sparseMethods: readonly MethodEntry[] = [
-  entry({
-    name: "sparse-sam",
-    aliases: ["ssam", "ssam-f", "fsam-mask"],
-    title: "Sparse SAM",
-    formula: "x⁺ = x + m∘ρ g/‖g‖, m a mask of zeros and ones;  x ← outer(x, ∇f(x⁺))",
-    state: "1 mask",
-    evaluations: "2, and samples/batch more in a refresh by fisher",
-    hallucination: { possible: "yes", why: fixedLength },
-    options: z.object({
-      rho: schedule(0.05, "ρ, length of the ascent before masking (official 0.05)"),
-      sparsity: number(
-        0.5,
-        "share of weights not perturbed (SSAM flag 0.2, README 0.5; FSAM 0.9)",
-        {
-          min: 0,
-          below: 1,
-        },
-      ),
-      mask: choice(
-        ["fisher", "gradient", "dynamic"],
-        "fisher",
-        "squared gradients of single samples (SSAM-F), of the batch (FSAM), or SSAM-D",
-      ),
-      every: number(100, "steps between refreshes (FSAM README 100; SSAM 5 epochs)", {
-        min: 1,
-        integer: true,
-      }),
-      samples: number(16, "samples that fisher sums over (SSAM README 16, flag 1024)", {
-        min: 1,
-        max: 64,
-        integer: true,
-      }),
-      dropRate: number(0.5, "share that dynamic exchanges at first (official 0.5)", {
-        min: 0,
-        max: 1,
-      }),
-      groups: groups(),
+export const sparseSam = defineMethod<SparseOptions>({
+  name: "sparse-sam",
+  aliases: ["ssam", "ssam-f", "fsam-mask"],
+  title: "Sparse SAM",
+  formula: "x⁺ = x + m∘ρ g/‖g‖, m a mask of zeros and ones;  x ← outer(x, ∇f(x⁺))",
+  state: "1 mask",
+  evaluations: "2, and samples/batch more in a refresh by fisher",
+  hallucination: { possible: "yes", why: fixedLength },
+  options: {
+    rho: schedule(0.05, "ρ, length of the ascent before masking (official 0.05)"),
+    sparsity: number(0.5, "share of weights not perturbed (SSAM flag 0.2, README 0.5; FSAM 0.9)", {
+      min: 0,
+      below: 1,
     }),
-    citation:
-      "Mi et al., NeurIPS 2022, arXiv 2210.05177; Zhong et al., EMNLP 2022, arXiv 2210.05497",
-    elsewhere: {
-      "Mi-Peng/Sparse-Sharpness-Aware-Minimization": "SSAMF, SSAMD",
-      "WHU-ZQH/FSAM4PLM": "FSAM",
-    },
-    differences: [
-      "The mask is refreshed before it is used, also in the first step; official SSAM-F starts with an empty mask, so that its first step is plain SGD.",
-      "Passes for the mask leave running statistics alone; official code updates them.",
-      "All parameters are masked; FSAM's code perturbs biases, embeddings and batch norm fully.",
-    ],
-    create: ({ rho, ...options }, outer) =>
-      sparseSam({ rho: parseSchedule(rho), ...options, outer }),
-  }),
-];
+    mask: choice(
+      ["fisher", "gradient", "dynamic"],
+      "fisher",
+      "squared gradients of single samples (SSAM-F), of the batch (FSAM), or SSAM-D",
+    ),
+    every: number(100, "steps between refreshes (FSAM README 100; SSAM 5 epochs)", {
+      min: 1,
+      integer: true,
+    }),
+    samples: number(16, "samples that fisher sums over (SSAM README 16, flag 1024)", {
+      min: 1,
+      max: 64,
+      integer: true,
+    }),
+    dropRate: number(0.5, "share that dynamic exchanges at first (official 0.5)", {
+      min: 0,
+      max: 1,
+    }),
+    groups: groups(),
+  },
+  citation: "Mi et al., NeurIPS 2022, arXiv 2210.05177; Zhong et al., EMNLP 2022, arXiv 2210.05497",
+  elsewhere: {
+    "Mi-Peng/Sparse-Sharpness-Aware-Minimization": "SSAMF, SSAMD",
+    "WHU-ZQH/FSAM4PLM": "FSAM",
+  },
+  differences: [
+    "The mask is refreshed before it is used, also in the first step; official SSAM-F starts with an empty mask, so that its first step is plain SGD.",
+    "Passes for the mask leave running statistics alone; official code updates them.",
+    "All parameters are masked; FSAM's code perturbs biases, embeddings and batch norm fully.",
+  ],
+  build: ({ groups, outer, ...look }) =>
+    ascending({ name: "sparse-sam", ascent: sparse(look), groups, outer }),
+});
