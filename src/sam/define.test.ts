@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { InputError } from "../engine/errors.ts";
 import { number, schedule } from "../settings/fields.ts";
 import * as family from "./index.ts";
-import { findMethod, methods } from "./registry.ts";
+import { findMethod, type MethodEntry } from "./registry.ts";
 
 const { sam, sgd } = family;
 
@@ -69,7 +69,7 @@ test("what is left out, or undefined, has the default of the field", () => {
 test("every function of the family that makes a listed method is the list's", () => {
   const defined = Object.values(family).filter((value) => "entry" in Object(value));
   expect(defined.length).toBeGreaterThan(20);
-  for (const { entry } of defined as { entry: (typeof methods)[number] }[]) {
+  for (const { entry } of defined as { readonly entry: MethodEntry }[]) {
     expect(findMethod(entry.name)).toBe(entry);
   }
 });
