@@ -17,7 +17,7 @@ export { digits } from "./problems/datasets/digits.ts";
 export { imageSplits } from "./problems/datasets/images.ts";
 export { mlp } from "./problems/networks/mlp.ts";
 export { planes } from "./problems/planes/index.ts";
-export type { Forward, ForwardContext, Problem, Split } from "./problems/problem.ts";
+export type { Forward, ForwardContext, Mode, Model, Problem, Split } from "./problems/problem.ts";
 
 export type {
   Ascent,
@@ -53,8 +53,13 @@ export { entropySgd } from "./sam/methods/entropy.ts";
 export { guarded } from "./sam/methods/guard.ts";
 export { createMethod, findMethod, methods } from "./sam/registry.ts";
 export type { MethodEntry, Settings } from "./sam/registry.ts";
-export { prepareTraining } from "./sam/training/train.ts";
-export type { Records, Training, TrainingState } from "./sam/training/train.ts";
+export { prepareEvaluation } from "./sam/training/evaluation.ts";
+export type { Evaluation, Judgment } from "./sam/training/evaluation.ts";
+export { modelOf } from "./sam/training/state.ts";
+export type { TrainingState } from "./sam/training/state.ts";
+export { prepareTraining } from "./sam/training/training.ts";
+export type { Training } from "./sam/training/training.ts";
+export type { Records } from "./sam/training/records.ts";
 
 export { createScreen } from "./diagnostics/screen/screen.ts";
 export type { Screen, Warning } from "./diagnostics/screen/screen.ts";

@@ -59,11 +59,10 @@ export {
   resolveSettings,
 } from "./registry.ts";
 export type { MethodEntry, Settings } from "./registry.ts";
-export { prepareTraining } from "./training/train.ts";
-export type {
-  Records,
-  Training,
-  TrainingOptions,
-  TrainingState,
-  TrainOptions,
-} from "./training/train.ts";
+export { prepareEvaluation } from "./training/evaluation.ts";
+export type { Evaluation, EvaluationOptions, Judgment } from "./training/evaluation.ts";
+export { modelOf } from "./training/state.ts";
+export type { TrainingState } from "./training/state.ts";
+export { prepareTraining } from "./training/training.ts";
+export type { Training, TrainingOptions, TrainOptions } from "./training/training.ts";
+export type { Records } from "./training/records.ts";

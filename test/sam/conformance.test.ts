@@ -13,7 +13,9 @@ import {
 import { roleByName, type FloatType, type Problem } from "../../src/problems/problem.ts";
 import { sgd } from "../../src/sam/parts/outer.ts";
 import { createMethod, methods, resolveSettings, type Settings } from "../../src/sam/registry.ts";
-import { prepareTraining, type Records, type TrainingState } from "../../src/sam/training/train.ts";
+import type { Records } from "../../src/sam/training/records.ts";
+import type { TrainingState } from "../../src/sam/training/state.ts";
+import { prepareTraining } from "../../src/sam/training/training.ts";
 import { flat } from "./run.ts";
 
 const engines = ["native", "jax"] as const;

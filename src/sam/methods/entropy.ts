@@ -7,7 +7,7 @@ import { entry, type MethodEntry } from "../contract/entry.ts";
 import { choice, number } from "../../settings/fields.ts";
 import type { Knobs, Method, Outer, Stateless } from "../contract/method.ts";
 import { sgd } from "../parts/outer.ts";
-import { methodKeys, normalsLike, randomRows } from "../contract/random.ts";
+import { methodKeys, normalsLike, randomIndices } from "../contract/random.ts";
 import { descend, evidenceOf, method, type Pass } from "./sam.ts";
 import { blend } from "./smoothed.ts";
 
@@ -63,9 +63,9 @@ export function entropySgd({
       const { size, samples } = objective;
       const constant = (value: number) => scalar(value, knobs.gamma);
       const isFull = size === samples || steps === 1;
-      const [noiseKey, rowsKey] = methodKeys(time, isFull ? 1 : 2) as [np.Array, np.Array?];
-      const others = rowsKey
-        ? np.split(randomRows(rowsKey, (steps - 1) * size, samples), steps - 1)
+      const [noiseKey, indicesKey] = methodKeys(time, isFull ? 1 : 2) as [np.Array, np.Array?];
+      const others = indicesKey
+        ? np.split(randomIndices(indicesKey, (steps - 1) * size, samples), steps - 1)
         : [];
       const noises = noise > 0 ? normalsLike(noiseKey, params, steps) : [];
       let [walker, mean] = [params, params];
@@ -73,8 +73,8 @@ export function entropySgd({
       let at: Pass | undefined;
       let pass: Pass | undefined;
       for (let i = 0; i < steps; i++) {
-        const rows = others[i - 1];
-        const batch = rows ? objective.take(rows) : objective.batch;
+        const indices = others[i - 1];
+        const batch = indices ? objective.take(indices) : objective.batch;
         pass = objective.lossAndGradient(walker, batch);
         at ??= pass;
         let slope = pass.gradient;

@@ -20,6 +20,7 @@ import type { Schedule } from "../../settings/schedules.ts";
 import type { Objective } from "../contract/objective.ts";
 import { sgd } from "../parts/outer.ts";
 import { methodKeys, uniformLike } from "../contract/random.ts";
+import { takeSamples } from "../contract/samples.ts";
 import { descend, evidenceOf, fixedLength, method, type Pass, type SamOptions } from "./sam.ts";
 import { parseSchedule } from "../../settings/schedules.ts";
 
@@ -113,8 +114,8 @@ export function esam({ gamma = 1, outer = sgd(), ...look }: EsamOptions = {}): M
 /** The `keep` samples of the batch with the largest scores; among equals the earlier ones. */
 function largest(scores: np.Array, keep: number, { batch }: Objective): ArrayTree {
   const order = np.argsort(np.negative(scores));
-  const [rows] = np.split(order, [keep]) as [np.Array];
-  return mapTrees((leaf) => np.take(leaf.ref, rows.ref, 0), batch);
+  const [largest] = np.split(order, [keep]) as [np.Array];
+  return takeSamples(batch, largest);
 }
 
 export const efficientMethods: readonly MethodEntry[] = [

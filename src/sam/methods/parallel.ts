@@ -33,7 +33,7 @@ export function sampa({ rho = 0.1, lambda = 0.2, outer = sgd() }: SampaOptions =
     /** f(y_t) and ∇f(y_t). */
     readonly loss: np.Array;
     readonly gradient: ArrayTree;
-    /** The samples it was taken on, int32 [batch]. */
+    /** Indices of the samples it was taken on, int32 [batch]. */
     readonly rows: np.Array;
     /** 0 before the first step, then 1. */
     readonly started: np.Array;
@@ -55,7 +55,7 @@ export function sampa({ rho = 0.1, lambda = 0.2, outer = sgd() }: SampaOptions =
         isFirst,
         () => {
           const { loss, gradient } = objective.lossAndGradient(params);
-          return { loss, gradient, rows: objective.rows };
+          return { loss, gradient, rows: objective.indices };
         },
         () => ({ loss: memory.loss, gradient: memory.gradient, rows: memory.rows }),
       );
@@ -76,7 +76,7 @@ export function sampa({ rho = 0.1, lambda = 0.2, outer = sgd() }: SampaOptions =
         {
           loss: next.loss,
           gradient: share(next.gradient),
-          rows: objective.rows,
+          rows: objective.indices,
           started: np.onesLike(memory.started.ref),
         },
         evidenceOf(carried, shifted, ascentPoint),

@@ -10,7 +10,7 @@ import { choice, number, schedule } from "../../settings/fields.ts";
 import type { Ascent, AscentContext, Knobs, Method } from "../contract/method.ts";
 import type { Schedule } from "../../settings/schedules.ts";
 import { sgd, zerosAs } from "../parts/outer.ts";
-import { methodKeys, randomRows } from "../contract/random.ts";
+import { methodKeys, randomIndices } from "../contract/random.ts";
 import { ascending, fixedLength, type SamOptions } from "./sam.ts";
 import { parseSchedule } from "../../settings/schedules.ts";
 
@@ -64,9 +64,9 @@ export function sparse({
     if (mask === "gradient") return keepLargest(flat(mapTrees(square, gradient)), kept, gradient);
     if (mask === "fisher") {
       const [key] = methodKeys(time, 1) as [np.Array];
-      const rows = np.split(randomRows(key, samples, objective.samples), samples);
-      const scores = rows.map((row) => {
-        const single = objective.lossAndGradient(params, objective.take(row));
+      const chosen = np.split(randomIndices(key, samples, objective.samples), samples);
+      const scores = chosen.map((index) => {
+        const single = objective.lossAndGradient(params, objective.take(index));
         return mapTrees(square, single.gradient);
       });
       return keepLargest(flat(scores.reduce(addTrees)), kept, gradient);
