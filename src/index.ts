@@ -54,7 +54,7 @@ export { guarded } from "./sam/methods/guard.ts";
 export { createMethod, findMethod, methods } from "./sam/registry.ts";
 export type { MethodEntry, Settings } from "./sam/registry.ts";
 export { prepareEvaluation } from "./sam/training/evaluation.ts";
-export type { Evaluation, Judgment } from "./sam/training/evaluation.ts";
+export type { Evaluation, EvaluationResult } from "./sam/training/evaluation.ts";
 export { modelOf } from "./sam/training/state.ts";
 export type { TrainingState } from "./sam/training/state.ts";
 export { prepareTraining } from "./sam/training/training.ts";

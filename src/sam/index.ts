@@ -60,7 +60,7 @@ export {
 } from "./registry.ts";
 export type { MethodEntry, Settings } from "./registry.ts";
 export { prepareEvaluation } from "./training/evaluation.ts";
-export type { Evaluation, EvaluationOptions, Judgment } from "./training/evaluation.ts";
+export type { Evaluation, EvaluationOptions, EvaluationResult } from "./training/evaluation.ts";
 export { modelOf } from "./training/state.ts";
 export type { TrainingState } from "./training/state.ts";
 export { prepareTraining } from "./training/training.ts";

@@ -27,7 +27,7 @@ export interface EvaluationOptions extends EngineOptions {
 }
 
 /** How good a model is on a split. */
-export interface Judgment {
+export interface EvaluationResult {
   /** Mean loss. */
   readonly loss: number;
   /** Mean of `Problem.score`, such as the fraction classified correctly; absent without one. */
@@ -37,7 +37,7 @@ export interface Judgment {
 /** Judges models of one problem. */
 export interface Evaluation {
   /** Forward passes in mode `evaluate`, with the model's running statistics and no random key. */
-  evaluate(model: Model, split: Split): Promise<Judgment>;
+  evaluate(model: Model, split: Split): Promise<EvaluationResult>;
   /** Free what compiled programs hold. A second call does nothing. */
   dispose(): Promise<void>;
 }
