@@ -2,7 +2,7 @@
 import { numpy as np, random } from "@jax-js/jax";
 import { multiply, scalar, square, subtract } from "../../src/engine/arrays.ts";
 import { tensor, type DType } from "../../src/engine/tensor.ts";
-import { crossEntropy, hits } from "../../src/problems/networks/classification.ts";
+import { crossEntropy, isRight } from "../../src/problems/networks/classification.ts";
 import { roleByName, type FloatType, type Problem } from "../../src/problems/problem.ts";
 
 /** scale·sin(pace·k + phase), k = 0, 1, … */
@@ -94,7 +94,7 @@ export function batchNormalized(dtype: FloatType): Problem {
         },
       };
     },
-    score: (logits, batch) => hits(logits, (batch as { y: np.Array }).y),
+    score: (logits, batch) => isRight(logits, (batch as { y: np.Array }).y),
   };
 }
 
@@ -197,7 +197,7 @@ export function graph(dtype: FloatType): Problem {
       const logits = np.matmul(np.add(x, received), np.transpose(weight));
       return { losses: crossEntropy(logits.ref, y), outputs: logits };
     },
-    score: (logits, batch) => hits(logits, (batch as { y: np.Array }).y),
+    score: (logits, batch) => isRight(logits, (batch as { y: np.Array }).y),
   };
 }
 
@@ -246,6 +246,6 @@ export function pixels(dtype: FloatType, stored: FloatType | "uint8"): Problem {
       const logits = np.matmul(rows, np.transpose(weight));
       return { losses: crossEntropy(logits.ref, y), outputs: logits };
     },
-    score: (logits, batch) => hits(logits, (batch as { y: np.Array }).y),
+    score: (logits, batch) => isRight(logits, (batch as { y: np.Array }).y),
   };
 }

@@ -1,7 +1,7 @@
 import { numpy as np } from "@jax-js/jax";
 import { expect, test } from "vitest";
 import { autodiff } from "../../../test/autodiff.ts";
-import { hits } from "./classification.ts";
+import { isRight } from "./classification.ts";
 
 // The module chooses jax-js's device as it is loaded.
 void autodiff;
@@ -19,17 +19,20 @@ const cases: [why: string, logits: number[], label: number, hit: 0 | 1][] = [
   ["none is a number", [NaN, NaN, NaN], 0, 0],
 ];
 
-test.each(["float32", "float64"] as const)("hits are what a loop finds, in %s", async (dtype) => {
-  expect(cases.length).toBe(10);
-  const logits = np.array(
-    cases.map(([, row]) => row),
-    { dtype: np[dtype] },
-  );
-  const labels = np.array(
-    cases.map(([, , label]) => label),
-    { dtype: np.int32 },
-  );
-  const found = hits(logits, labels);
-  expect(found.dtype).toBe(dtype);
-  expect([...(await found.data())]).toEqual(cases.map(([, , , hit]) => hit));
-});
+test.each(["float32", "float64"] as const)(
+  "right is what a loop finds right, in %s",
+  async (dtype) => {
+    expect(cases.length).toBe(10);
+    const logits = np.array(
+      cases.map(([, row]) => row),
+      { dtype: np[dtype] },
+    );
+    const labels = np.array(
+      cases.map(([, , label]) => label),
+      { dtype: np.int32 },
+    );
+    const found = isRight(logits, labels);
+    expect(found.dtype).toBe(dtype);
+    expect([...(await found.data())]).toEqual(cases.map(([, , , hit]) => hit));
+  },
+);

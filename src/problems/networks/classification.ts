@@ -41,7 +41,7 @@ export function crossEntropy(logits: np.Array, labels: np.Array): np.Array {
  * @param labels int32, shape [samples]; consumed.
  * @returns Shape [samples], of the logits' dtype: its mean is the accuracy.
  */
-export function hits(logits: np.Array, labels: np.Array): np.Array {
+export function isRight(logits: np.Array, labels: np.Array): np.Array {
   const [samples = 0, classes = 0] = logits.shape;
   const label = labels.reshape([samples, 1]);
   const index = np.arange(0, classes, 1, { dtype: np.int32 }).reshape([1, classes]);

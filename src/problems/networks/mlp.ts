@@ -3,7 +3,7 @@ import { np } from "../../engine/jax-js.ts";
 import { InputError, unknownName } from "../../engine/errors.ts";
 import { sizeOf, tensor, type Tensor } from "../../engine/tensor.ts";
 import { activations, type ActivationName } from "./activations.ts";
-import { checkLabels, countClasses, crossEntropy, hits, labeledRows } from "./classification.ts";
+import { checkLabels, countClasses, crossEntropy, isRight, labeledRows } from "./classification.ts";
 import { torchUniform } from "./torch-random.ts";
 import { roleByName, type FloatType, type Problem, type Split } from "../problem.ts";
 
@@ -95,7 +95,7 @@ export function mlp(options: MlpOptions): Problem {
     },
     score(logits, batch) {
       const { y } = batch as { y: np.Array };
-      return hits(logits, y);
+      return isRight(logits, y);
     },
   };
 }
