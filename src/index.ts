@@ -40,7 +40,7 @@ export { digits } from "./problems/datasets/digits.ts";
 export { imageSplits } from "./problems/datasets/images.ts";
 export { mlp } from "./problems/networks/mlp.ts";
 export { planes } from "./problems/planes/index.ts";
-export type { Forward, ForwardContext, Problem, Split } from "./problems/problem.ts";
+export type { Forward, ForwardContext, Mode, Model, Problem, Split } from "./problems/problem.ts";
 
 export {
   adamW,
@@ -79,6 +79,7 @@ export {
   method,
   methodKeys,
   methods,
+  modelOf,
   multiStepSam,
   normalized,
   normalsLike,
@@ -88,6 +89,7 @@ export {
   parseSchedule,
   plainEvidence,
   power,
+  prepareEvaluation,
   prepareTraining,
   quotient,
   roles,
@@ -108,6 +110,8 @@ export {
 export type {
   Ascent,
   AscentContext,
+  Evaluation,
+  EvaluationResult,
   Evidence,
   Followed,
   Knobs,

@@ -22,7 +22,7 @@ import { writeJson } from "../src/platform/node/files.ts";
 import type { Problem } from "../src/problems/problem.ts";
 import { sgd } from "../src/sam/parts/outer.ts";
 import { gradientDescent } from "../src/sam/methods/sam.ts";
-import { prepareTraining } from "../src/sam/training/train.ts";
+import { prepareTraining } from "../src/sam/training/training.ts";
 import { engine, learningRate, problem as network } from "./stalled.ts";
 
 const [file] = process.argv.slice(2);

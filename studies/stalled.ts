@@ -6,7 +6,7 @@ import { mlp } from "../src/problems/networks/mlp.ts";
 import type { FloatType } from "../src/problems/problem.ts";
 import { sgd } from "../src/sam/parts/outer.ts";
 import { sam } from "../src/sam/methods/sam.ts";
-import { prepareTraining } from "../src/sam/training/train.ts";
+import { prepareTraining } from "../src/sam/training/training.ts";
 
 export const learningRate = 0.01;
 export const engine = { engine: "native", threads: 2 } as const satisfies EngineOptions;

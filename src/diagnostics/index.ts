@@ -13,7 +13,13 @@ export { ascentProfile } from "./point/profile.ts";
 export type { Profile } from "./point/profile.ts";
 
 export { compileDerivatives, flatten, planeDerivatives, unflatten } from "./point/derivatives.ts";
-export type { Cost, Derivatives, LossAndGradient } from "./point/derivatives.ts";
+export type {
+  Cost,
+  Derivatives,
+  DerivativesOptions,
+  LossAndGradient,
+} from "./point/derivatives.ts";
+export type { FixedLossOptions } from "./point/fixed-loss.ts";
 export { samPoint } from "./point/sam-point.ts";
 export type { SamPoint } from "./point/sam-point.ts";
 export type { Operator, Vector } from "./algebra/vectors.ts";

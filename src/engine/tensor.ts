@@ -141,3 +141,15 @@ export function unflattenLike<Leaf>(like: Tree<TensorType>, leaves: readonly Lea
 export function typesOf(tree: Tree<TensorType>): Tree<TensorType> {
   return mapTree(tree, ({ dtype, shape }) => ({ dtype, shape }));
 }
+
+/** Whether two trees have leaves at the same paths, of the same shapes and element types. */
+export function sameTypes(a: Tree<TensorType>, b: Tree<TensorType>): boolean {
+  const [left, right] = [leavesWithPaths(a), leavesWithPaths(b)];
+  return (
+    left.length === right.length &&
+    left.every(([path, { dtype, shape }], i) => {
+      const [otherPath, other] = right[i] ?? [];
+      return path === otherPath && dtype === other?.dtype && String(shape) === String(other.shape);
+    })
+  );
+}

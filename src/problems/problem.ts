@@ -79,8 +79,8 @@ export interface Problem<
    */
   forward(params: Params, batch: Samples, context: ForwardContext): Forward;
   /**
-   * Traced. Augmentation: once per training step, before any pass, so that every pass of a step sees
-   * the same batch. Evaluation and certificates do without.
+   * Traced, owns its arguments. Augmentation: once per training step, before any pass, so that every
+   * pass of a step sees the same batch. Evaluation and certificates do without.
    *
    * @param key jax-js random key of this step, uint32 [2], of its own.
    */
@@ -88,8 +88,9 @@ export interface Problem<
   /** Data without a sample axis, such as the edges of a graph: in every pass's context, never cut into batches. */
   readonly constants?: Tree<Tensor>;
   /**
-   * Traced. How good each sample's outputs are, shape [batch]: 1 for right and 0 for wrong where there
-   * is right and wrong; its mean over a split is the accuracy. Absent for problems that have none.
+   * Traced, owns its arguments. How good each sample's outputs are, shape [batch]: 1 for right and 0
+   * for wrong where there is right and wrong; its mean over a split is the accuracy. Absent for
+   * problems that have none.
    */
   score?(outputs: np.Array, batch: Samples): np.Array;
   /** Role of the parameter at a path such as `"layers/0/bias"`. */

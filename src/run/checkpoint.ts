@@ -3,8 +3,10 @@ import { z } from "zod";
 import type { ScreenState } from "../diagnostics/screen/screen.ts";
 import { InputError } from "../engine/errors.ts";
 import { readSafetensors, writeSafetensors } from "../engine/safetensors.ts";
-import { mapTree, type Tensor, type Tree } from "../engine/tensor.ts";
-import type { TrainingState } from "../sam/training/train.ts";
+import { leavesWithPaths, mapTree, type Tensor, type Tree } from "../engine/tensor.ts";
+import { statisticsPrefix } from "../problems/import/match-model.ts";
+import type { Model } from "../problems/problem.ts";
+import type { TrainingState } from "../sam/training/state.ts";
 import type { Checkpoint } from "./run.ts";
 
 /** Our entry in the metadata. */
@@ -25,9 +27,14 @@ export function encodeCheckpoint(
   return writeSafetensors(state.carry, { lucid: formatNumbers(saved) });
 }
 
-/** The parameters alone. */
-export function encodeParameters({ state }: Checkpoint): Uint8Array<ArrayBuffer> {
-  return writeSafetensors(state.carry.params);
+/**
+ * A model: parameters by path and, where the problem keeps some, running statistics by path under
+ * `statistics`. `matchModel` reads it back.
+ */
+export function encodeModel({ params, statistics }: Model): Uint8Array<ArrayBuffer> {
+  const kept = leavesWithPaths(statistics, statisticsPrefix);
+  if (kept.length === 0) return writeSafetensors(params);
+  return writeSafetensors(Object.fromEntries([...leavesWithPaths(params), ...kept]));
 }
 
 /** A checkpoint as it was stored; its tensors find their places in the state of a run's start. */

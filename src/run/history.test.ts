@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { tensor } from "../engine/tensor.ts";
-import type { Records } from "../sam/training/train.ts";
+import type { Records } from "../sam/training/records.ts";
 import { defaultStride, rowAt, thin } from "./history.ts";
 
 function records(first: number, count: number): Records {

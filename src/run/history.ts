@@ -1,7 +1,7 @@
 /** What is kept of a run's history: few enough rows to store, evenly spread by rule. */
 import { leavesOf, sizeOf, type Tensor, type Tree } from "../engine/tensor.ts";
 import type { Point } from "../problems/problem.ts";
-import type { Records } from "../sam/training/train.ts";
+import type { Records } from "../sam/training/records.ts";
 
 /** What the optimizer saw before update `step`; the last row of a run is what it ended with. */
 export interface MetricRow {

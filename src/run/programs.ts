@@ -1,8 +1,8 @@
 /** What runs can share: compiled programs, data, and the hash of the data. */
 import type { EngineOptions } from "../engine/index.ts";
 import type { Problem } from "../problems/problem.ts";
-import { prepareTraining, type Training } from "../sam/training/train.ts";
-import { prepareClassifier, type Classifier } from "./accuracy.ts";
+import { prepareEvaluation, type Evaluation } from "../sam/training/evaluation.ts";
+import { prepareTraining, type Training } from "../sam/training/training.ts";
 import { buildMethod, buildProblem, hashData, programKey, type DatasetLoader } from "./build.ts";
 import type { RunSpec } from "./spec.ts";
 
@@ -12,8 +12,7 @@ export interface Prepared {
   readonly training: Training;
   /** The same method on all samples at once; in full-batch runs `training` itself. */
   fullBatch(): Promise<Training>;
-  /** `undefined` for problems without classes. */
-  classifier(): Promise<Classifier | undefined>;
+  readonly evaluation: Evaluation;
   /** SHA-256 of the samples. */
   dataHash(): Promise<string>;
   dispose(): Promise<void>;
@@ -70,27 +69,20 @@ async function prepare(
       ...engine,
     });
   const training = await prepareBatch(spec.batch);
-  const fullBatch = once(async () => (spec.batch === "full" ? training : prepareBatch("full")));
-  const classifier = once(async () =>
-    problem.plane === undefined ? prepareClassifier(problem, engine) : undefined,
-  );
+  const evaluation = prepareEvaluation(problem, engine);
+  let full: Promise<Training> | undefined;
+  let hash: Promise<string> | undefined;
   return {
     problem,
     training,
-    fullBatch,
-    classifier,
-    dataHash: once(() => hashData(problem)),
+    evaluation,
+    fullBatch: () =>
+      (full ??= spec.batch === "full" ? Promise.resolve(training) : prepareBatch("full")),
+    dataHash: () => (hash ??= hashData(problem)),
     async dispose() {
       await training.dispose();
-      if (fullBatch.started) await (await fullBatch()).dispose();
-      if (classifier.started) await (await classifier())?.dispose();
+      await evaluation.dispose();
+      await (await full)?.dispose();
     },
   };
-}
-
-/** `make`, called at most once. */
-function once<T>(make: () => Promise<T>): { (): Promise<T>; readonly started: boolean } {
-  let made: Promise<T> | undefined;
-  const get = () => (made ??= make());
-  return Object.defineProperty(get, "started", { get: () => made !== undefined }) as never;
 }

@@ -8,11 +8,11 @@ import {
 import type { Verdict } from "../diagnostics/verdict.ts";
 import type { EngineOptions } from "../engine/index.ts";
 import type { EngineName } from "../engine/program.ts";
-import { leavesWithPaths } from "../engine/tensor.ts";
 import type { Host } from "../platform/host.ts";
-import type { FloatType, Point } from "../problems/problem.ts";
+import type { FloatType, Model, Point, Split } from "../problems/problem.ts";
 import type { Method } from "../sam/contract/method.ts";
-import type { Training, TrainingState } from "../sam/training/train.ts";
+import { modelOf, type TrainingState } from "../sam/training/state.ts";
+import type { Training } from "../sam/training/training.ts";
 import { buildMethod, type DatasetLoader } from "./build.ts";
 import { openWorkshop } from "./programs.ts";
 import { defaultStride, rowAt, thin, type MetricRow } from "./history.ts";
@@ -32,7 +32,7 @@ export interface Final {
   /** f(x⁺) − f(x). */
   readonly lossGap: number | null;
   readonly cosine: number | null;
-  /** Fractions of samples classified correctly; on networks only. */
+  /** Mean scores of the model: fractions classified correctly; where the problem has a score. */
   readonly trainAccuracy: number | null;
   readonly testAccuracy: number | null;
   /** Final parameters; on planes only. */
@@ -113,6 +113,8 @@ export type Outcome =
       readonly result: RunResult;
       /** What the run ended with, as the last row of its history. */
       readonly last: MetricRow;
+      /** What the run has trained. */
+      readonly model: Model;
       readonly checkpoint: Checkpoint;
     }
   | { readonly status: "interrupted"; readonly checkpoint: Checkpoint };
@@ -170,15 +172,18 @@ export function createRunner({
       );
       if (checkpoint.state.step < spec.steps) return { status: "interrupted", checkpoint };
 
-      const last = await evidenceAt(checkpoint.state, spec, await prepared.fullBatch(), method);
-      const classifier = await prepared.classifier();
-      const { params } = checkpoint.state.carry;
-      const accuracy = async (split: typeof problem.train | undefined) =>
-        classifier && split ? classifier.accuracy(params, split) : null;
+      const fullBatch = await prepared.fullBatch();
+      const { steps, seed } = spec;
+      const last = rowAt(await fullBatch.evidence(checkpoint.state, { steps, seed, method }), 0);
+      const model = modelOf(checkpoint.state);
+      const scoreOn = async (split: Split | undefined) =>
+        problem.score && split
+          ? ((await prepared.evaluation.evaluate(model, split)).score ?? null)
+          : null;
       const result: RunResult = {
         spec,
         hash: await specHash(spec),
-        final: finalFrom(last, await accuracy(problem.train), await accuracy(problem.test)),
+        final: finalFrom(last, await scoreOn(problem.train), await scoreOn(problem.test)),
         verdict: screen.verdict(),
         warning: screen.warning ?? null,
         evaluations: checkpoint.evaluations,
@@ -192,7 +197,7 @@ export function createRunner({
           seconds: checkpoint.seconds,
         },
       };
-      return { status: "finished", result, last, checkpoint };
+      return { status: "finished", result, last, model, checkpoint };
     },
   };
 }
@@ -235,43 +240,12 @@ async function train(
   return checkpoint;
 }
 
-/** What the method sees at the parameters reached, on all samples: one more step, not taken. */
-async function evidenceAt(
-  { step, carry }: TrainingState,
-  { seed, steps }: RunSpec,
-  training: Training,
-  method: Method,
-): Promise<MetricRow> {
-  const fresh = training.start(seed).carry;
-  // A method's memory may depend on the batch size; then it starts anew here.
-  const memory = sameTypes(fresh.memory, carry.memory) ? carry.memory : fresh.memory;
-  let row: MetricRow | undefined;
-  await training.run({
-    steps: steps + 1,
-    until: step + 1,
-    seed,
-    method,
-    from: { step, carry: { ...carry, memory } },
-    onRecords(records) {
-      row = rowAt(records, 0);
-    },
-  });
-  return row as MetricRow;
-}
-
 /** Added one by one, so that the sum does not depend on how steps were cut into chunks. */
 function sumFrom(start: number, values: Iterable<number>): number {
   let sum = start;
   for (const value of values) sum += value;
   return sum;
 }
-
-const sameTypes = (a: TrainingState["carry"]["memory"], b: TrainingState["carry"]["memory"]) => {
-  const [left, right] = [a, b].map((tree) =>
-    JSON.stringify(leavesWithPaths(tree).map(([path, { dtype, shape }]) => [path, dtype, shape])),
-  );
-  return left === right;
-};
 
 function finalFrom(
   { step, loss, shiftedLoss, gradNorm, shiftedGradNorm, cosine, point }: MetricRow,

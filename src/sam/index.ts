@@ -15,7 +15,7 @@ export type {
   StepTime,
 } from "./contract/method.ts";
 export type { Objective } from "./contract/objective.ts";
-export { methodKeys, normalsLike, randomRows, uniformLike } from "./contract/random.ts";
+export { methodKeys, normalsLike, randomIndices, uniformLike } from "./contract/random.ts";
 export { choice, flag, number, schedule } from "../settings/fields.ts";
 export { cosine, linear, parseSchedule, power, stepwise } from "../settings/schedules.ts";
 export type { Schedule } from "../settings/schedules.ts";
@@ -106,11 +106,10 @@ export {
   resolveSettings,
 } from "./registry.ts";
 export type { Settings } from "./registry.ts";
-export { prepareTraining } from "./training/train.ts";
-export type {
-  Records,
-  Training,
-  TrainingOptions,
-  TrainingState,
-  TrainOptions,
-} from "./training/train.ts";
+export { prepareEvaluation } from "./training/evaluation.ts";
+export type { Evaluation, EvaluationOptions, EvaluationResult } from "./training/evaluation.ts";
+export { modelOf } from "./training/state.ts";
+export type { TrainingState } from "./training/state.ts";
+export { prepareTraining } from "./training/training.ts";
+export type { Training, TrainingOptions, TrainOptions } from "./training/training.ts";
+export type { Records } from "./training/records.ts";

@@ -14,8 +14,8 @@ import {
   writeJson,
 } from "../platform/node/files.ts";
 import { takeLock, type Lock } from "../platform/node/lock.ts";
-import type { TrainingState } from "../sam/training/train.ts";
-import { decodeCheckpoint, encodeCheckpoint, encodeParameters } from "../run/checkpoint.ts";
+import type { TrainingState } from "../sam/training/state.ts";
+import { decodeCheckpoint, encodeCheckpoint, encodeModel } from "../run/checkpoint.ts";
 import type { MetricRow } from "../run/history.ts";
 import type { Checkpoint, Outcome, RunChunk, RunResult } from "../run/run.ts";
 import { parseSpec, type RunSpec } from "../run/spec.ts";
@@ -30,7 +30,7 @@ const files = {
   metrics: "metrics.jsonl",
   /** Where the run stands, while it is not finished. */
   checkpoint: "checkpoint.safetensors",
-  /** Final parameters. */
+  /** The final model: parameters, and running statistics where there are some. */
   final: "final.safetensors",
   /** How the run ended. Written last: a folder with it is finished. */
   result: "result.json",
@@ -195,10 +195,10 @@ async function openRunFolder(
       await append(rows);
       if (performance.now() - lastSave >= 1000 * saveEvery) await save(checkpoint);
     },
-    async finish({ result, last, checkpoint }) {
+    async finish({ result, last, model }) {
       await append([last]);
       await metrics.sync();
-      await writeBytes(at("final"), encodeParameters(checkpoint));
+      await writeBytes(at("final"), encodeModel(model));
       await writeJson(at("result"), result);
       await rm(at("checkpoint"), { force: true });
     },

@@ -1,12 +1,12 @@
 /** The worker thread of sweeps: runs one cell at a time, on one core, with its own programs. */
 import type { Certificate } from "../diagnostics/certificate/certificate.ts";
 import type { EngineChoice } from "../engine/index.ts";
-import type { Tensor, Tree } from "../engine/tensor.ts";
 import type { Host } from "../platform/host.ts";
+import type { Model } from "../problems/problem.ts";
 import { serve, type Protocol, type TaskContext } from "../platform/node/workers.ts";
 import { finishedRow, formatHistory, type Row } from "../study/cell.ts";
 import { certifyEnd } from "../run/certify-end.ts";
-import { decodeCheckpoint, encodeCheckpoint, encodeParameters } from "../run/checkpoint.ts";
+import { decodeCheckpoint, encodeCheckpoint, encodeModel } from "../run/checkpoint.ts";
 import { nodeDatasets } from "../run/node-datasets.ts";
 import { createRunner, type Runner } from "../run/run.ts";
 import type { RunSpec } from "../run/spec.ts";
@@ -24,7 +24,7 @@ export interface RunTask {
   readonly record: number;
   /** Certify the end point. */
   readonly certify: boolean;
-  /** Hand over the final parameters. */
+  /** Hand over the final model. */
   readonly keep: boolean;
   /** Where an interrupted run of the cell stood. */
   readonly from?: Uint8Array;
@@ -51,7 +51,7 @@ export type CellResult =
       readonly row: Row;
       /** The last line of the history. */
       readonly history: string;
-      /** As safetensors, where they are kept. */
+      /** The model as safetensors, where it is kept. */
       readonly parameters?: Uint8Array;
     }
   | { readonly kind: "stopped"; readonly checkpoint: Uint8Array }
@@ -74,12 +74,12 @@ serve<CellProtocol>(({ engine, host }) => {
   const options = { engine, threads: 1 };
   const loadDataset = nodeDatasets();
   const runner = createRunner({ host, loadDataset, ...options });
-  const certifyCell: Certify = (spec, params) => certifyEnd(spec, params, loadDataset, options);
+  const certifyCell: Certify = (spec, model) => certifyEnd(spec, model, loadDataset, options);
   return (task, context) =>
     task.kind === "run" ? run(runner, certifyCell, task, context) : time(runner, task.spec);
 });
 
-type Certify = (spec: RunSpec, params: Tree<Tensor>) => Promise<Certificate | null>;
+type Certify = (spec: RunSpec, model: Model) => Promise<Certificate | null>;
 
 async function run(
   runner: Runner,
@@ -110,8 +110,8 @@ async function run(
   if (outcome.status === "interrupted") {
     return { kind: "stopped", checkpoint: encodeCheckpoint(outcome.checkpoint, length) };
   }
-  const { params } = outcome.checkpoint.state.carry;
-  const certificate = certified ? await certify(cell.spec, params) : null;
+  const { model } = outcome;
+  const certificate = certified ? await certify(cell.spec, model) : null;
   const times = {
     finished: new Date().toISOString(),
     wallSeconds: (performance.now() - began) / 1000,
@@ -121,7 +121,7 @@ async function run(
     kind: "finished",
     row,
     history: formatHistory([outcome.last]),
-    ...(keep && { parameters: encodeParameters(outcome.checkpoint) }),
+    ...(keep && { parameters: encodeModel(model) }),
   };
 }
 

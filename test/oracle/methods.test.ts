@@ -5,7 +5,7 @@ import { tensor } from "../../src/engine/tensor.ts";
 import { mlp } from "../../src/problems/networks/mlp.ts";
 import { sgd } from "../../src/sam/parts/outer.ts";
 import { createMethod, methods, resolveSettings } from "../../src/sam/registry.ts";
-import { batchRows } from "../../src/sam/training/train.ts";
+import { batchIndices } from "../../src/sam/training/batches.ts";
 import { flat, run } from "../sam/run.ts";
 import {
   knowsFull,
@@ -115,7 +115,7 @@ describe.each([
         const rows =
           batchSize === "full"
             ? inputs.map((_, n) => n)
-            : Array.from(batchRows(seed, samples, size, t, 1));
+            : Array.from(batchIndices(seed, samples, size, t, 1));
         x = step?.(x, t, rows) ?? [];
         const worst = Math.max(...x.map((v, i) => Math.abs(v - (points[t + 1]?.[i] ?? NaN))));
         expect(worst, `step ${t}`).toBeLessThan(tolerance);

@@ -13,7 +13,9 @@ import {
 import { roleByName, type FloatType, type Problem } from "../../src/problems/problem.ts";
 import type { Method } from "../../src/sam/contract/method.ts";
 import { sgd } from "../../src/sam/parts/outer.ts";
-import { prepareTraining, type Records, type TrainingState } from "../../src/sam/training/train.ts";
+import { prepareTraining } from "../../src/sam/training/training.ts";
+import type { Records } from "../../src/sam/training/records.ts";
+import type { TrainingState } from "../../src/sam/training/state.ts";
 import { exceptions, holds, methodFor, named, names, type Check } from "./cases.ts";
 import { flat } from "./run.ts";
 

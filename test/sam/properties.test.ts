@@ -6,7 +6,8 @@ import { himmelblau, quadratic } from "../../src/problems/planes/index.ts";
 import type { Point, Problem } from "../../src/problems/problem.ts";
 import { sgd } from "../../src/sam/parts/outer.ts";
 import { createMethod, type Settings } from "../../src/sam/registry.ts";
-import { prepareTraining, type Records, type Training } from "../../src/sam/training/train.ts";
+import type { Records } from "../../src/sam/training/records.ts";
+import { prepareTraining, type Training } from "../../src/sam/training/training.ts";
 
 const lr = 1e-3;
 const outer = sgd({ learningRate: lr, momentum: 0.5 });

@@ -3,7 +3,9 @@ import type { EngineChoice } from "../../src/engine/index.ts";
 import { leavesOf, type Tensor, type Tree } from "../../src/engine/tensor.ts";
 import type { Problem } from "../../src/problems/problem.ts";
 import type { Method } from "../../src/sam/contract/method.ts";
-import { prepareTraining, type Records, type TrainingState } from "../../src/sam/training/train.ts";
+import type { Records } from "../../src/sam/training/records.ts";
+import type { TrainingState } from "../../src/sam/training/state.ts";
+import { prepareTraining } from "../../src/sam/training/training.ts";
 
 export interface Run {
   readonly state: TrainingState;

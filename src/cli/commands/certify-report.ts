@@ -1,6 +1,6 @@
 /** A certificate as a page for the browser, for people who have not read the paper. */
 import type { Certificate } from "../../diagnostics/certificate/certificate.ts";
-import { certificateNumbers } from "../../diagnostics/certificate/report.ts";
+import { certificateNumbers, normalizations } from "../../diagnostics/certificate/report.ts";
 import type { Profile } from "../../diagnostics/point/profile.ts";
 import type { Refinement } from "../../diagnostics/point/refine.ts";
 import { isHallucinated } from "../../diagnostics/verdict.ts";
@@ -23,7 +23,7 @@ export interface RefinedPoint extends CertifiedPoint {
 
 /** The page of a point, and of the one that refining it led to. */
 export function certificatePage(point: CertifiedPoint, refined?: RefinedPoint): string {
-  const { verdict, details, dtype, engine } = point.certificate;
+  const { verdict, details, dtype, engine, mode } = point.certificate;
   const words = capitalized(verdictMarks[verdict.name].words);
   return page(
     `lucid certify: ${words}`,
@@ -68,7 +68,7 @@ ${isHallucinated((refined ?? point).certificate.verdict.name) ? advice : ""}
       .map(([name, value]) => `${name} ${short(value)}`)
       .join(", ")}. ${whole(details.dimension)} parameters,
 ${whole(point.certificate.products)} Hessian-vector products in ${short(point.certificate.seconds)} s, ${dtype} on
-${escape(engine)}.</p>`,
+${escape(engine)}.${mode ? ` ${normalizations[mode]}.` : ""}</p>`,
   );
 }
 

@@ -9,12 +9,12 @@ import { refine, type Refinement } from "../../diagnostics/point/refine.ts";
 import { describeCertificate } from "../../diagnostics/certificate/report.ts";
 import { checkTheorems, type TheoremRow } from "../../diagnostics/theorems/index.ts";
 import { InputError } from "../../engine/errors.ts";
-import { writeSafetensors } from "../../engine/safetensors.ts";
-import type { Tensor, Tree } from "../../engine/tensor.ts";
 import { makeFolder, writeBytes, writeText } from "../../platform/node/files.ts";
 import { startProgress, type Progress } from "../../platform/node/progress.ts";
+import type { Model } from "../../problems/problem.ts";
+import { encodeModel } from "../../run/checkpoint.ts";
 import { addLossOptions, fieldOption, option } from "../shared/flags.ts";
-import { readPoint, targetOf, targetOfRun, type LossFlags, type Target } from "../shared/point.ts";
+import { readModel, targetOf, targetOfRun, type LossFlags, type Target } from "../shared/point.ts";
 import { refinementRows, short } from "../shared/report.ts";
 import { chooseEngine, wholeNumber } from "../shared/stored.ts";
 import { table } from "../shared/table.ts";
@@ -92,50 +92,54 @@ async function certifyPoint(
   for (const file of [flags.out, flags.html]) {
     if (file !== undefined) await makeFolder(dirname(file));
   }
-  const { point, ...target } = await place(run, flags, progress);
-  const judge = (at: Tree<Tensor>) =>
+  const { model, ...target } = await place(run, flags, progress);
+  const judge = ({ params, statistics }: Model) =>
     certify({
       ...target,
-      point: at,
+      point: params,
+      statistics,
       engine,
       ...(steps !== undefined && { steps }),
       onProgress: (what) => progress.update(() => `certifying: ${what}`),
     });
-  const before = { point, certificate: await judge(point) };
+  const before = { model, certificate: await judge(model) };
   let refined: Refined | undefined;
   if (flags.refine) {
-    const f = await compileDerivatives(target.problem, engine);
+    const f = await compileDerivatives(target.problem, { statistics: model.statistics, ...engine });
     const refinement = await refine({
       f,
-      x: flatten(point),
+      x: flatten(model.params),
       rho: target.rho,
       ...(budget !== undefined && { maxProducts: budget }),
       onStep: ({ gradRatio, products }) =>
         progress.update(() => `refining: GradRatio ${short(gradRatio)} after ${products} products`),
     });
     await f.dispose();
-    const reached = unflatten(target.problem.init(0), refinement.point.x);
-    if (flags.out !== undefined) await writeBytes(flags.out, writeSafetensors(reached));
-    refined = { point: reached, certificate: await judge(reached), refinement };
+    const reached = {
+      params: unflatten(target.problem.init(0), refinement.point.x),
+      statistics: model.statistics,
+    };
+    if (flags.out !== undefined) await writeBytes(flags.out, encodeModel(reached));
+    refined = { model: reached, certificate: await judge(reached), refinement };
   }
   if (flags.json) printJson(terminal, asJson(before, refined));
   else terminal.out(asText(before, refined));
   if (flags.html === undefined) return;
   // Loaded on demand, as is all that draws.
   const { certificatePage } = await import("./certify-report.ts");
-  const f = await compileDerivatives(target.problem, engine);
+  const f = await compileDerivatives(target.problem, { statistics: model.statistics, ...engine });
   const withProfile = async <T extends Judged>(judged: T) => ({
     ...judged,
-    profile: await ascentProfile(f, flatten(judged.point), target.rho),
+    profile: await ascentProfile(f, flatten(judged.model.params), target.rho),
   });
   const page = certificatePage(await withProfile(before), refined && (await withProfile(refined)));
   await f.dispose();
   await writeText(flags.html, page);
 }
 
-/** A point and what it is. */
+/** A model and what it is. */
 interface Judged {
-  readonly point: Tree<Tensor>;
+  readonly model: Model;
   readonly certificate: Certificate;
 }
 
@@ -163,12 +167,12 @@ function asText({ certificate }: Judged, refined: Refined | undefined): string {
   ].join("\n");
 }
 
-/** The loss and the point on it that arguments and flags mean. */
+/** The loss and the model that arguments and flags mean. */
 async function place(
   run: string | undefined,
   flags: CertifyFlags,
   progress: Progress,
-): Promise<Target & { point: Tree<Tensor> }> {
+): Promise<Target & { model: Model }> {
   const { problem, data, n, pool, normalization, hidden, activation, rho, lr, point } = flags;
   if (run !== undefined) {
     const others = { problem, data, n, pool, normalization, hidden, activation, point };
@@ -189,7 +193,7 @@ async function place(
     { problem, data, n, pool, normalization, hidden, activation, rho, lr },
     progress,
   );
-  return { ...target, point: await readPoint(target.problem, point) };
+  return { ...target, model: await readModel(target.problem, point) };
 }
 
 function describeRefinement({ steps, sentence }: Refinement): string {

@@ -12,7 +12,8 @@ import {
   type Tree,
 } from "../../engine/tensor.ts";
 import { writeBytes } from "../../platform/node/files.ts";
-import { prepareTraining, trainingStep } from "../../sam/training/train.ts";
+import { trainingStep } from "../../sam/training/step.ts";
+import { prepareTraining } from "../../sam/training/training.ts";
 import { buildMethod, buildProblem } from "../../run/build.ts";
 import { nodeDatasets } from "../../run/node-datasets.ts";
 import { addSpecOptions, option, specOf, type SpecFlags } from "../shared/flags.ts";

@@ -9,11 +9,11 @@ import {
 } from "../../diagnostics/point/derivatives.ts";
 import { findAround, findOnPlane, type FoundPoint } from "../../diagnostics/search/find.ts";
 import { InputError, unknownName } from "../../engine/errors.ts";
-import { tensor, type Tensor, type Tree } from "../../engine/tensor.ts";
+import { tensor } from "../../engine/tensor.ts";
 import { startProgress, type Progress } from "../../platform/node/progress.ts";
-import type { CriticalKind, Plane, Point, Problem } from "../../problems/problem.ts";
+import type { CriticalKind, Model, Plane, Point, Problem } from "../../problems/problem.ts";
 import { addLossOptions, fieldOption, option } from "../shared/flags.ts";
-import { readPoint, targetOf, type LossFlags, type Target } from "../shared/point.ts";
+import { readModel, targetOf, type LossFlags, type Target } from "../shared/point.ts";
 import { short } from "../shared/report.ts";
 import { chooseEngine, wholeNumber } from "../shared/stored.ts";
 import { table } from "../shared/table.ts";
@@ -144,17 +144,18 @@ async function bySphere(target: Target, flags: FindFlags, progress: Progress): P
   const centers =
     flags.center === undefined
       ? known(problem, "minimizer")
-      : [await readPoint(problem, flags.center)];
+      : [await readModel(problem, flags.center)];
   const results = [];
   for (const center of centers) {
     const { centerGradNorm, search, found } = await findAround({
       ...target,
-      center,
+      center: center.params,
+      statistics: center.statistics,
       engine,
       ...(starts !== undefined && { starts }),
       onProgress: (what) => progress.update(() => what),
     });
-    results.push({ center: flatten(center), centerGradNorm, search, found });
+    results.push({ center: flatten(center.params), centerGradNorm, search, found });
   }
   const text = results.map(({ center, centerGradNorm, search, found }) =>
     [
@@ -182,8 +183,8 @@ async function bySphere(target: Target, flags: FindFlags, progress: Progress): P
   };
 }
 
-/** A plane's own critical points of a kind, as parameters. */
-function known({ plane, name }: Problem, kind: CriticalKind): Tree<Tensor>[] {
+/** A plane's own critical points of a kind, as models. */
+function known({ plane, name }: Problem, kind: CriticalKind): Model[] {
   if (plane === undefined) {
     throw new InputError(
       `missing --center (give a critical point of ${name}, such as a trained network)`,
@@ -192,7 +193,10 @@ function known({ plane, name }: Problem, kind: CriticalKind): Tree<Tensor>[] {
   const points = firstPoints(plane, kind);
   if (points.length === 0)
     throw new InputError(`missing --center: ${name} has no ${kind} of its own`);
-  return points.map((point) => ({ x: tensor(point, [2], "float64") }));
+  return points.map((point) => ({
+    params: { x: tensor(point, [2], "float64") },
+    statistics: {},
+  }));
 }
 
 /** One point of every set of critical points of a kind. */
@@ -243,10 +247,11 @@ async function byFollowing(
 ): Promise<Findings> {
   if (flags.point === undefined)
     throw new InputError(`missing --point (give where the ${way} begins)`);
-  const x = flatten(await readPoint(problem, flags.point));
+  const { params, statistics } = await readModel(problem, flags.point);
+  const x = flatten(params);
   const { plane } = problem;
-  const engine = { engine: chooseEngine(flags.engine) };
-  const f = plane ? planeDerivatives(plane) : await compileDerivatives(problem, engine);
+  const options = { engine: chooseEngine(flags.engine), statistics };
+  const f = plane ? planeDerivatives(plane) : await compileDerivatives(problem, options);
   try {
     if (way === "branch") {
       if (flags.center === undefined) {
@@ -254,7 +259,7 @@ async function byFollowing(
           "missing --center (give the critical point that is x⁺ all along the branch)",
         );
       }
-      const center = flatten(await readPoint(problem, flags.center));
+      const center = flatten((await readModel(problem, flags.center)).params);
       const branch = await continueInRho({ f, center, x, rho });
       const list = (points: typeof branch.points) =>
         table([

@@ -1,13 +1,13 @@
-/** Points on the command line: which problem, which ρ, which weights. */
+/** Points on the command line: which problem, which ρ, which model. */
 import { join } from "node:path";
-import { matchParameters } from "../../problems/import/match-parameters.ts";
+import { matchModel } from "../../problems/import/match-model.ts";
 import { InputError } from "../../engine/errors.ts";
 import { readNpz } from "../../engine/npz.ts";
 import { readSafetensors } from "../../engine/safetensors.ts";
-import { tensor, type Tensor, type Tree } from "../../engine/tensor.ts";
+import { tensor } from "../../engine/tensor.ts";
 import { readBytes } from "../../platform/node/files.ts";
 import type { Progress } from "../../platform/node/progress.ts";
-import type { Problem } from "../../problems/problem.ts";
+import type { Model, Problem } from "../../problems/problem.ts";
 import { buildProblem } from "../../run/build.ts";
 import { nodeDatasets } from "../../run/node-datasets.ts";
 import { readRunFolder } from "../../store/run-folder.ts";
@@ -42,12 +42,12 @@ export async function targetOf(flags: LossFlags, progress: Progress): Promise<Ta
   return build(parseSpec({ ...flags, dtype: "float64" }), progress);
 }
 
-/** The loss and the final weights of a finished run. */
+/** The loss and the final model of a finished run. */
 export async function targetOfRun(
   folder: string,
   { rho, lr }: { readonly rho?: unknown; readonly lr?: unknown },
   progress: Progress,
-): Promise<Target & { readonly point: Tree<Tensor> }> {
+): Promise<Target & { readonly model: Model }> {
   const { config, result } = await readRunFolder(folder);
   if (result === undefined) {
     throw new InputError(
@@ -69,7 +69,7 @@ export async function targetOfRun(
     }),
     progress,
   );
-  return { ...target, point: await readPoint(target.problem, join(folder, "final.safetensors")) };
+  return { ...target, model: await readModel(target.problem, join(folder, "final.safetensors")) };
 }
 
 async function build(spec: RunSpec, progress: Progress): Promise<Target> {
@@ -81,15 +81,15 @@ async function build(spec: RunSpec, progress: Progress): Promise<Target> {
   return { problem, rho: Number(spec.rho), learningRate: spec.lr };
 }
 
-/** Weights from a safetensors or npz file, or the coordinates of a point of a plane. */
-export async function readPoint(problem: Problem, given: string): Promise<Tree<Tensor>> {
+/** A model from a safetensors or npz file, or the coordinates of a point of a plane. */
+export async function readModel(problem: Problem, given: string): Promise<Model> {
   const coordinates = given.split(",").map(Number);
   if (problem.plane && coordinates.length === 2 && coordinates.every(Number.isFinite)) {
-    return { x: tensor(coordinates, [2], "float64") };
+    return { params: { x: tensor(coordinates, [2], "float64") }, statistics: {} };
   }
   const bytes = await readBytes(given);
   // A ZIP archive begins with PK, whatever its name.
   const archive = bytes[0] === 0x50 && bytes[1] === 0x4b;
   const tensors = archive ? readNpz(bytes, { name: given }) : readSafetensors(bytes, given).tensors;
-  return matchParameters(problem, tensors, given);
+  return matchModel(problem, tensors, given);
 }

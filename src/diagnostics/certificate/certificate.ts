@@ -86,6 +86,8 @@ export const certificateSchema = z.object({
   perturbationJacobian: z.object({ minSymmetric: maybe, minSingular: maybe }),
   /** min 2 Re λ/|λ|² over the eigenvalues λ of H⁺M found with Re λ > 0; `null` where there is none. */
   maxStableLearningRate: maybe,
+  /** Statistics that normalize: running ones, or those of the batch; for problems that keep some. */
+  mode: z.enum(["evaluate", "train"]).optional(),
   tolerances: z.record(z.string(), z.number()),
   dtype: z.literal("float64"),
   engine: z.string(),

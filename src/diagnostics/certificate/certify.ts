@@ -1,7 +1,7 @@
 /** The certificate of a point: numbers in float64, and the verdict that follows from them. */
 import { InputError } from "../../engine/errors.ts";
 import type { EngineOptions } from "../../engine/index.ts";
-import { leavesWithPaths, type Tensor, type Tree } from "../../engine/tensor.ts";
+import type { Tensor, Tree } from "../../engine/tensor.ts";
 import type { Problem } from "../../problems/problem.ts";
 import { runFrom, runNearby, type Displacement } from "./nearby-runs.ts";
 import {
@@ -12,13 +12,14 @@ import {
 } from "./certificate.ts";
 import { curvatureAt, type Curvature, type Ends, type SamCurvature } from "../point/curvature.ts";
 import { compileDerivatives, flatten } from "../point/derivatives.ts";
+import { checkTensors, fixedLoss, type FixedLossOptions } from "../point/fixed-loss.ts";
 import { samPoint } from "../point/sam-point.ts";
 import { distance, randomUnit, scaled } from "../algebra/vectors.ts";
 import { judge, judgeAttraction, judgeMotion, offKernel, stableRate } from "./judgment.ts";
 import { isHallucinated, verdicts } from "../verdict.ts";
 
 /** The point to certify, and how hard to try. */
-export interface CertifyOptions {
+export interface CertifyOptions extends FixedLossOptions {
   /** In float64. */
   readonly problem: Problem;
   /** The point to certify, as the problem's parameters. */
@@ -46,21 +47,24 @@ export interface CertifyOptions {
 /**
  * Say what a point is.
  *
- * @throws {InputError} when ρ is not positive, the problem is not in float64, or the point does not
- * fit the problem or is not finite.
+ * @throws {InputError} when ρ is not positive, the problem is not in float64, or the point or its
+ * statistics do not fit the problem or are not finite.
  * @example
- * const { verdict } = await certify({ problem, point, rho: 4 });
+ * const { params, statistics } = modelOf(state);
+ * const { verdict } = await certify({ problem, point: params, statistics, rho: 4 });
  */
 export async function certify(options: CertifyOptions): Promise<Certificate> {
   const began = performance.now();
-  const { problem, rho, seed = 0, denseLimit = 200, onProgress, engine = {} } = options;
+  const { problem, statistics, mode = "evaluate", rho, onProgress, engine = {} } = options;
+  const { seed = 0, denseLimit = 200 } = options;
   if (!(rho > 0 && rho < Infinity)) {
     throw new InputError(`invalid rho: ${rho} (give a positive number)`);
   }
-  checkPoint(problem, options.point);
+  checkTensors(problem.init(0), options.point, "", `${problem.name} has no such parameter`);
+  const loss = fixedLoss(problem, { statistics, mode });
   const tolerances = { ...defaultCertificateTolerances, ...options.tolerances };
   onProgress?.("compiling");
-  const f = await compileDerivatives(problem, engine);
+  const f = await compileDerivatives(problem, { statistics, mode, ...engine });
   try {
     const point = await samPoint(f, flatten(options.point), rho);
     if (!Number.isFinite(point.loss) || !Number.isFinite(point.gradNorm)) {
@@ -72,7 +76,7 @@ export async function certify(options: CertifyOptions): Promise<Certificate> {
     const still = judge(point, curvature, tolerances);
     const learningRate =
       options.learningRate ?? Math.min(1, (stableRate(curvature.sam, tolerances) ?? 0.02) / 2);
-    const runOptions = { problem, x: point.x, rho, learningRate, engine };
+    const runOptions = { problem: loss, x: point.x, rho, learningRate, engine };
 
     let verdict = still;
     let runs: NearbyRun[] = [];
@@ -124,6 +128,7 @@ export async function certify(options: CertifyOptions): Promise<Certificate> {
         minSingular: sam?.minSingular.value ?? null,
       },
       maxStableLearningRate: stableRate(sam, tolerances) ?? null,
+      ...(problem.initStatistics && { mode }),
       tolerances: { ...tolerances },
       dtype: "float64",
       engine: f.engine,
@@ -159,30 +164,6 @@ export async function certify(options: CertifyOptions): Promise<Certificate> {
   } finally {
     await f.dispose();
   }
-}
-
-/** Refuse points of other shapes and points that are not finite. */
-function checkPoint(problem: Problem, point: Tree<Tensor>): void {
-  const given = new Map(leavesWithPaths(point));
-  for (const [path, { shape }] of leavesWithPaths(problem.init(0))) {
-    const leaf = given.get(path);
-    if (leaf === undefined) throw new InputError(`missing ${path}: the point has no such tensor`);
-    if (String(leaf.shape) !== String(shape)) {
-      throw new InputError(
-        `invalid ${path}: shape [${leaf.shape.join(", ")}] (give [${shape.join(", ")}])`,
-      );
-    }
-    const wrong = leaf.data.findIndex((value) => !Number.isFinite(value));
-    if (wrong >= 0) {
-      throw new InputError(
-        `invalid ${path}: element ${wrong} is ${leaf.data[wrong]} (give finite numbers)`,
-      );
-    }
-    given.delete(path);
-  }
-  const [extra] = given.keys();
-  if (extra !== undefined)
-    throw new InputError(`unknown ${extra}: ${problem.name} has no such parameter`);
 }
 
 /** Steps in which the slowest known mode changes by e⁵, within reason. */

@@ -3,7 +3,7 @@ import type { EngineOptions } from "../../engine/index.ts";
 import type { Problem } from "../../problems/problem.ts";
 import { sgd } from "../../sam/parts/outer.ts";
 import { sam } from "../../sam/methods/sam.ts";
-import { prepareTraining } from "../../sam/training/train.ts";
+import { prepareTraining } from "../../sam/training/training.ts";
 import type { NearbyRun } from "./certificate.ts";
 import { flatten, unflatten } from "../point/derivatives.ts";
 import { along, distance, type Vector } from "../algebra/vectors.ts";
@@ -16,6 +16,7 @@ export interface Displacement {
 }
 
 export interface NearbyOptions {
+  /** With a loss that is the same in every pass, the one that is certified: see `fixedLoss`. */
   readonly problem: Problem;
   readonly x: Vector;
   readonly rho: number;

@@ -25,9 +25,16 @@ export function describeCertificate(certificate: Certificate): string {
         .join(", ")}.`,
     ),
     `${details.dimension} parameters, ${certificate.products} Hessian-vector products in ${short(certificate.seconds)} s, ${certificate.dtype} on ${certificate.engine}`,
+    ...(certificate.mode ? [`${normalizations[certificate.mode]}.`] : []),
     "",
   ].join("\n");
 }
+
+/** What normalizes in each mode, for problems that keep running statistics. */
+export const normalizations = {
+  evaluate: "Normalized by the model's running statistics, as in evaluation",
+  train: "Normalized by the statistics of all training samples, as in training",
+} as const;
 
 const explanation =
   "SAM does not follow the gradient g at x, where the weights are, but the gradient g⁺ at the ascent point x⁺, a distance rho uphill. It stands still where g⁺ = 0. Where g is not 0 as well, that is no solution of the training problem: SAM only sees one. H and H⁺ are the curvatures at the two points, M tells how x⁺ moves with x, and SAM near such a point acts like the matrix H⁺M: eigenvalues with positive real part draw SAM in, negative ones push it away.";

@@ -118,9 +118,9 @@ test("flatten and unflatten are inverse and keep names and order", () => {
   expect(leavesWithPaths(back)).toEqual(leavesWithPaths(params));
 });
 
-test("refuses float32 and random problems", async () => {
+test("refuses float32, and the loss of training where it is drawn at random", async () => {
   await expect(compileDerivatives(mlp({ train }))).rejects.toThrow(/^invalid dtype: float32/);
-  await expect(compileDerivatives({ ...problem, random: true })).rejects.toThrow(
-    /^invalid problem: mlp draws random numbers/,
+  await expect(compileDerivatives({ ...problem, random: true }, { mode: "train" })).rejects.toThrow(
+    /^invalid mode: mlp draws random numbers/,
   );
 });

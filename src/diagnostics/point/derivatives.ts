@@ -1,4 +1,4 @@
-/** Exact derivatives of a problem's full-batch loss at any point, in float64. */
+/** Exact derivatives of a model's full-batch loss at any point, in float64. */
 import { compile, type EngineOptions } from "../../engine/index.ts";
 import type { ArrayTree, StepDefinition } from "../../engine/program.ts";
 import {
@@ -15,7 +15,9 @@ import {
 import { InputError } from "../../engine/errors.ts";
 import type { Plane, Point, Problem } from "../../problems/problem.ts";
 import { objectiveOf } from "../../sam/contract/objective.ts";
+import { castBytes } from "../../sam/contract/samples.ts";
 import type { Vector } from "../algebra/vectors.ts";
+import { fixedLoss, type FixedLossOptions } from "./fixed-loss.ts";
 
 /** Loss f(x) and its gradient. */
 export interface LossAndGradient {
@@ -46,35 +48,38 @@ export interface Derivatives {
   dispose(): Promise<void>;
 }
 
+/** Which loss derivatives are of, and how they are compiled. */
+export interface DerivativesOptions extends FixedLossOptions, EngineOptions {}
+
 /**
- * Compile loss, gradient and Hessian-vector product of a problem on its whole training set. Points
- * and vectors are inputs of the two programs: nothing is compiled again for another point.
+ * Compile loss, gradient and Hessian-vector product of a problem on its whole training set, without
+ * masks and augmentation. Points and vectors are inputs of the two programs: nothing is compiled
+ * again for another point.
  *
- * @throws {InputError} when the problem is not in float64 or draws random numbers.
+ * @throws {InputError} when the problem is not in float64, statistics are missing or do not fit, or
+ * the mode draws random numbers.
  */
 export async function compileDerivatives(
   problem: Problem,
-  options: EngineOptions = {},
+  { statistics, mode, ...options }: DerivativesOptions = {},
 ): Promise<Derivatives> {
   if (problem.dtype !== "float64") {
     throw new InputError(`invalid dtype: ${problem.dtype} (derivatives need a float64 problem)`);
   }
-  if (problem.random) {
-    throw new InputError(
-      `invalid problem: ${problem.name} draws random numbers, so its loss has no Hessian (turn dropout off)`,
-    );
-  }
+  const loss = fixedLoss(problem, { statistics, mode });
   const params = typesOf(problem.init(0));
   const dimension = leavesOf(params).reduce((sum, { shape }) => sum + sizeOf(shape), 0);
   const data = {
-    batch: problem.train.batch,
-    statistics: problem.initStatistics?.() ?? {},
+    samples: loss.train.batch,
+    statistics: loss.initStatistics?.() ?? {},
+    constants: loss.constants ?? {},
   };
   const objective = (inputs: ArrayTree) => {
-    const { batch, statistics } = inputs as { batch: ArrayTree; statistics: ArrayTree };
-    return objectiveOf(problem, batch, {
+    const { samples, statistics, constants } = inputs as { [Name in keyof typeof data]: ArrayTree };
+    return objectiveOf(loss, castBytes(samples, typesOf(data.samples), loss.dtype), {
       mode: "evaluate",
-      ...(problem.initStatistics && { statistics }),
+      ...(loss.initStatistics && { statistics }),
+      ...(loss.constants && { constants }),
     });
   };
   // Neither program carries anything from step to step; a step is one evaluation.

@@ -3,7 +3,7 @@ import { cosine, dome, quadratic, rosenbrock } from "../../problems/index.ts";
 import type { Point, Problem } from "../../problems/problem.ts";
 import { gradientDescent, sam } from "../../sam/methods/sam.ts";
 import { sgd } from "../../sam/parts/outer.ts";
-import { prepareTraining } from "../../sam/training/train.ts";
+import { prepareTraining } from "../../sam/training/training.ts";
 import type { Method } from "../../sam/contract/method.ts";
 import { createScreen, type Screen } from "./screen.ts";
 import type { StepSignals } from "./signals.ts";

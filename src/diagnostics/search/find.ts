@@ -9,7 +9,10 @@ import { searchPlane } from "./plane-search.ts";
 import { searchSphere, type SphereSearch } from "./sphere.ts";
 import { norm, type Vector } from "../algebra/vectors.ts";
 
-export interface FindOptions extends Pick<CertifyOptions, "tolerances" | "steps" | "learningRate"> {
+export interface FindOptions extends Pick<
+  CertifyOptions,
+  "statistics" | "mode" | "tolerances" | "steps" | "learningRate"
+> {
   /** In float64. */
   readonly problem: Problem;
   readonly rho: number;
@@ -52,10 +55,10 @@ export async function findAround({
   /** Descent steps per start; default 500. */
   readonly maxSteps?: number;
 }): Promise<SphereFindings> {
-  const { problem, rho, engine, onProgress } = options;
+  const { problem, statistics, mode, rho, engine, onProgress } = options;
   const f = problem.plane
     ? planeDerivatives(problem.plane)
-    : await compileDerivatives(problem, engine);
+    : await compileDerivatives(problem, { statistics, mode, ...engine });
   try {
     const c = flatten(center);
     const search = await searchSphere({
@@ -96,6 +99,8 @@ async function certifyAll(
   points: readonly Vector[],
   {
     problem,
+    statistics,
+    mode,
     rho,
     certifyAtMost = 10,
     tolerances,
@@ -113,6 +118,8 @@ async function certifyAll(
     const certificate = await certify({
       problem,
       point,
+      statistics,
+      mode,
       rho,
       ...(tolerances && { tolerances }),
       ...(steps !== undefined && { steps }),

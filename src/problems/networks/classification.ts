@@ -34,6 +34,26 @@ export function crossEntropy(logits: np.Array, labels: np.Array): np.Array {
 }
 
 /**
+ * 1 for every sample whose largest logit is its label's, else 0; the first of equals counts, and a
+ * sample with a logit that is not a number is wrong.
+ *
+ * @param logits Float, shape [samples, classes]; consumed.
+ * @param labels int32, shape [samples]; consumed.
+ * @returns Shape [samples], of the logits' dtype: its mean is the accuracy.
+ */
+export function isRight(logits: np.Array, labels: np.Array): np.Array {
+  const [samples = 0, classes = 0] = logits.shape;
+  const label = labels.reshape([samples, 1]);
+  const index = np.arange(0, classes, 1, { dtype: np.int32 }).reshape([1, classes]);
+  const isLabel = np.equal(label.ref, index.ref);
+  const own = np.sum(np.where(isLabel, logits.ref, 0), 1, { keepdims: true });
+  // No other logit is as large, or one as large stands later.
+  const above = np.greater(own.ref, logits.ref);
+  const isFirst = np.logicalAnd(np.equal(own, logits.ref), np.lessEqual(label, index));
+  return np.all(np.logicalOr(above, isFirst), 1).astype(logits.dtype);
+}
+
+/**
  * Check samples `{ x: float[n, ...], y: int32[n] }`, flatten the inputs to rows and cast them.
  *
  * @param name What to call the samples in errors.

@@ -3,7 +3,7 @@ import { np } from "../../engine/jax-js.ts";
 import { InputError, unknownName } from "../../engine/errors.ts";
 import { sizeOf, tensor, type Tensor } from "../../engine/tensor.ts";
 import { activations, type ActivationName } from "./activations.ts";
-import { checkLabels, countClasses, crossEntropy, labeledRows } from "./classification.ts";
+import { checkLabels, countClasses, crossEntropy, isRight, labeledRows } from "./classification.ts";
 import { torchUniform } from "./torch-random.ts";
 import { roleByName, type FloatType, type Problem, type Split } from "../problem.ts";
 
@@ -92,6 +92,10 @@ export function mlp(options: MlpOptions): Problem {
         return i < layers.length - 1 ? activate(output) : output;
       }, x);
       return { losses: crossEntropy(logits.ref, y), outputs: logits };
+    },
+    score(logits, batch) {
+      const { y } = batch as { y: np.Array };
+      return isRight(logits, y);
     },
   };
 }

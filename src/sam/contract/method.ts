@@ -76,7 +76,7 @@ export interface Ascent<Memory = ArrayTree, K extends Knobs = Knobs> {
 export interface StepTime {
   /** Steps taken before this one, an int32 scalar. */
   readonly step: np.Array;
-  /** Random key of this step, uint32 [2]; given when the method or the problem is random. */
+  /** Random key of this step, uint32 [2]; given when the method or the problem draws random numbers. */
   readonly key?: np.Array;
 }
 

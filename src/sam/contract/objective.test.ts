@@ -5,7 +5,7 @@ import type { Method } from "./method.ts";
 import type { Objective } from "./objective.ts";
 import { sgd } from "../parts/outer.ts";
 import { descend, method, plainEvidence } from "../parts/step.ts";
-import { prepareTraining } from "../training/train.ts";
+import { prepareTraining } from "../training/training.ts";
 import type { ArrayTree } from "../../engine/program.ts";
 
 /** Plain descent that spends evaluations in its own way first. */

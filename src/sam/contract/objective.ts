@@ -1,14 +1,15 @@
 /** The gradient oracle a method is given: a problem on this step's batch. */
 import { grad, jvp, np, valueAndGrad } from "../../engine/jax-js.ts";
-import { mapTrees, mean, select, selectTree, share } from "../../engine/arrays.ts";
+import { mean, select, selectTree, share } from "../../engine/arrays.ts";
 import type { ArrayTree } from "../../engine/program.ts";
 import type { Forward, ForwardContext, Problem, Role } from "../../problems/problem.ts";
+import { takeSamples } from "./samples.ts";
 import { afterPass, eitherUpdate, settled, type Update } from "./statistics.ts";
 
 /**
  * A problem seen from one training step. Every call borrows its arguments. All passes of a step
- * see the same random key, hence the same dropout masks, and the first gradient pass of a step is
- * the one that updates running statistics.
+ * see the same augmented batch and the same random key, hence the same dropout masks, and the
+ * first gradient pass of a step is the one that updates running statistics.
  */
 export interface Objective {
   /**
@@ -35,16 +36,20 @@ export interface Objective {
    * may bring the two to one structure first.
    */
   branch<T>(on: np.Array, yes: () => T, no: () => T, align?: (a: T, b: T) => readonly [T, T]): T;
-  /** This step's batch: what a pass uses when not given another. */
+  /** This step's batch, augmented if the problem does: what a pass uses when not given another. */
   readonly batch: ArrayTree;
   /** Number of samples in this step's batch. */
   readonly size: number;
-  /** Which training samples this step's batch holds: int32 [size]. */
-  readonly rows: np.Array;
+  /** Which training samples this step's batch holds: their indices, int32 [size]. */
+  readonly indices: np.Array;
   /** Number of training samples. */
   readonly samples: number;
-  /** A batch of training samples by their indices, int32 [n]. */
-  take(rows: np.Array): ArrayTree;
+  /**
+   * A batch of training samples by their indices, int32 [n]. They are prepared as this step's batch
+   * is and with the same key, so that `take(indices)` is `batch`; samples taken anew in a later
+   * step are augmented anew.
+   */
+  take(indices: np.Array): ArrayTree;
   /** What a parameter tensor is for, by its path. */
   role(path: string): Role;
 }
@@ -60,11 +65,14 @@ export interface CountedObjective extends Objective {
   readonly statistics: ArrayTree | undefined;
 }
 
-/** The training set, and which of its samples form the batch. */
-export interface Samples {
-  readonly all: ArrayTree;
-  /** int32 [batch]. */
-  readonly rows: np.Array;
+/** The training set as a step sees it. */
+export interface TrainingSet {
+  /** Number of training samples. */
+  readonly size: number;
+  /** Those that form the step's batch, int32 [batch]; absent where all do. */
+  readonly indices?: np.Array | undefined;
+  /** Borrows. Samples by their indices, as forward passes take them. */
+  take(indices: np.Array): ArrayTree;
 }
 
 interface KnownPass {
@@ -73,15 +81,23 @@ interface KnownPass {
   readonly result: ReturnType<Objective["lossAndGradient"]>;
 }
 
-/** View `problem` from one step on `batch`: the whole training set unless `samples` says otherwise. */
+/**
+ * View `problem` from one step.
+ *
+ * @param batch the step's samples, as the forward pass takes them.
+ * @param context given to every pass.
+ * @param training where the batch comes from; default: the batch is the whole training set.
+ */
 export function objectiveOf(
   problem: Pick<Problem, "forward" | "role">,
   batch: ArrayTree,
-  context: ForwardContext = { mode: "train" },
-  samples?: Samples,
+  context: ForwardContext,
+  training: TrainingSet = {
+    size: batchSize(batch),
+    take: (indices) => takeSamples(batch, indices),
+  },
 ): CountedObjective {
   const size = batchSize(batch);
-  const all = samples?.all ?? batch;
   let evaluations: number | np.Array = 0;
   let update: Update | undefined;
   /** Passes made so far on every path to this place in the step. */
@@ -96,6 +112,7 @@ export function objectiveOf(
     mode: context.mode,
     ...(context.key && { key: context.key.ref }),
     ...(context.statistics && { statistics: share(context.statistics) }),
+    ...(context.constants && { constants: share(context.constants) }),
   });
   const forward = (params: ArrayTree, of: ArrayTree): Forward =>
     problem.forward(params, share(of), shared());
@@ -117,11 +134,11 @@ export function objectiveOf(
   return {
     batch,
     size,
-    samples: batchSize(all),
-    get rows() {
-      return samples?.rows ?? np.arange(0, size, 1, { dtype: np.int32 });
+    samples: training.size,
+    get indices() {
+      return training.indices ?? np.arange(0, size, 1, { dtype: np.int32 });
     },
-    take: (rows) => mapTrees((leaf) => np.take(leaf.ref, rows.ref, 0), all),
+    take: (indices) => training.take(indices),
     role: (path) => problem.role(path),
     differentiate,
     lossAndGradient(params, of = batch) {

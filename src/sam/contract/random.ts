@@ -13,11 +13,22 @@ import type { StepTime } from "./method.ts";
  */
 export function methodKeys({ key }: StepTime, count: number): np.Array[] {
   if (key === undefined) throw new TypeError("missing key: the method must be marked as random");
-  // "SAM" as a number: any constant moves us to another stream.
-  const own = np.add(key.ref, np.array([0x53, 0x414d], { dtype: np.uint32 }));
+  // "SAM" as a number.
+  const own = otherStream(key, [0x53, 0x414d]);
   if (count === 1) return [own];
   return np.split(random.split(own, count), count).map((row) => row.reshape([2]));
 }
+
+/** The random key of this step for the problem's `prepare`, unrelated to all others of the step. */
+export function preparationKey({ key }: StepTime): np.Array {
+  if (key === undefined) throw new TypeError("missing key: the problem prepares its batches");
+  // "PREP" as a number.
+  return otherStream(key, [0x5052, 0x4550]);
+}
+
+/** The key of another stream: any constant leads to one, which splits of `key` do not reach. */
+const otherStream = (key: np.Array, constant: [number, number]): np.Array =>
+  np.add(key.ref, np.array(constant, { dtype: np.uint32 }));
 
 /**
  * `count` trees of standard normal numbers in the structure of `like`. All come from one call:
@@ -66,6 +77,6 @@ function drawLike(draw: (size: number) => np.Array, like: ArrayTree, count: numb
 }
 
 /** `count` sample indices uniform in 0 … `samples` − 1, with replacement: int32 [count]. */
-export function randomRows(key: np.Array, count: number, samples: number): np.Array {
+export function randomIndices(key: np.Array, count: number, samples: number): np.Array {
   return random.randint(key.ref, { minval: 0, maxval: samples, shape: [count], dtype: np.int32 });
 }

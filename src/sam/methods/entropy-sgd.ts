@@ -4,7 +4,7 @@ import { moveAlong, scalar, scale, subtractTrees } from "../../engine/arrays.ts"
 import type { ArrayTree } from "../../engine/program.ts";
 import { choice, number } from "../../settings/fields.ts";
 import type { Knobs, Stateless } from "../contract/method.ts";
-import { methodKeys, normalsLike, randomRows } from "../contract/random.ts";
+import { methodKeys, normalsLike, randomIndices } from "../contract/random.ts";
 import { defineMethod, type OuterOptions } from "../define.ts";
 import { blend } from "../parts/average.ts";
 import { descend, evidenceOf, method, type Pass } from "../parts/step.ts";
@@ -87,7 +87,7 @@ export const entropySgd = defineMethod<EntropyOptions>({
         const isFull = size === samples || steps === 1;
         const [noiseKey, rowsKey] = methodKeys(time, isFull ? 1 : 2) as [np.Array, np.Array?];
         const others = rowsKey
-          ? np.split(randomRows(rowsKey, (steps - 1) * size, samples), steps - 1)
+          ? np.split(randomIndices(rowsKey, (steps - 1) * size, samples), steps - 1)
           : [];
         const noises = noise > 0 ? normalsLike(noiseKey, params, steps) : [];
         let [walker, mean] = [params, params];

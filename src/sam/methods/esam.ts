@@ -6,6 +6,7 @@ import { choice, number, schedule } from "../../settings/fields.ts";
 import type { Ascent, Knobs, Stateless, StepTime } from "../contract/method.ts";
 import type { Objective } from "../contract/objective.ts";
 import { methodKeys, uniformLike } from "../contract/random.ts";
+import { takeSamples } from "../contract/samples.ts";
 import { defineMethod, fixedLength } from "../define.ts";
 import { ascent, normalized, quotient } from "../parts/ascent.ts";
 import { ascending, type AscentOptions, type SamOptions } from "../parts/ascending.ts";
@@ -62,8 +63,8 @@ function keepMask(
 /** The `keep` samples of the batch with the largest scores; among equals the earlier ones. */
 function largest(scores: np.Array, keep: number, { batch }: Objective): ArrayTree {
   const order = np.argsort(np.negative(scores));
-  const [rows] = np.split(order, [keep]) as [np.Array];
-  return mapTrees((leaf) => np.take(leaf.ref, rows.ref, 0), batch);
+  const [largest] = np.split(order, [keep]) as [np.Array];
+  return takeSamples(batch, largest);
 }
 
 /**

@@ -8,7 +8,8 @@ import { sgd } from "../parts/outer.ts";
 import { saf } from "./trajectory.ts";
 import { gradientDescent, sam } from "./sam.ts";
 import { switching } from "./switching.ts";
-import { prepareTraining, type Records } from "../training/train.ts";
+import type { Records } from "../training/records.ts";
+import { prepareTraining } from "../training/training.ts";
 
 const outer = sgd({ learningRate: 0.1 });
 

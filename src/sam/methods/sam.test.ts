@@ -7,7 +7,9 @@ import type { Method } from "../contract/method.ts";
 import { sgd } from "../parts/outer.ts";
 import { gradientDescent, sam } from "./sam.ts";
 import { switching } from "./switching.ts";
-import { batchRows, prepareTraining, type Records } from "../training/train.ts";
+import { batchIndices } from "../training/batches.ts";
+import type { Records } from "../training/records.ts";
+import { prepareTraining } from "../training/training.ts";
 
 /** f(x) = −cos x₁ + x₂²/2, whose SAM at ρ = 4 has a hallucinated minimizer at (2π − 4, 0). */
 const cosine = (start: readonly number[]): Problem => ({
@@ -98,13 +100,13 @@ describe("switching", () => {
 });
 
 test("batches: every epoch a new order of all samples, the same from any step on", () => {
-  const all = batchRows(3, 10, 3, 0, 9);
+  const all = batchIndices(3, 10, 3, 0, 9);
   for (const epoch of [0, 1, 2]) {
-    const rows = [...all.subarray(epoch * 9, epoch * 9 + 9)];
-    expect(new Set(rows).size).toBe(9);
-    expect(rows.every((row) => row >= 0 && row < 10)).toBe(true);
+    const seen = [...all.subarray(epoch * 9, epoch * 9 + 9)];
+    expect(new Set(seen).size).toBe(9);
+    expect(seen.every((index) => index >= 0 && index < 10)).toBe(true);
   }
   expect([...all.subarray(0, 9)]).not.toEqual([...all.subarray(9, 18)]);
-  expect(batchRows(3, 10, 3, 4, 5)).toEqual(all.subarray(12));
-  expect(batchRows(4, 10, 3, 0, 9)).not.toEqual(all);
+  expect(batchIndices(3, 10, 3, 4, 5)).toEqual(all.subarray(12));
+  expect(batchIndices(4, 10, 3, 0, 9)).not.toEqual(all);
 });

@@ -77,7 +77,7 @@ export const sampa = defineMethod<SampaOptions>({
           isFirst,
           () => {
             const { loss, gradient } = objective.lossAndGradient(params);
-            return { loss, gradient, rows: objective.rows };
+            return { loss, gradient, rows: objective.indices };
           },
           () => ({ loss: memory.loss, gradient: memory.gradient, rows: memory.rows }),
         );
@@ -98,7 +98,7 @@ export const sampa = defineMethod<SampaOptions>({
           {
             loss: next.loss,
             gradient: share(next.gradient),
-            rows: objective.rows,
+            rows: objective.indices,
             started: np.onesLike(memory.started.ref),
           },
           evidenceOf(carried, shifted, ascentPoint),

@@ -5,7 +5,7 @@ import type { ArrayTree } from "../../engine/program.ts";
 import { scalarTensor } from "../../engine/tensor.ts";
 import { choice, number, schedule } from "../../settings/fields.ts";
 import type { Ascent, AscentContext, Knobs } from "../contract/method.ts";
-import { methodKeys, randomRows } from "../contract/random.ts";
+import { methodKeys, randomIndices } from "../contract/random.ts";
 import { defineMethod, fixedLength } from "../define.ts";
 import { ascent, ofLength } from "../parts/ascent.ts";
 import { ascending, type AscentOptions, type SamOptions } from "../parts/ascending.ts";
@@ -61,7 +61,7 @@ export function sparse({
     if (mask === "gradient") return keepLargest(flat(mapTrees(square, gradient)), kept, gradient);
     if (mask === "fisher") {
       const [key] = methodKeys(time, 1) as [np.Array];
-      const rows = np.split(randomRows(key, samples, objective.samples), samples);
+      const rows = np.split(randomIndices(key, samples, objective.samples), samples);
       const scores = rows.map((row) => {
         const single = objective.lossAndGradient(params, objective.take(row));
         return mapTrees(square, single.gradient);

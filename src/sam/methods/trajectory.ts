@@ -131,7 +131,7 @@ export const saf = defineMethod<SafOptions>({
       step(context) {
         const { objective, params, memory, time } = context;
         const { samples, size } = objective;
-        const { read, spread, isHit } = rowsOf(objective);
+        const { read, spread, isHit } = placesOf(objective);
         const epoch = np.floorDivide(time.step.ref, stepsPerEpoch({ samples, batch: size }));
         const slot = np.remainder(epoch.ref, epochs);
         const isNow = np.equal(np.arange(0, epochs, 1, { dtype: np.int32 }), slot.ref);
@@ -159,16 +159,16 @@ export const saf = defineMethod<SafOptions>({
 });
 
 /**
- * What connects the batch with all samples: `read` takes its rows from an array over all samples,
- * `spread` puts rows back among zeros, and `isHit` says which samples are in it.
+ * What connects the batch with all samples: `read` takes its entries from an array over all samples,
+ * `spread` puts entries back among zeros, and `isHit` says which samples are in it.
  */
-function rowsOf({ rows, samples, size }: Objective) {
+function placesOf({ indices, samples, size }: Objective) {
   const same = (all: np.Array) => all.ref;
   if (size === samples) {
     return { read: same, spread: same, isHit: np.ones([samples], { dtype: np.bool }) };
   }
-  const read = (all: np.Array) => np.take(all.ref, rows.ref, 0);
-  // Reading's transpose adds every row to the place it came from; rows are distinct.
+  const read = (all: np.Array) => np.take(all.ref, indices.ref, 0);
+  // Reading's transpose adds every entry to the place it came from; indices are distinct.
   const spread = (values: np.Array) => {
     const zeros = np.zeros([samples, ...values.shape.slice(1)], { dtype: values.dtype });
     const [, pull] = vjp(read, [zeros]);

@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
 import { leavesWithPaths, tensor, type Tensor } from "../../engine/tensor.ts";
+import type { Model } from "../problem.ts";
 import { mlp } from "../networks/mlp.ts";
-import { matchParameters } from "./match-parameters.ts";
+import { matchModel } from "./match-model.ts";
 
 const train = {
   size: 3,
@@ -20,18 +21,18 @@ const sequential = {
   "2.weight": pattern([3, 4], 30),
   "2.bias": pattern([3], 50),
 };
-const values = (point: ReturnType<typeof matchParameters>) =>
-  Object.fromEntries(leavesWithPaths(point).map(([path, { data }]) => [path, [...data]]));
+const values = ({ params }: Model) =>
+  Object.fromEntries(leavesWithPaths(params).map(([path, { data }]) => [path, [...data]]));
 
 test("takes a PyTorch nn.Sequential unchanged, in float64", () => {
-  const point = matchParameters(problem, sequential);
+  const point = matchModel(problem, sequential);
   expect(values(point)).toEqual({
     "layers/0/weight": [10, 11, 12, 13, 14, 15, 16, 17],
     "layers/0/bias": [20, 21, 22, 23],
     "layers/1/weight": [30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41],
     "layers/1/bias": [50, 51, 52],
   });
-  expect(leavesWithPaths(point).every(([, { dtype }]) => dtype === "float64")).toBe(true);
+  expect(leavesWithPaths(point.params).every(([, { dtype }]) => dtype === "float64")).toBe(true);
 });
 
 test("modules are ordered by number, not by text; our own names work with / and .", () => {
@@ -45,7 +46,7 @@ test("modules are ordered by number, not by text; our own names work with / and 
     "10.weight": last,
     "10.bias": end,
   };
-  expect(values(matchParameters(deep, ten))["layers/2/bias"]).toEqual([50, 51, 52]);
+  expect(values(matchModel(deep, ten))["layers/2/bias"]).toEqual([50, 51, 52]);
   for (const separator of ["/", "."]) {
     const own = Object.fromEntries(
       Object.entries(sequential).map(([key, leaf]): [string, Tensor] => [
@@ -53,13 +54,13 @@ test("modules are ordered by number, not by text; our own names work with / and 
         leaf,
       ]),
     );
-    expect(matchParameters(problem, own)).toEqual(matchParameters(problem, sequential));
+    expect(matchModel(problem, own)).toEqual(matchModel(problem, sequential));
   }
 });
 
 test("refuses in one line what does not fit", () => {
   const match = (change: Record<string, Tensor | undefined>) => () =>
-    matchParameters(
+    matchModel(
       problem,
       Object.fromEntries(
         Object.entries({ ...sequential, ...change }).flatMap(([key, leaf]) =>

@@ -1,0 +1,153 @@
+/** Training: a problem and a method become one compiled step, run as often as asked. */
+import { compile, type EngineOptions } from "../../engine/index.ts";
+import type { Program, RunOptions } from "../../engine/program.ts";
+import { sameTypes, tensor } from "../../engine/tensor.ts";
+import type { Method } from "../contract/method.ts";
+import { batchIndices, samplesPerStep } from "./batches.ts";
+import { layOutKnobs } from "./knobs.ts";
+import { toRecords, type Records } from "./records.ts";
+import { initialCarry, type TrainingState } from "./state.ts";
+import { drawsRandom, trainingInputs, trainingStep, type StepOptions } from "./step.ts";
+
+/** Steps whose knobs are laid out at once: bounds the memory of schedules and batch indices. */
+const segmentSteps = 8192;
+const segmentIndices = 1 << 22;
+
+/** What is compiled, and how: a method on a problem. */
+export interface TrainingOptions extends StepOptions, EngineOptions {}
+
+/** One run of a compiled training. */
+export interface TrainOptions {
+  /** Length of the whole run, which schedules refer to. */
+  readonly steps: number;
+  /** Seed of initial parameters, batches and random keys; default 0. */
+  readonly seed?: number;
+  /** Continue from here instead of from the seed's initial parameters. */
+  readonly from?: TrainingState;
+  /** Stop at this step, before the end of the run. */
+  readonly until?: number;
+  readonly signal?: AbortSignal;
+  /** Knobs in place of the method's own, of the same structure: another ρ without recompiling. */
+  readonly method?: Method;
+  /** Awaited after every chunk of steps. */
+  readonly onRecords?: (records: Records, state: TrainingState) => void | Promise<void>;
+}
+
+/**
+ * A compiled training step. One program serves any number of runs that differ in seed, length and
+ * knobs, one run at a time.
+ */
+export interface Training {
+  readonly program: Program;
+  /** The state before the first step; default seed 0. */
+  start(seed?: number): TrainingState;
+  /** What `run` would hand to the program, for those who run it elsewhere. */
+  feeds(options: Pick<TrainOptions, "steps" | "seed" | "from" | "until">): RunOptions;
+  /** Run, and return the state reached; fewer steps than asked only after `signal`. */
+  run(options: TrainOptions): Promise<TrainingState>;
+  /**
+   * What the method sees at a state: the record of one more step, which is not taken. The state may
+   * come from a training with another batch size; memory that depends on it then starts anew.
+   */
+  evidence(
+    state: TrainingState,
+    options: Pick<TrainOptions, "steps" | "seed" | "method">,
+  ): Promise<Records>;
+  /** Free what the program holds. A second call does nothing. */
+  dispose(): Promise<void>;
+}
+
+/**
+ * Compile the training step of a method on a problem.
+ *
+ * @throws {RangeError} when there are not as many samples as a batch has.
+ * @example
+ * const training = await prepareTraining({ problem, method: sam({ rho: 0.05 }), batchSize: 128 });
+ * const state = await training.run({ steps: 1000 });
+ */
+export async function prepareTraining(options: TrainingOptions): Promise<Training> {
+  const { problem, method, batchSize = "full", engine, threads, provider, onFallback } = options;
+  const program = await compile(trainingStep(options), {
+    ...(engine && { engine }),
+    ...(threads !== undefined && { threads }),
+    ...(provider && { provider }),
+    ...(onFallback && { onFallback }),
+  });
+  const { size } = problem.train;
+  const samples = samplesPerStep(problem, batchSize);
+  const random = drawsRandom(problem, method);
+  const start = (seed = 0): TrainingState => ({
+    step: 0,
+    carry: initialCarry(problem, method, samples, seed),
+  });
+
+  /** What `count` steps from `state` on are run with. */
+  const feeds = (
+    tuned: Method,
+    seed: number,
+    steps: number,
+    state: TrainingState,
+    count: number,
+  ) => {
+    const layOut = <T>(at: (t: number) => T): T[] =>
+      Array.from({ length: count }, (_, i) => at(state.step + i));
+    return {
+      carry: state.carry,
+      inputs: trainingInputs(problem),
+      knobs: {
+        ...layOutKnobs(tuned, problem.dtype, state.step, count, steps),
+        step: tensor(
+          layOut((t) => t),
+          [count],
+          "int32",
+        ),
+        ...(samples < size && {
+          indices: tensor(
+            batchIndices(seed, size, samples, state.step, count),
+            [count, samples],
+            "int32",
+          ),
+        }),
+        ...(random && { key: tensor(layOut((t) => [seed, t]).flat(), [count, 2], "uint32") }),
+      },
+      steps: count,
+    };
+  };
+
+  return {
+    program,
+    start,
+    feeds: ({ steps, seed = 0, from = start(seed), until = steps }) =>
+      feeds(method, seed, steps, from, until - from.step),
+    async run({ steps, seed = 0, from, until = steps, signal, method: tuned = method, onRecords }) {
+      let state = from ?? start(seed);
+      const perSegment = Math.max(1, Math.min(segmentSteps, Math.floor(segmentIndices / samples)));
+      while (state.step < Math.min(until, steps) && !signal?.aborted) {
+        const first = state.step;
+        const count = Math.min(perSegment, until - first);
+        const result = await program.run({
+          ...feeds(tuned, seed, steps, state, count),
+          ...(signal && { signal }),
+          async onChunk(chunk) {
+            const step = first + chunk.step;
+            await onRecords?.(toRecords(chunk.records, step), {
+              step,
+              carry: chunk.carry as TrainingState["carry"],
+            });
+          },
+        });
+        state = { step: first + result.steps, carry: result.carry as TrainingState["carry"] };
+      }
+      return state;
+    },
+    async evidence({ step, carry }, { steps, seed = 0, method: tuned = method }) {
+      const fresh = start(seed).carry.memory;
+      const memory = sameTypes(carry.memory, fresh) ? carry.memory : fresh;
+      const state = { step, carry: { ...carry, memory } };
+      // At its end a run's schedules have reached their last value, and one step more is asked.
+      const { records } = await program.run(feeds(tuned, seed, steps + 1, state, 1));
+      return toRecords(records, step + 1);
+    },
+    dispose: () => program.dispose(),
+  };
+}
