@@ -56,7 +56,7 @@ export function addFigure(program: Command, terminal: Terminal): void {
     .command("figure")
     .description("Draw a figure of the paper from the rows of a study.")
     .argument("<number>", "5: trajectories of the loss; 8: final loss and test accuracy")
-    .argument("<study>", "the folder of a study, or its name in the database")
+    .argument("<study>", "the folder or file of a study, or its name in the database")
     .addOption(storeOption())
     .addOption(option("--out <file>", "SVG or PNG, as it ends (default: figure-NUMBER.svg)"))
     .addOption(option("--data <file>", "the numbers behind it: CSV or JSON, as it ends"))

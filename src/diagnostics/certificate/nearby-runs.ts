@@ -15,6 +15,7 @@ export interface Displacement {
   readonly direction: Vector;
 }
 
+/** From where, and how, SAM runs beside a point. */
 export interface NearbyOptions {
   readonly problem: Problem;
   readonly x: Vector;
