@@ -130,9 +130,18 @@ test("refuses, in one line, a file that is no packed study or not all of one", a
   await (await damaged(packed(["{}"]))).toThrow("not the description of a study");
   await (await damaged(packed([first, second]))).toThrow("1 cells where 4 were written");
   await (await damaged(packed([first, "null"]))).toThrow("line 2 is no cell");
-  const elsewhere = { ...cells[0], id: "../../victim", row: null, history: [] };
-  const victim = packed([first, JSON.stringify(elsewhere), ...rest]);
-  await (await damaged(victim)).toThrow("line 2 is no cell");
+  const line = JSON.parse(second) as { row: object; history: unknown };
+  expect(line).toMatchObject({ row: { status: "failed" }, history: [{ step: 0 }, { step: 2 }] });
+  for (const change of [
+    { id: "../../victim", row: null },
+    { id: "0123456789abcdef" },
+    { row: {} },
+    { row: undefined },
+    { history: undefined },
+  ]) {
+    const changed = packed([first, JSON.stringify({ ...line, ...change }), ...rest]);
+    await (await damaged(changed)).toThrow("line 2 is no cell");
+  }
   const newer = first.replace('"format":1', '"format":2');
   await (await damaged(packed([newer, second, ...rest]))).toThrow(/which is newer/);
   expect((await lucid("sweep", "pack", folder, "--to", `${folder}.gz`)).err).toContain(

@@ -1,10 +1,8 @@
 /** A study in one file, to keep beside code or to send: gzip of JSON, a line per cell. */
-import { z } from "zod";
 import { InputError } from "../engine/errors.ts";
 import { readPacked, writePacked } from "../platform/node/packed.ts";
-import { parseHistory, type Row } from "../study/cell.ts";
-import type { RunSpec } from "../run/spec.ts";
-import type { Cell, Coordinates } from "../study/study.ts";
+import { asCell, asRow, parseHistory, type Row } from "../study/cell.ts";
+import type { Cell } from "../study/study.ts";
 import { describeStudy, parseDescription, type StoredStudy } from "./store.ts";
 
 /** How the names of packed studies end. */
@@ -13,21 +11,14 @@ export const packEnding = ".jsonl.gz";
 /** Whether a path is that of a packed study. */
 export const isPack = (path: string): boolean => path.endsWith(packEnding);
 
-const isObject = (value: unknown) => typeof value === "object" && value !== null;
-
 /**
- * A line after the first, which describes the study. `id`, `at` and `spec` are absent where the
- * study no longer has the cell of the row. Numbers of a history that are not finite are `null`.
+ * A line after the first, which describes the study. The cell is absent where the study no longer
+ * has that of the row. Numbers of a history that are not finite are `null`.
  */
-const lineSchema = z.object({
-  id: z.string().optional(),
-  at: z.custom<Coordinates>(isObject).optional(),
-  spec: z.custom<RunSpec>(isObject).optional(),
-  row: z.custom<Row>(isObject).nullable(),
-  history: z.array(z.unknown()).readonly(),
-});
-
-type PackLine = z.infer<typeof lineSchema>;
+interface PackLine extends Partial<Cell> {
+  readonly row: Row | null;
+  readonly history: readonly unknown[];
+}
 
 /**
  * Write a study as one file: what was asked, all cells, rows and histories. Final parameters do not
@@ -74,15 +65,16 @@ export async function readStudyPack(path: string): Promise<StoredStudy> {
   const rows: Row[] = [];
   const histories = new Map<string, PackLine["history"]>();
   for (const [i, line] of lines.entries()) {
-    const parsed = lineSchema.safeParse(parseLine(line, path, i + 2));
-    const { id = parsed.data?.row?.cell, at, spec, row, history } = parsed.data ?? {};
-    // Files are named after ids: they must not lead elsewhere.
-    if (id === undefined || !/^[0-9a-f]{16}$/.test(id) || (row && row.cell !== id) || !history) {
+    const found = parseLine(line, path, i + 2) as Partial<PackLine> | null;
+    const [cell, row] = [asCell(found), asRow(found?.row)];
+    const id = cell?.id ?? row?.cell;
+    const isWhole = (row || found?.row === null) && (!cell || !row || cell.id === row.cell);
+    if (id === undefined || !isWhole || !Array.isArray(found?.history)) {
       throw new InputError(`invalid file ${path}: line ${i + 2} is no cell (it has been changed)`);
     }
-    if (at && spec) cells.push({ id, at, spec });
+    if (cell) cells.push({ id, at: cell.at, spec: cell.spec });
     if (row) rows.push(row);
-    histories.set(id, history);
+    histories.set(id, found.history);
   }
   if (cells.length !== config.cells) {
     throw new InputError(
