@@ -1,8 +1,12 @@
-/** Imports run one way: a room may use the rooms before it, never those after it. */
+/**
+ * Imports run one way: a room may use the rooms before it, never those after it. What a browser may
+ * load reaches nothing that needs Node, and reading the spec of a run does not load jax-js.
+ */
 import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join, relative, resolve, sep } from "node:path";
 
-const source = resolve(import.meta.dirname, "../src");
+const root = resolve(import.meta.dirname, "..");
+const source = join(root, "src");
 
 /** What each room may import besides itself. */
 const allowed: { readonly [room: string]: readonly string[] } = {
@@ -34,25 +38,61 @@ const allowed: { readonly [room: string]: readonly string[] } = {
     "index.ts",
   ],
 };
-const pattern = /(?:from|import)\s*\(?\s*"(\.[^"]+)"/g;
+/** Specifiers of all imports of files here, types and those on demand among them. */
+const relatives = /(?:from|import)\s*\(?\s*"(\.[^"]+)"/g;
+/** Specifiers of what is loaded with a file. An `import { type … }` loads the file it names. */
+const loaded =
+  /^(?:import|export)\s+(?:(?!type\b)(?:[\w$]+\s*,\s*)?(?:\{[^}]*\}|\*(?:\s+as\s+[\w$]+)?|[\w$]+)\s*from\s+)?"([^"]+)"/gm;
 
 const wrong: string[] = [];
-for (const name of readdirSync(source, { recursive: true, encoding: "utf8" })) {
+const name = (file: string) => relative(root, file).replaceAll(sep, "/");
+const specifiers = (file: string, pattern: RegExp): string[] =>
+  Array.from(readFileSync(file, "utf8").matchAll(pattern), ([, specifier]) => specifier as string);
+
+for (const path of readdirSync(source, { recursive: true, encoding: "utf8" })) {
   // Tests may reach across rooms; the root files are the public entry points.
-  if (!name.endsWith(".ts") || name.endsWith(".test.ts") || !name.includes(sep)) continue;
-  const room = name.split(sep)[0] as string;
+  if (!path.endsWith(".ts") || path.endsWith(".test.ts") || !path.includes(sep)) continue;
+  const room = path.split(sep)[0] as string;
   const may = allowed[room];
   if (may === undefined) {
     wrong.push(`unknown room: src/${room} (name it in scripts/check-imports.ts)`);
     continue;
   }
-  const file = join(source, name);
-  for (const [, specifier] of readFileSync(file, "utf8").matchAll(pattern)) {
-    const target = relative(source, resolve(dirname(file), specifier as string)).split(sep)[0];
+  const file = join(source, path);
+  for (const specifier of specifiers(file, relatives)) {
+    const target = relative(source, resolve(dirname(file), specifier)).split(sep)[0];
     if (target !== room && !may.includes(target as string)) {
-      wrong.push(`invalid import in src/${name}: ${specifier} (${room} may not use ${target})`);
+      wrong.push(`invalid import in ${name(file)}: ${specifier} (${room} may not use ${target})`);
     }
   }
 }
+
+/** Report packages that `banned` names, in `entry` or in anything that is loaded with it. */
+function forbid(entry: string, banned: RegExp, reason: string): void {
+  const pathTo = new Map([[entry, name(entry)]]);
+  for (const [file, path] of pathTo) {
+    for (const specifier of specifiers(file, loaded)) {
+      if (banned.test(specifier)) {
+        wrong.push(`invalid import in ${name(file)}: ${specifier} (${reason}; by ${path})`);
+      }
+      const next = resolve(dirname(file), specifier);
+      // Added to the end of the walk.
+      if (specifier.startsWith(".") && !pathTo.has(next))
+        pathTo.set(next, `${path} → ${name(next)}`);
+    }
+  }
+}
+
+const needsNode = /^node:|^(onnxruntime-node|pg|pg-boss|@resvg\/resvg-js|env-paths|linkedom)(\/|$)/;
+const { exports } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
+  exports: { [entry: string]: { readonly source?: string } };
+};
+for (const [entry, { source: file }] of Object.entries(exports)) {
+  // Studies are stored in folders and databases.
+  if (file === undefined || entry === "./store") continue;
+  forbid(resolve(root, file), needsNode, "a browser may load this");
+}
+forbid(join(source, "run/spec.ts"), /^@jax-js\/jax$/, "reading a spec loads this");
+
 for (const line of wrong) console.error(line);
 process.exitCode = wrong.length > 0 ? 1 : 0;

@@ -1,7 +1,7 @@
 /**
  * Writes the tables of docs/remedies.md from the rows of studies/remedies.ts.
  *
- *     node scripts/remedies-doc.ts [FOLDER]    # default: the rows in this repository
+ *     node scripts/remedies-doc.ts [STUDY]    # default: the rows in this repository
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
@@ -12,7 +12,7 @@ import study from "../studies/remedies.ts";
 
 const root = resolve(import.meta.dirname, "..");
 const path = join(root, "docs/remedies.md");
-const committed = join(root, "studies/results/remedies");
+const committed = join(root, "studies/results/remedies.jsonl.gz");
 const marks = ["<!-- tables: begin -->", "<!-- tables: end -->"] as const;
 
 /** The document with its tables written anew from `rows`; the text around them stays. */

@@ -1,6 +1,6 @@
 /**
  * Draws the loss along the ascent from a stalled network, for docs/what-we-found.md. Needs MNIST.
- * Run: `node scripts/slope-picture.ts`
+ * Run: `node --conditions=source scripts/slope-picture.ts`
  */
 import { resolve } from "node:path";
 import { compileDerivatives, flatten } from "../src/diagnostics/point/derivatives.ts";
@@ -17,7 +17,7 @@ const profile = await ascentProfile(f, flatten(await endOfRun(rho, 0)), rho);
 await f.dispose();
 if (profile === undefined) throw new Error("the gradient vanishes");
 await makeFolder(folder);
-// The verdict is that of studies/results/certificates/rho-4-seed-0.json.
+// The verdict is that of ρ = 4, seed 0, in studies/results/certificates.jsonl.gz.
 await writeText(
   resolve(folder, "stalled-slope.svg"),
   renderSvg(slopeFigure(profile, "hallucinated-saddle")),

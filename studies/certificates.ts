@@ -2,19 +2,26 @@
  * What the stalled runs of figure 5 are: the ends of SAM with ρ = 2 and 4 from five seeds, certified;
  * what refining reaches from there; and which critical point of the loss lies near the ascent point.
  *
- *     node studies/certificates.ts FOLDER    # trains and certifies what FOLDER lacks, prints the table
+ *     node --conditions=source studies/certificates.ts FILE.jsonl.gz
+ *
+ * trains and certifies what FILE lacks, a line per end, and prints the tables.
  */
-import { existsSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { gunzipSync, gzipSync } from "node:zlib";
 import { Matrix } from "ml-matrix";
-import { certify } from "../src/diagnostics/certificate/certify.ts";
-import { compileDerivatives, flatten, unflatten } from "../src/diagnostics/point/derivatives.ts";
-import { refine, type Refinement, type RefineStep } from "../src/diagnostics/point/refine.ts";
-import { samPoint } from "../src/diagnostics/point/sam-point.ts";
-import type { Vector } from "../src/diagnostics/algebra/vectors.ts";
-import type { Tensor } from "../src/engine/tensor.ts";
-import type { Certificate } from "../src/diagnostics/certificate/certificate.ts";
-import { makeFolder, readJson, writeJson } from "../src/platform/node/files.ts";
+import type { Tensor } from "lucid-sam";
+import {
+  certify,
+  compileDerivatives,
+  flatten,
+  refine,
+  samPoint,
+  unflatten,
+  type Certificate,
+  type Refinement,
+  type RefineStep,
+  type Vector,
+} from "lucid-sam/diagnostics";
 import { endOfRun, engine, learningRate, problem } from "./stalled.ts";
 
 interface Row {
@@ -42,9 +49,8 @@ interface Refined {
   readonly steps: readonly RefineStep[];
 }
 
-const [folder] = process.argv.slice(2);
-if (folder === undefined) throw new Error("missing folder (give one for the certificates)");
-await makeFolder(folder);
+const [file] = process.argv.slice(2);
+if (file === undefined) throw new Error("missing file (give one for the certificates)");
 
 const logOf = ({ converged, sentence, steps }: Refinement): Refined => ({
   converged,
@@ -109,11 +115,16 @@ const matrixOf = ({ data, shape }: Tensor): Matrix =>
   Matrix.from1DArray(shape[0] ?? 1, shape[1] ?? 1, [...data]);
 
 const rows: Row[] = [];
+if (existsSync(file)) {
+  const lines = gunzipSync(readFileSync(file)).toString().trimEnd().split("\n");
+  rows.push(...lines.map((line) => JSON.parse(line) as Row));
+}
 for (const rho of [2, 4]) {
   for (const seed of [0, 1, 2, 3, 4]) {
-    const file = join(folder, `rho-${rho}-seed-${seed}.json`);
-    if (!existsSync(file)) await writeJson(file, await study(rho, seed));
-    rows.push((await readJson(file)) as Row);
+    if (rows.some((row) => row.rho === rho && row.seed === seed)) continue;
+    rows.push(await study(rho, seed));
+    const lines = rows.map((row) => `${JSON.stringify(row)}\n`);
+    writeFileSync(file, gzipSync(lines.join(""), { level: 9 }));
   }
 }
 

@@ -1,12 +1,11 @@
 /**
  * The tables of docs/what-we-found.md from the rows of figure-5.
  *
- *     node studies/figure-5-report.ts studies/results/figure-5-quick
+ *     node --conditions=source studies/figure-5-report.ts studies/results/figure-5-quick.jsonl.gz
  */
-import { verdictName, type Row } from "../src/study/cell.ts";
-import type { MetricRow } from "../src/run/history.ts";
-import { readStudyFolder } from "../src/store/study-folder.ts";
-import { describeCoordinates } from "../src/study/study.ts";
+import type { MetricRow } from "lucid-sam/run";
+import { readStudyFolder } from "lucid-sam/store";
+import { describeCoordinates, verdictName, type Row } from "lucid-sam/study";
 
 /**
  * A run has stalled when it ends less than a tenth below 2.3026 = ln 10, what guessing costs, and
@@ -24,7 +23,7 @@ interface Run {
 }
 
 const folder = process.argv[2];
-if (folder === undefined) throw new Error("missing folder (give that of a swept study)");
+if (folder === undefined) throw new Error("missing study (give the folder or file of one)");
 const stored = await readStudyFolder(folder);
 const runs: Run[] = [];
 for await (const row of stored.rows()) {

@@ -4,7 +4,7 @@
  *
  *     lucid sweep studies/figure-5.ts --preset quick
  */
-import type { StudyFile } from "../src/study/study.ts";
+import type { StudyFile } from "lucid-sam/study";
 
 export default {
   name: "figure-5",

@@ -2,27 +2,28 @@
  * True hallucinated minimizers of a network with 13,258 weights: constrained minima on spheres
  * around the minimizer of a loss with an L2 penalty, which has one at a finite place.
  *
- *     node studies/hallucinated-minimizer.ts FILE.json    # about a quarter of an hour on two cores
+ *     node --conditions=source studies/hallucinated-minimizer.ts FILE.json.gz    # about a quarter of an hour on two cores
  */
-import { certify } from "../src/diagnostics/certificate/certify.ts";
-import { compileDerivatives, flatten, unflatten } from "../src/diagnostics/point/derivatives.ts";
-import { runNearby } from "../src/diagnostics/certificate/nearby-runs.ts";
-import { extremeEigenvalues } from "../src/diagnostics/algebra/lanczos.ts";
-import { minres } from "../src/diagnostics/algebra/minres.ts";
-import { searchSphere } from "../src/diagnostics/search/sphere.ts";
+import { writeFileSync } from "node:fs";
+import { gzipSync } from "node:zlib";
+import { numpy as np } from "@jax-js/jax";
+import { gradientDescent, prepareTraining, sgd, type Problem } from "lucid-sam";
 import {
   along,
+  certify,
+  compileDerivatives,
+  extremeEigenvalues,
+  flatten,
+  minres,
   norm,
   randomUnit,
+  runNearby,
   scaled,
+  searchSphere,
+  unflatten,
   type Vector,
-} from "../src/diagnostics/algebra/vectors.ts";
-import { add, multiply, scalar, squaredNorm } from "../src/engine/arrays.ts";
-import { writeJson } from "../src/platform/node/files.ts";
-import type { Problem } from "../src/problems/problem.ts";
-import { sgd } from "../src/sam/parts/outer.ts";
-import { gradientDescent } from "../src/sam/methods/sam.ts";
-import { prepareTraining } from "../src/sam/training/training.ts";
+} from "lucid-sam/diagnostics";
+import { scalar, squaredNorm } from "lucid-sam/engine";
 import { engine, learningRate, problem as network } from "./stalled.ts";
 
 const [file] = process.argv.slice(2);
@@ -35,7 +36,10 @@ const problem: Problem = {
   forward(params, batch, context) {
     const size = squaredNorm(params);
     const result = network.forward(params, batch, context);
-    return { ...result, losses: add(result.losses, multiply(size, scalar(penalty / 2, size))) };
+    return {
+      ...result,
+      losses: np.add(result.losses, np.multiply(size, scalar(penalty / 2, size))),
+    };
   },
 };
 const f = await compileDerivatives(problem, engine);
@@ -141,8 +145,9 @@ for (const rho of [2, 4, 8]) {
   }
 }
 await f.dispose();
-await writeJson(file, {
+const results = {
   penalty,
   center: { loss, gradNorm: norm(gradient), hessian: [ends.lowest.value, ends.highest.value] },
   searches,
-});
+};
+writeFileSync(file, gzipSync(JSON.stringify(results), { level: 9 }));

@@ -9,7 +9,7 @@
  *
  * The rule and the guard were tuned on seed 0; the other seeds judge them.
  */
-import type { StudyFile } from "../src/study/study.ts";
+import type { StudyFile } from "lucid-sam/study";
 
 export default {
   name: "remedies",

@@ -1,12 +1,7 @@
 /** The runs that stall: 196–64–10 tanh network on 500 images of MNIST, full batch, η = 0.01. */
-import type { EngineOptions } from "../src/engine/index.ts";
+import { imageSplits, mlp, prepareTraining, sam, sgd, type EngineOptions } from "lucid-sam";
+import type { FloatType } from "lucid-sam/problems";
 import { loadMnist } from "../src/platform/node/data.ts";
-import { imageSplits } from "../src/problems/datasets/images.ts";
-import { mlp } from "../src/problems/networks/mlp.ts";
-import type { FloatType } from "../src/problems/problem.ts";
-import { sgd } from "../src/sam/parts/outer.ts";
-import { sam } from "../src/sam/methods/sam.ts";
-import { prepareTraining } from "../src/sam/training/training.ts";
 
 export const learningRate = 0.01;
 export const engine = { engine: "native", threads: 2 } as const satisfies EngineOptions;

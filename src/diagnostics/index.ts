@@ -9,6 +9,8 @@ export type { CertifyOptions } from "./certificate/certify.ts";
 export { certificateSchema, defaultCertificateTolerances } from "./certificate/certificate.ts";
 export type { Certificate, CertificateTolerances } from "./certificate/certificate.ts";
 export { describeCertificate } from "./certificate/report.ts";
+export { runNearby } from "./certificate/nearby-runs.ts";
+export type { Displacement, NearbyOptions } from "./certificate/nearby-runs.ts";
 export { ascentProfile } from "./point/profile.ts";
 export type { Profile } from "./point/profile.ts";
 
@@ -22,7 +24,10 @@ export type {
 export type { FixedLossOptions } from "./point/fixed-loss.ts";
 export { samPoint } from "./point/sam-point.ts";
 export type { SamPoint } from "./point/sam-point.ts";
+export { along, norm, randomUnit, scaled } from "./algebra/vectors.ts";
 export type { Operator, Vector } from "./algebra/vectors.ts";
+export { extremeEigenvalues } from "./algebra/lanczos.ts";
+export { minres } from "./algebra/minres.ts";
 
 export { refine } from "./point/refine.ts";
 export type { Refinement, RefineOptions, RefineStep } from "./point/refine.ts";

@@ -8,7 +8,7 @@ import {
   type StepDefinition,
 } from "./program.ts";
 
-export { scalar } from "./arrays.ts";
+export { scalar, squaredNorm } from "./arrays.ts";
 export { InputError, MachineError } from "./errors.ts";
 export { UnsupportedError } from "./program.ts";
 export type {

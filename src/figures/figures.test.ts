@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { verdicts, type VerdictName } from "../diagnostics/verdict.ts";
@@ -8,15 +8,13 @@ import { ridge } from "../problems/planes/index.ts";
 import type { Point } from "../problems/problem.ts";
 import { parseSpec } from "../run/spec.ts";
 import { ascentPoint } from "./field.ts";
-import type { Figure } from "./figure.ts";
 import { finalLossFigure } from "./final.ts";
 import { contactSheet } from "./images.ts";
 import { verdictMarks } from "./marks.ts";
 import { figure5, figure8 } from "./paper.ts";
-import { planeFigure } from "./plane.ts";
+import { figures, figuresFor, type FigureData } from "./registry.ts";
 import { renderPng, renderSvg } from "./render.ts";
 import { thinned, verdictOf, type FigureRun } from "./runs.ts";
-import { slopeFigure } from "./slope.ts";
 import { gradRatioFigure, lossFigure } from "./trajectories.ts";
 
 /** A run that never happened, of 9 rows. */
@@ -75,55 +73,99 @@ const runs = [0, 1, 2].flatMap((seed) => [
   madeUp(8, 0.1, seed, "hallucinated-saddle"),
 ]);
 
-function ridgeFigure(): Figure {
-  const { plane } = ridge();
-  const points: Point[] = Array.from({ length: 11 }, (_, i) => [-0.1 - 0.05 * i, 0.9]);
-  const rows = points.map((point) => ({ point, ascentPoint: ascentPoint(plane, point, 1.6) }));
-  return planeFigure({
+const { plane } = ridge();
+const ridgePoints: Point[] = Array.from({ length: 11 }, (_, i) => [-0.1 - 0.05 * i, 0.9]);
+
+/** What figures are drawn from, of each kind. */
+const samples: FigureData = {
+  runs,
+  plane: {
     title: "ridge",
     plane,
     rho: 1.6,
-    paths: [{ name: "SAM", rows, verdict: "hallucinated-minimizer" }],
+    paths: [
+      {
+        name: "SAM",
+        rows: ridgePoints.map((point) => ({ point, ascentPoint: ascentPoint(plane, point, 1.6) })),
+        verdict: "hallucinated-minimizer",
+      },
+    ],
     view: [
       [-1.2, 1.2],
       [-0.3, 1.2],
     ],
     spacing: 16,
-  });
-}
-
-/** −cos from 2π − 4, where SAM with ρ = 4 sees the minimum at 2π. */
-function cosineSlope(): Figure {
-  const points = Array.from({ length: 81 }, (_, i) => {
-    const distance = i / 10 - 2;
-    return { distance, loss: -Math.cos(distance - 4) };
-  });
-  const [loss, shiftedLoss] = [-Math.cos(4), -1];
-  const profile = { rho: 4, points, loss, shiftedLoss, slope: -Math.sin(4), shiftedSlope: 0 };
-  return slopeFigure(profile, "hallucinated-minimizer");
-}
-
-const figures: { readonly [name: string]: () => Figure } = {
-  loss: () => lossFigure(runs),
-  "grad-ratio": () => gradRatioFigure(runs),
-  "final-loss": () => finalLossFigure(runs),
-  "figure-5": () => figure5(runs),
-  "figure-8": () => figure8(runs),
-  ridge: ridgeFigure,
-  slope: cosineSlope,
-  digits: () =>
-    contactSheet(digits({ train: 20, size: 8 }).train, { title: "digits", columns: 10, rows: 2 }),
+  },
+  // −cos from 2π − 4, where SAM with ρ = 4 sees the minimum at 2π.
+  profile: {
+    profile: {
+      rho: 4,
+      points: Array.from({ length: 81 }, (_, i) => {
+        const distance = i / 10 - 2;
+        return { distance, loss: -Math.cos(distance - 4) };
+      }),
+      loss: -Math.cos(4),
+      shiftedLoss: -1,
+      slope: -Math.sin(4),
+      shiftedSlope: 0,
+    },
+    verdict: "hallucinated-minimizer",
+  },
+  images: { images: digits({ train: 20, size: 8 }).train, title: "digits", columns: 10, rows: 2 },
 };
 
+/** Stored pictures that are not called as their figure is. */
+const storedAs: { readonly [name: string]: string } = {
+  "5": "figure-5",
+  "8": "figure-8",
+  plane: "ridge",
+  images: "digits",
+};
+
+const entries = figures.map((entry) => [entry.name, entry] as const);
+
 // A difference leaves NAME-changed.svg beside NAME.svg: look at both, then keep the right one.
-test.each(Object.entries(figures))("%s is drawn as stored", (name, make) => {
+test.each(entries)("%s is drawn as stored", async (name, entry) => {
+  const stored = storedAs[name] ?? name;
   const place = (suffix: string) =>
-    fileURLToPath(new URL(`../../test/figures/${name}${suffix}.svg`, import.meta.url));
-  const drawn = renderSvg(make());
+    fileURLToPath(new URL(`../../test/figures/${stored}${suffix}.svg`, import.meta.url));
+  const drawn = renderSvg(await entry.draw(samples[entry.needs]));
   const same = existsSync(place("")) && readFileSync(place(""), "utf8") === drawn;
   if (same) rmSync(place("-changed"), { force: true });
   else writeFileSync(place("-changed"), drawn);
-  expect(same, `test/figures/${name}.svg differs from ${name}-changed.svg`).toBe(true);
+  expect(same, `test/figures/${stored}.svg differs from ${stored}-changed.svg`).toBe(true);
+});
+
+test("every stored picture is that of a figure, and no two figures share a name", () => {
+  const names = figures.map(({ name }) => name);
+  expect(new Set(names).size).toBe(names.length);
+  const pictures = readdirSync(new URL("../../test/figures", import.meta.url));
+  expect(pictures.filter((file) => !file.endsWith("-changed.svg")).toSorted()).toEqual(
+    names.map((name) => `${storedAs[name] ?? name}.svg`).toSorted(),
+  );
+});
+
+test.each(entries)("%s has numbers behind it", (_, entry) => {
+  expect(entry.numbers(samples[entry.needs])).not.toEqual([]);
+});
+
+test("the numbers of figures of runs are one object per step or run, which says of which", () => {
+  const [run] = runs as [FigureRun];
+  const [{ gradNorm, shiftedGradNorm, loss }] = run.rows as [FigureRun["rows"][number]];
+  const place = { method: "sam", switch: null, rho: 1, seed: 0 };
+  const verdict = "descending";
+  const { loss: finalLoss, testAccuracy } = run.result.final;
+  const first = {
+    "5": { ...place, step: 0, loss, verdict },
+    "8": { ...place, loss: finalLoss, testAccuracy, verdict },
+    loss: { ...place, step: 0, loss, verdict },
+    "grad-ratio": { ...place, step: 0, gradRatio: shiftedGradNorm / gradNorm, verdict },
+    "final-loss": { ...place, loss: finalLoss, verdict },
+  };
+  const found = figuresFor("runs").map((entry) => [entry.name, entry.numbers(runs)[0]]);
+  expect(Object.fromEntries(found)).toMatchObject(first);
+  const counts = figuresFor("runs").map((entry) => [entry.name, entry.numbers(runs).length]);
+  expect(Object.fromEntries(counts)).toMatchObject({ "5": 18 * 9, "8": 18, "final-loss": 18 });
 });
 
 test("a figure does not depend on what was drawn before", () => {

@@ -1,4 +1,6 @@
 /** Figures: pure functions from stored rows to pictures. They need a DOM, in Node that of render.ts. */
+export { figures, figuresFor } from "./registry.ts";
+export type { FigureData, FigureEntry } from "./registry.ts";
 export { verdictMarks } from "./marks.ts";
 export type { Mark } from "./marks.ts";
 export type { Figure } from "./figure.ts";

@@ -19,8 +19,8 @@ export function verdictOf({ result: { certificate, verdict } }: FigureRun): Verd
   return certified === "inconclusive" ? verdict.name : certified;
 }
 
-/** Runs that share a panel. */
-export interface Group {
+/** Runs of one method, which share a panel. */
+export interface MethodRuns {
   readonly name: string;
   readonly runs: readonly FigureRun[];
 }
@@ -29,7 +29,7 @@ export interface Group {
  * Methods in the order in which they first occur, without a switch before with one: two methods.
  * Runs come by ρ and seed, whatever order a sweep finished them in.
  */
-export function byMethod(runs: readonly FigureRun[]): Group[] {
+export function byMethod(runs: readonly FigureRun[]): MethodRuns[] {
   const by = (key: (run: FigureRun) => number) => (a: FigureRun, b: FigureRun) => key(a) - key(b);
   const ordered = [...runs]
     .sort(by(({ result: { spec } }) => spec.seed))

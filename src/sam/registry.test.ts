@@ -14,6 +14,7 @@ const outer = sgd();
 
 describe("findMethod", () => {
   test("finds every method by its name and aliases, in any case", () => {
+    expect(methods.length).toBeGreaterThan(20);
     for (const method of methods) {
       for (const name of [method.name, ...method.aliases]) {
         expect(findMethod(name)).toBe(method);
@@ -93,6 +94,7 @@ describe("methods around another method", () => {
 });
 
 test("every method and every setting says what it is", () => {
+  expect(methods.flatMap(describeSettings).length).toBeGreaterThan(20);
   for (const method of methods) {
     expect(method.title, method.name).not.toBe("");
     expect(method.citation, method.name).toMatch(/\d{4}/);

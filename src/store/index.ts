@@ -1,4 +1,6 @@
 /** Where studies are kept, and the worker threads that work them off. Needs Node. */
 export { openSweeper } from "../sweep/sweep.ts";
 export type { Sweeper, SweepOptions } from "../sweep/sweep.ts";
-export { openStudyFolder, readStudyFolder } from "./study-folder.ts";
+export { openStudyFolder, readStudyFolder, writeStudyFolder } from "./study-folder.ts";
+export { packStudy } from "./study-pack.ts";
+export type { OpenStudy, StoredStudy, StudyConfig } from "./store.ts";

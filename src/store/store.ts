@@ -1,6 +1,8 @@
 /** Where studies are kept: the same questions to a folder and to a database. */
+import { z } from "zod";
 import { InputError } from "../engine/errors.ts";
 import type { EngineChoice } from "../engine/index.ts";
+import { packageVersion } from "../platform/node/host.ts";
 import type { Row } from "../study/cell.ts";
 import type { MetricRow } from "../run/history.ts";
 import type { Cell, Study } from "../study/study.ts";
@@ -10,6 +12,45 @@ import type { CellSource } from "../study/claims.ts";
 export interface StudyConfig {
   readonly study: Study;
   readonly engine: EngineChoice;
+}
+
+/** Version of the layout of stored studies, in folders and in files. */
+const format = 1;
+
+const descriptionSchema = z.object({
+  engine: z.enum(["auto", "native", "jax"]),
+  cells: z.int(),
+  study: z.custom<Study>((value) => typeof value === "object" && value !== null),
+});
+
+/** What a stored study says of itself, as JSON. */
+export const describeStudy = ({ study, engine }: StudyConfig, cells: number) => ({
+  format,
+  version: packageVersion,
+  engine,
+  cells,
+  study,
+});
+
+/**
+ * Read {@link describeStudy}.
+ *
+ * @throws {InputError} when it is something else, or of a newer version.
+ */
+export function parseDescription(
+  found: unknown,
+  path: string,
+): StudyConfig & { readonly cells: number } {
+  const version = (found as { version?: unknown } | null)?.version;
+  const written = (found as { format?: unknown } | null)?.format;
+  if (typeof written === "number" && written > format) {
+    throw new InputError(
+      `invalid file ${path}: written by lucid-sam ${String(version)}, which is newer (update lucid-sam)`,
+    );
+  }
+  const parsed = descriptionSchema.safeParse(found);
+  if (!parsed.success) throw new InputError(`invalid file ${path}: not the description of a study`);
+  return parsed.data;
 }
 
 /** A study as it was stored; a sweep may be adding to it meanwhile. */

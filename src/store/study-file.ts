@@ -1,9 +1,9 @@
 /** Study files: JSON, or a TypeScript or JavaScript module whose default export is the study. */
 import { access } from "node:fs/promises";
-import { extname, resolve } from "node:path";
-import { pathToFileURL } from "node:url";
+import { extname } from "node:path";
 import { InputError } from "../engine/errors.ts";
 import { fileError, readJson } from "../platform/node/files.ts";
+import { loadModule } from "../platform/node/modules.ts";
 import { parseStudy, type Study } from "../study/study.ts";
 
 /**
@@ -31,7 +31,7 @@ export async function readStudyFile(path: string, preset?: string): Promise<Stud
 
 async function load(path: string): Promise<object> {
   try {
-    return (await import(pathToFileURL(resolve(path)).href)) as object;
+    return await loadModule(path);
   } catch (error) {
     const [line] = String(error instanceof Error ? error.message : error).split("\n", 1);
     throw new InputError(`invalid file ${path}: cannot load it, ${line}`, { cause: error });

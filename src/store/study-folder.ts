@@ -2,7 +2,6 @@
 import { existsSync } from "node:fs";
 import { mkdir, readdir, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { z } from "zod";
 import { InputError } from "../engine/errors.ts";
 import { openAppend, type AppendFile } from "../platform/node/append.ts";
 import {
@@ -16,18 +15,22 @@ import {
   writeJson,
   writeText,
 } from "../platform/node/files.ts";
-import { packageVersion } from "../platform/node/host.ts";
 import { completeLength, readLines } from "../platform/node/lines.ts";
 import { takeLock } from "../platform/node/lock.ts";
 import { programKey } from "../run/build.ts";
-import { asCell, asRow, parseHistory, type Row } from "../study/cell.ts";
+import { asCell, asRow, formatHistory, parseHistory, type Row } from "../study/cell.ts";
 import { decodeCheckpoint } from "../run/checkpoint.ts";
-import { checkSame, type OpenStudy, type StoredStudy, type StudyConfig } from "./store.ts";
-import type { Cell, Study } from "../study/study.ts";
+import {
+  checkSame,
+  describeStudy,
+  parseDescription,
+  type OpenStudy,
+  type StoredStudy,
+  type StudyConfig,
+} from "./store.ts";
+import { isPack, packed, readStudyPack } from "./study-pack.ts";
+import type { Cell } from "../study/study.ts";
 import type { CellSource, ClaimedCell } from "../study/claims.ts";
-
-/** Version of the layout of study folders. */
-const format = 1;
 
 const files = {
   /** The study, its engine, the layout's version. Written first: a folder with it is a study. */
@@ -46,26 +49,20 @@ const files = {
   running: "running",
 } as const;
 
-const configSchema = z.object({
-  format: z.int(),
-  version: z.string(),
-  engine: z.enum(["auto", "native", "jax"]),
-  cells: z.int(),
-  study: z.custom<Study>((value) => typeof value === "object" && value !== null),
-});
-
 /**
  * Open the folder of a study for writing, making it if it does not exist. A line that a crash has
  * torn is cut off. The study may have changed since: cells that it still has keep their rows.
  *
- * @throws {InputError} when the folder holds something else, another process writes to it, or it
- *   comes from a newer version.
+ * @param path a folder; or a packed study, which is there for those who find that nothing is left.
+ * @throws {InputError} when the folder holds something else, another process writes to it, it
+ *   comes from a newer version, or a packed study lacks rows.
  */
 export async function openStudyFolder(
   path: string,
   { study, engine }: StudyConfig,
   cells: readonly Cell[],
 ): Promise<OpenStudy> {
+  if (isPack(path)) return openPack(path, { study, engine }, cells);
   await makeFolder(path);
   const content = await list(path);
   if (!content.includes(files.study) && content.some((name) => !/^\.|^lock-/.test(name))) {
@@ -76,24 +73,15 @@ export async function openStudyFolder(
     if (content.includes(files.study)) {
       checkSame(path, await readConfig(join(path, files.study)), { study, engine });
     }
-    await writeJson(join(path, files.study), {
-      format,
-      version: packageVersion,
-      engine,
-      cells: cells.length,
-      study,
-    });
-    await writeText(
-      join(path, files.cells),
-      cells.map((cell) => `${JSON.stringify(cell)}\n`).join(""),
-    );
+    await writeJson(join(path, files.study), describeStudy({ study, engine }, cells.length));
+    await writeLines(join(path, files.cells), cells);
     for (const name of [files.metrics, files.running, ...(study.keep ? [files.points] : [])]) {
       await mkdir(join(path, name), { recursive: true });
     }
     for (const folder of [path, join(path, files.running)]) await clearTemporary(folder);
     const rowsPath = join(path, files.rows);
     const rows = await openAppend(rowsPath, await completeLength(rowsPath));
-    const finished = await finishedCells(path, cells);
+    const finished = await finishedCells(readRows(path), cells);
     const source = pendingCells(
       path,
       rows,
@@ -115,11 +103,26 @@ export async function openStudyFolder(
   }
 }
 
+async function openPack(
+  path: string,
+  config: StudyConfig,
+  cells: readonly Cell[],
+): Promise<OpenStudy> {
+  const stored = await readStudyPack(path);
+  checkSame(path, stored, config);
+  const finished = await finishedCells(stored.rows(), cells);
+  if (finished.size < cells.length) throw packed(path);
+  return { name: path, finished, source: { take: async () => undefined }, close: async () => {} };
+}
+
 /** Cells that have a row; rows of cells that the study no longer has do not count. */
-async function finishedCells(path: string, cells: readonly Cell[]): Promise<Set<string>> {
+async function finishedCells(
+  rows: AsyncIterable<Row>,
+  cells: readonly Cell[],
+): Promise<Set<string>> {
   const known = new Set(cells.map(({ id }) => id));
   const finished = new Set<string>();
-  for await (const { cell } of readRows(path)) if (known.has(cell)) finished.add(cell);
+  for await (const { cell } of rows) if (known.has(cell)) finished.add(cell);
   return finished;
 }
 
@@ -201,11 +204,12 @@ async function continueCell(path: string, checkpointPath: string, { id }: Cell) 
 }
 
 /**
- * Read a study folder.
+ * Read a study folder, or a packed study.
  *
- * @throws {InputError} when it is not one, or one of a newer version.
+ * @throws {InputError} when it is neither, or of a newer version.
  */
 export async function readStudyFolder(path: string): Promise<StoredStudy> {
+  if (isPack(path)) return readStudyPack(path);
   const config = await readConfig(join(path, files.study));
   const cells: Cell[] = [];
   const entry = {
@@ -226,6 +230,31 @@ export async function readStudyFolder(path: string): Promise<StoredStudy> {
     drop: (unwanted) => dropRows(path, unwanted),
     close: async () => {},
   };
+}
+
+/**
+ * Write a stored study as a new folder, where it can be added to.
+ *
+ * @throws {InputError} when the folder is there already.
+ */
+export async function writeStudyFolder(path: string, stored: StoredStudy): Promise<void> {
+  if ((await makeFolder(path)) === undefined) {
+    throw new InputError(`invalid to: ${path} exists (choose another folder)`);
+  }
+  const rows: Row[] = [];
+  for await (const row of stored.rows()) rows.push(row);
+  await mkdir(join(path, files.metrics));
+  for (const id of new Set([
+    ...stored.cells.map(({ id }) => id),
+    ...rows.map(({ cell }) => cell),
+  ])) {
+    const history = formatHistory(await stored.history(id));
+    if (history !== "") await writeText(pathIn(join(path, files.metrics), id, ".jsonl"), history);
+  }
+  await writeLines(join(path, files.rows), rows);
+  await writeLines(join(path, files.cells), stored.cells);
+  // Last: what a crash leaves is no study, and nobody adds to it.
+  await writeJson(join(path, files.study), describeStudy(stored, stored.cells.length));
 }
 
 /** The unwanted rows go to `replaced.jsonl`. */
@@ -251,6 +280,9 @@ async function dropRows(path: string, unwanted: (row: Row) => boolean): Promise<
     await lock.release();
   }
 }
+
+const writeLines = (path: string, values: readonly unknown[]): Promise<void> =>
+  writeText(path, values.map((value) => `${JSON.stringify(value)}\n`).join(""));
 
 /** The rows of a study folder, one by one; of a row that is being written, nothing. */
 const readRows = (path: string): AsyncGenerator<Row> =>
@@ -295,16 +327,7 @@ async function readConfig(path: string): Promise<StudyConfig> {
       `missing study in ${dirname(path)}: it has no ${files.study} (give a folder made by lucid sweep)`,
     );
   });
-  const version = (found as { version?: unknown } | null)?.version;
-  const written = (found as { format?: unknown } | null)?.format;
-  if (typeof written === "number" && written > format) {
-    throw new InputError(
-      `invalid file ${path}: written by lucid-sam ${String(version)}, which is newer (update lucid-sam)`,
-    );
-  }
-  const parsed = configSchema.safeParse(found);
-  if (!parsed.success) throw new InputError(`invalid file ${path}: not the description of a study`);
-  const { study, engine } = parsed.data;
+  const { study, engine } = parseDescription(found, path);
   return { study, engine };
 }
 

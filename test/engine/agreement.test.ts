@@ -18,6 +18,8 @@ const cases: Record<string, (dtype: Float) => Case> = {
 
 function largestDifference(a: RunResult, b: RunResult): number {
   const [left, right] = [a, b].map(({ carry, records }) => leavesWithPaths({ carry, records }));
+  expect(left?.length).toBeGreaterThan(0);
+  expect(right).toHaveLength(left?.length ?? NaN);
   return Math.max(
     ...(left ?? []).map(([path, x], i) => {
       const [otherPath, y] = right?.[i] ?? ["", x];

@@ -84,6 +84,8 @@ test("random programs with choices equal eager evaluation", () =>
             }),
             np.array(limits.data as Float64Array<ArrayBuffer>, { dtype: np.float64 }),
           );
+          expect(result.records).toHaveLength(wanted.length);
+          expect(wanted.length).toBeGreaterThan(0);
           for (const [i, record] of (result.records as Tensor[]).entries()) {
             const numbers = await (wanted[i] as np.Array).data();
             Array.from(numbers).forEach((v, j) =>

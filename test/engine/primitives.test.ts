@@ -465,6 +465,8 @@ describe.each(Object.entries(cases))("%s", (_, example) => {
     property(async (inputs) => {
       const wanted = leaf(f(...inputs.map(toJax)));
       const got = await runNative((x) => leaf(f(...x.map((array) => array.ref))), inputs);
+      expect(wanted.length).toBeGreaterThan(0);
+      expect(got).toHaveLength(wanted.length);
       for (const [i, array] of wanted.entries()) {
         const { shape: s, dtype } = array;
         expect([got[i]?.shape.slice(1), got[i]?.dtype]).toEqual([s, dtype]);

@@ -118,7 +118,9 @@ export function compare(found: Map<string, string>, expected: Map<string, string
 }
 
 function compareHistories(folder: string, calm: string): void {
-  for (const name of readdirSync(join(calm, "metrics"))) {
+  const names = readdirSync(join(calm, "metrics"));
+  if (names.length === 0) throw new Error("no histories to compare");
+  for (const name of names) {
     const [found, expected] = [folder, calm].map((root) =>
       readFileSync(join(root, "metrics", name), "utf8"),
     );

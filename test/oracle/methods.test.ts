@@ -117,6 +117,7 @@ describe.each([
             ? inputs.map((_, n) => n)
             : Array.from(batchIndices(seed, samples, size, t, 1));
         x = step?.(x, t, rows) ?? [];
+        expect(x).toHaveLength(points[0]?.length ?? NaN);
         const worst = Math.max(...x.map((v, i) => Math.abs(v - (points[t + 1]?.[i] ?? NaN))));
         expect(worst, `step ${t}`).toBeLessThan(tolerance);
       }

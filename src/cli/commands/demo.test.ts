@@ -66,6 +66,7 @@ test("leaves a report, figures in two formats, and the rows", async () => {
 
 test("the table on stdout says what the rows say", () => {
   const lines = seen.stdout.split("\n");
+  expect(rows).toHaveLength(4);
   rows.forEach(({ spec, final, verdict }, i) => {
     const cells = (lines[i + 1] as string).split(/ {2,}/);
     expect(cells.slice(1, 3)).toEqual([String(spec.rho), verdict.name]);
@@ -84,6 +85,7 @@ test("the report says it too, of every run", () => {
       (cell as string).replace(/<[^>]*>/g, ""),
     ),
   );
+  expect(found).toHaveLength(4);
   expect(found).toEqual(rows.map((result) => runCells({ result, rows: [] })));
   for (const { verdict } of rows) {
     expect(report).toContain(verdict.sentence.replaceAll('"', "&#34;").replaceAll("<", "&#60;"));

@@ -1,8 +1,9 @@
-/** `lucid figure`: the paper's figures from the rows of a study. */
+/** `lucid figure`: figures from the rows of a study. */
 import { extname } from "node:path";
 import type { Command } from "@commander-js/extra-typings";
 import { InputError, unknownName } from "../../engine/errors.ts";
-import type { Figure, FigureRun } from "../../figures/index.ts";
+import { figuresFor } from "../../figures/registry.ts";
+import type { FigureRun } from "../../figures/runs.ts";
 import { writeBytes, writeText } from "../../platform/node/files.ts";
 import type { Row } from "../../study/cell.ts";
 import type { StoredStudy } from "../../store/store.ts";
@@ -11,39 +12,7 @@ import { option } from "../shared/flags.ts";
 import { openStored, storeOption } from "../shared/stored.ts";
 import type { Terminal } from "../shared/terminal.ts";
 
-/** A figure and the numbers behind it, one object per mark or point of a line. */
-interface Recipe {
-  /** Loaded on demand, as is all that draws. */
-  draw(): Promise<(runs: readonly FigureRun[]) => Figure>;
-  numbers(runs: readonly FigureRun[]): object[];
-}
-
-const recipes: { readonly [number: string]: Recipe } = {
-  "5": {
-    draw: async () => (await import("../../figures/paper.ts")).figure5,
-    numbers: (runs) =>
-      runs.flatMap((run) =>
-        run.rows.map(({ step, loss }) => ({ ...place(run), step, loss, ...verdict(run) })),
-      ),
-  },
-  "8": {
-    draw: async () => (await import("../../figures/paper.ts")).figure8,
-    numbers: (runs) =>
-      runs.map((run) => {
-        const { loss, testAccuracy } = run.result.final;
-        return { ...place(run), loss, testAccuracy, ...verdict(run) };
-      }),
-  },
-};
-
-const place = ({ result: { spec } }: FigureRun) => ({
-  method: spec.method,
-  switch: spec.switch ?? null,
-  rho: spec.rho ?? null,
-  seed: spec.seed,
-});
-
-const verdict = ({ result }: FigureRun) => ({ verdict: result.verdict.name });
+const choices = figuresFor("runs");
 
 interface FigureFlags {
   readonly store?: string;
@@ -54,23 +23,26 @@ interface FigureFlags {
 export function addFigure(program: Command, terminal: Terminal): void {
   program
     .command("figure")
-    .description("Draw a figure of the paper from the rows of a study.")
-    .argument("<number>", "5: trajectories of the loss; 8: final loss and test accuracy")
-    .argument("<study>", "the folder of a study, or its name in the database")
+    .description("Draw a figure from the rows of a study; those of the paper go by their number.")
+    .argument("<name>", choices.map(({ name, title }) => `${name}: ${title}`).join("; "))
+    .argument("<study>", "the folder or file of a study, or its name in the database")
     .addOption(storeOption())
-    .addOption(option("--out <file>", "SVG or PNG, as it ends (default: figure-NUMBER.svg)"))
+    .addOption(option("--out <file>", "SVG or PNG, as it ends (default: figure-NAME.svg)"))
     .addOption(option("--data <file>", "the numbers behind it: CSV or JSON, as it ends"))
-    .action((number, study, flags) => figure(number, study, flags, terminal));
+    .action((name, study, flags) => figure(name, study, flags, terminal));
 }
 
 async function figure(
-  number: string,
+  name: string,
   study: string,
-  { store, out = `figure-${number}.svg`, data }: FigureFlags,
+  { store, out = `figure-${name}.svg`, data }: FigureFlags,
   terminal: Terminal,
 ): Promise<void> {
-  const recipe = Object.hasOwn(recipes, number) ? recipes[number] : undefined;
-  if (recipe === undefined) throw unknownName("figure", number, Object.keys(recipes));
+  const chosen = choices.find((entry) => entry.name === name);
+  if (chosen === undefined) {
+    const names = choices.map((entry) => entry.name);
+    throw unknownName("figure", name, names);
+  }
   checkEnding("out", out, [".svg", ".png"]);
   if (data !== undefined) checkEnding("data", data, [".csv", ".json"]);
   const stored = await openStored(study, store);
@@ -78,12 +50,12 @@ async function figure(
     const runs = await readRuns(stored);
     if (runs.length === 0) throw new InputError(`missing rows in ${stored.name} (run lucid sweep)`);
     const { renderPng, renderSvg } = await import("../../figures/render.ts");
-    const drawn = (await recipe.draw())(runs);
+    const drawn = await chosen.draw(runs);
     if (extname(out) === ".png") await writeBytes(out, new Uint8Array(renderPng(drawn)));
     else await writeText(out, renderSvg(drawn));
     terminal.err.write(`${out}: ${runs.length} runs\n`);
     if (data === undefined) return;
-    const numbers = recipe.numbers(runs);
+    const numbers = chosen.numbers(runs);
     await writeText(
       data,
       extname(data) === ".csv" ? toCsv(toColumns(numbers)) : `${JSON.stringify(numbers)}\n`,

@@ -1,4 +1,4 @@
-/** `lucid sweep status`, `export`, `rerun`: what a study has brought. */
+/** `lucid sweep status`, `export`, `rerun`, `pack`, `unpack`: what a study has brought. */
 import { extname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Command, OptionValues } from "@commander-js/extra-typings";
@@ -7,6 +7,8 @@ import { writeBytes, writeText } from "../../platform/node/files.ts";
 import type { Row } from "../../study/cell.ts";
 import { studyStatus, type StudyStatus } from "../../study/status.ts";
 import type { StoredStudy } from "../../store/store.ts";
+import { readStudyFolder, writeStudyFolder } from "../../store/study-folder.ts";
+import { isPack, packEnding, packStudy } from "../../store/study-pack.ts";
 import { describeCoordinates } from "../../study/study.ts";
 import { toColumns, toCsv, toParquet } from "../../study/table.ts";
 import { option } from "../shared/flags.ts";
@@ -19,7 +21,7 @@ export function addResults(
   sweep: Command<[string | undefined], OptionValues>,
   terminal: Terminal,
 ): void {
-  const study = "the folder of a study, or its name in the database";
+  const study = "the folder or file of a study, or its name in the database";
   sweep
     .command("status")
     .description("Where a study stands.")
@@ -45,6 +47,19 @@ export function addResults(
     .addOption(storeOption())
     .option("--failed", "all cells that failed")
     .action((name, cells, _, command) => rerun(name, cells, command.optsWithGlobals(), terminal));
+  sweep
+    .command("pack")
+    .description("Write all of a study but final parameters as one file, to keep or to send.")
+    .argument("<study>", study)
+    .addOption(storeOption())
+    .addOption(option("--to <file>", `ends in ${packEnding} (default: NAME${packEnding})`))
+    .action((name, _, command) => pack(name, command.optsWithGlobals(), terminal));
+  sweep
+    .command("unpack")
+    .description("Make a packed study a folder again, so that a sweep can add to it.")
+    .argument("<file>", "a file that lucid sweep pack wrote")
+    .addOption(option("--to <folder>", `a new one (default: FILE without ${packEnding})`))
+    .action((file, { to }) => unpack(file, to, terminal));
 }
 
 async function status(
@@ -181,4 +196,29 @@ async function rerun(
       `${length} ${length === 1 ? "cell" : "cells"} to run again: lucid sweep, or a lucid worker, will\n`,
     );
   });
+}
+
+async function pack(
+  name: string,
+  { store, to }: { store?: string; to?: string },
+  terminal: Terminal,
+): Promise<void> {
+  await withStored(name, store, async (stored) => {
+    const file = to ?? `${stored.study.name}${packEnding}`;
+    await packStudy(file, stored);
+    terminal.err.write(`${file}: ${whole(stored.cells.length)} cells\n`);
+  });
+}
+
+async function unpack(
+  file: string,
+  to = file.slice(0, -packEnding.length),
+  terminal: Terminal,
+): Promise<void> {
+  if (!isPack(file)) {
+    throw new InputError(`invalid file ${file}: not packed (give one that ends in ${packEnding})`);
+  }
+  const stored = await readStudyFolder(file);
+  await writeStudyFolder(to, stored);
+  terminal.err.write(`${to}: ${whole(stored.cells.length)} cells\n`);
 }

@@ -4,7 +4,7 @@ import type { Final, RunChunk, RunResult } from "../../run/run.ts";
 import { isNetwork, type RunSpec } from "../../run/spec.ts";
 
 /** What the progress line shows besides the chunk itself. */
-export interface Pace {
+export interface Timing {
   /** Length of the run. */
   readonly steps: number;
   /** Steps and seconds since this process began to take steps. */
@@ -13,15 +13,15 @@ export interface Pace {
 }
 
 /** `step 1,200/20,000  loss 2.28  GradRatio 0.0121  1,080 steps/s  0:17 left` */
-export function progressLine({ checkpoint, latest }: RunChunk, pace: Pace): string {
+export function progressLine({ checkpoint, latest }: RunChunk, timing: Timing): string {
   const { step } = checkpoint.state;
-  const perSecond = pace.taken / pace.seconds;
+  const perSecond = timing.taken / timing.seconds;
   return [
-    `step ${whole(step)}/${whole(pace.steps)}`,
+    `step ${whole(step)}/${whole(timing.steps)}`,
     `loss ${short(latest.loss)}`,
     `GradRatio ${short(latest.shiftedGradNorm / latest.gradNorm)}`,
     `${perSecond < 10 ? short(perSecond) : whole(perSecond)} steps/s`,
-    `${duration((pace.steps - step) / perSecond)} left`,
+    `${duration((timing.steps - step) / perSecond)} left`,
   ].join("  ");
 }
 

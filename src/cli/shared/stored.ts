@@ -1,4 +1,4 @@
-/** Studies by name: in a folder, or in the database of `--store` or DATABASE_URL. */
+/** Studies by name: in a folder or file, or in the database of `--store` or DATABASE_URL. */
 import { existsSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { InputError, unknownName } from "../../engine/errors.ts";

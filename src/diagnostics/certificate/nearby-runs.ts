@@ -15,6 +15,7 @@ export interface Displacement {
   readonly direction: Vector;
 }
 
+/** From where, and how, SAM runs beside a point. */
 export interface NearbyOptions {
   /** With a loss that is the same in every pass, the one that is certified: see `fixedLoss`. */
   readonly problem: Problem;

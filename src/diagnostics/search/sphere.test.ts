@@ -55,6 +55,7 @@ test.each(cases)(
     expect(points.map(({ x }) => key(x)).sort(byPlace)).toEqual(
       expected.map(({ x }) => key(x)).sort(byPlace),
     );
+    expect(hallucinated.length).toBeGreaterThan(0);
     expect(hallucinated.length).toBe(expected.filter(({ inward }) => inward).length);
     expect(points.reduce((sum, { hits }) => sum + hits, 0)).toBe(starts);
     for (const { x, angle } of hallucinated) {

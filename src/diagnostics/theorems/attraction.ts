@@ -6,7 +6,7 @@ import { planeDerivatives } from "../point/derivatives.ts";
 import { refine } from "../point/refine.ts";
 import { denseSamPoint, samPoint } from "../point/sam-point.ts";
 import { along, distance, type Vector } from "../algebra/vectors.ts";
-import { type TheoremRow, vector, planeOf, worst, runSam } from "./shared.ts";
+import { type TheoremRow, vector, planeOf, worst, least, runSam } from "./shared.ts";
 
 /** On `ridge` minimizers form lines, and hallucinated minimizers a curve that maps onto one. */
 export async function manifold(): Promise<TheoremRow[]> {
@@ -26,14 +26,18 @@ export async function manifold(): Promise<TheoremRow[]> {
     const { perturbation } = await denseSamPoint(f, point);
     singular.push(singularValues(perturbation).at(-1) as number);
   }
-  const leastSingular = Math.min(...singular);
+  const leastSingular = least(singular);
   return [
     {
       statement: "Theorem 3.1",
       claim:
         "hallucinated minimizers form a curve: the kernel of MᵀH⁺M is a line, M is nonsingular",
       plane: "ridge",
-      passed: worst(offValley) < 1e-9 && dimensions.every((d) => d === 1) && leastSingular > 0.01,
+      passed:
+        worst(offValley) < 1e-9 &&
+        least(dimensions) === 1 &&
+        worst(dimensions) === 1 &&
+        leastSingular > 0.01,
       numbers: {
         points: points.length,
         largestDistanceToMinimizers: worst(offValley),
@@ -48,7 +52,7 @@ export async function attractionToSet(): Promise<TheoremRow[]> {
   const f = planeDerivatives(planeOf("ridge"));
   const rho = 1.5;
   const ends: number[] = [];
-  const least: number[] = [];
+  const symmetric: number[] = [];
   for (const [x1, x2] of [
     [-0.5, 0],
     [-0.5, 0.6],
@@ -56,7 +60,7 @@ export async function attractionToSet(): Promise<TheoremRow[]> {
   ] as const) {
     const { point } = await refine({ f, x: vector(x1, x2), rho, tolerance: 1e-13 });
     const { perturbation } = await denseSamPoint(f, point);
-    least.push(symmetricSpectrum(symmetricPart(perturbation))[0] as number);
+    symmetric.push(symmetricSpectrum(symmetricPart(perturbation))[0] as number);
     for (const angle of [0.4, 2, 3.5, 5]) {
       const start = along(point.x, 0.02, vector(Math.cos(angle), Math.sin(angle)));
       const end = await samPoint(f, await runSam(f, start, rho, 0.05, 400), rho);
@@ -71,8 +75,8 @@ export async function attractionToSet(): Promise<TheoremRow[]> {
       statement: "Theorem 3.2",
       claim: "where sym(M) ≻ 0 SAM with a small learning rate converges to the set",
       plane: "ridge",
-      passed: Math.min(...least) > 0 && worst(ends) < 1e-9,
-      numbers: { leastEigenvalueOfSymM: Math.min(...least), largestDistanceAtEnd: worst(ends) },
+      passed: least(symmetric) > 0 && worst(ends) < 1e-9,
+      numbers: { leastEigenvalueOfSymM: least(symmetric), largestDistanceAtEnd: worst(ends) },
     },
   ];
 }

@@ -7,7 +7,7 @@ import { searchPlane } from "../search/plane-search.ts";
 import { refine } from "../point/refine.ts";
 import { denseSamPoint, samPoint, type SamPoint } from "../point/sam-point.ts";
 import { along, distance, norm, type Vector } from "../algebra/vectors.ts";
-import { type TheoremRow, hallucinating, vector, planeOf, worst, runSam } from "./shared.ts";
+import { type TheoremRow, hallucinating, vector, planeOf, worst, least, runSam } from "./shared.ts";
 
 /** The Hessian of f(x⁺) from values alone, by central differences, twice extrapolated. */
 async function surrogateHessianByDifferences(f: Derivatives, point: SamPoint): Promise<Matrix> {
@@ -49,8 +49,8 @@ export async function inertia(): Promise<TheoremRow[]> {
     const errors: number[] = [];
     for (const point of await searchPlane({ plane, rho, resolution: 30 })) {
       const matrices = await denseSamPoint(f, point);
-      const least = singularValues(matrices.perturbation).at(-1) as number;
-      if (point.gradNorm < 0.05 || least < 0.02) continue;
+      const singular = singularValues(matrices.perturbation).at(-1) as number;
+      if (point.gradNorm < 0.05 || singular < 0.02) continue;
       const measured = await surrogateHessianByDifferences(f, point);
       const size = worst(symmetricSpectrum(matrices.surrogateHessian).map(Math.abs));
       errors.push(Matrix.sub(measured, matrices.surrogateHessian).norm("frobenius") / size);
@@ -84,7 +84,7 @@ export async function dynamics(): Promise<TheoremRow[]> {
     const { point } = await refine({ f, x: near, rho, tolerance: 1e-14 });
     const { samJacobian } = await denseSamPoint(f, point);
     const values = spectrum(samJacobian);
-    const limit = Math.min(...values.map(({ re, im }) => (2 * re) / (re * re + im * im)));
+    const limit = least(values.map(({ re, im }) => (2 * re) / (re * re + im * im)));
     const contraction = (rate: number) =>
       worst(values.map(({ re, im }) => Math.hypot(1 - rate * re, rate * im)));
     const start = along(point.x, 1e-7, vector(0.8, 0.6));
@@ -124,8 +124,8 @@ export async function drawnToSaddle(): Promise<TheoremRow[]> {
   const near = vector(-0.46309417959311316, -1.0174704992636328);
   const { point } = await refine({ f, x: near, rho, tolerance: 1e-13 });
   const { shiftedHessian, samJacobian } = await denseSamPoint(f, point);
-  const [least = NaN, largest = NaN] = symmetricSpectrum(shiftedHessian);
-  const leastReal = Math.min(...spectrum(samJacobian).map(({ re }) => re));
+  const [lowest = NaN, highest = NaN] = symmetricSpectrum(shiftedHessian);
+  const leastReal = least(spectrum(samJacobian).map(({ re }) => re));
   const end = await runSam(f, along(point.x, 0.02, vector(0.6, -0.8)), rho, 2e-3, 2000);
   return [
     {
@@ -133,10 +133,10 @@ export async function drawnToSaddle(): Promise<TheoremRow[]> {
       claim:
         "SAM converges to a point whose ascent point is a saddle, so not to a minimizer of f^SAM",
       plane: "himmelblau",
-      passed: least < 0 && largest > 0 && leastReal > 0 && distance(end, point.x) < 1e-9,
+      passed: lowest < 0 && highest > 0 && leastReal > 0 && distance(end, point.x) < 1e-9,
       numbers: {
         gradNorm: point.gradNorm,
-        leastEigenvalueOfShiftedHessian: least,
+        leastEigenvalueOfShiftedHessian: lowest,
         leastRealPartOfSamJacobian: leastReal,
         distanceAtEnd: distance(end, point.x),
       },

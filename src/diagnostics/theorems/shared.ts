@@ -32,15 +32,27 @@ export const vector = (...values: number[]): Vector => Float64Array.from(values)
 
 export const planeOf = (name: PlaneName): Plane => planes[name].create().plane;
 
-export const worst = (values: readonly number[]): number => Math.max(0, ...values);
+/**
+ * The largest of some numbers that are not negative. Of none it is NaN, which passes no comparison:
+ * a check that has found nothing to look at must not pass.
+ */
+export const worst = (values: readonly number[]): number =>
+  values.length === 0 ? NaN : Math.max(0, ...values);
 
+/** The smallest of some numbers, likewise. */
+export const least = (values: readonly number[]): number =>
+  values.length === 0 ? NaN : Math.min(...values);
+
+/** Every pair of a maximizer and a minimizer; a plane without one is the wrong one to ask. */
 export function pairs(plane: Plane): [maximizer: Point, minimizer: Point][] {
   const of = (kind: string) => plane.critical.filter((set) => set.kind === kind);
-  return of("maximizer").flatMap(({ points: [maximizer] }) =>
+  const found = of("maximizer").flatMap(({ points: [maximizer] }) =>
     of("minimizer").flatMap(({ points: [minimizer] }): [Point, Point][] =>
       maximizer && minimizer ? [[maximizer, minimizer]] : [],
     ),
   );
+  if (found.length === 0) throw new Error("a plane without a maximizer and a minimizer");
+  return found;
 }
 
 /** Plain SAM in closed form. */

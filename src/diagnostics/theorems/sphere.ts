@@ -9,7 +9,16 @@ import { searchPlane } from "../search/plane-search.ts";
 import { denseSamPoint, samPoint } from "../point/sam-point.ts";
 import { searchSphere } from "../search/sphere.ts";
 import { along, distance, dot, minus, norm, unit, type Vector } from "../algebra/vectors.ts";
-import { type TheoremRow, hallucinating, vector, planeOf, worst, pairs, runSam } from "./shared.ts";
+import {
+  type TheoremRow,
+  hallucinating,
+  vector,
+  planeOf,
+  worst,
+  least,
+  pairs,
+  runSam,
+} from "./shared.ts";
 
 /** Points with x⁺ = c lie on the sphere, are critical on it, and f decreases outward there. */
 export async function fromPointsToSphere(): Promise<TheoremRow[]> {
@@ -83,11 +92,11 @@ export async function fromSphereToPoints(): Promise<TheoremRow[]> {
       claim:
         "constrained minima on the sphere with inward gradient have x⁺ = c, and M ≻ 0 across the radius",
       plane: name,
-      passed: hallucinated.length > 0 && worst(errors) < 1e-8 && Math.min(...tangents) > 0,
+      passed: hallucinated.length > 0 && worst(errors) < 1e-8 && least(tangents) > 0,
       numbers: {
         points: hallucinated.length,
         largestError: worst(errors),
-        leastTangentialM: Math.min(...tangents),
+        leastTangentialM: least(tangents),
       },
     });
   }
@@ -98,9 +107,7 @@ export async function fromSphereToPoints(): Promise<TheoremRow[]> {
 export async function constructedRepel(): Promise<TheoremRow[]> {
   const plane = planeOf("bump");
   const f = planeDerivatives(plane);
-  const [pair] = pairs(plane);
-  if (pair === undefined) return [];
-  const [maximizer, minimizer] = pair;
+  const [[maximizer, minimizer]] = pairs(plane) as [[Point, Point]];
   const r = 0.3;
   const x: Point = [maximizer[0] + r, 0];
   const built = construct({
@@ -123,14 +130,14 @@ export async function constructedRepel(): Promise<TheoremRow[]> {
       plane: "bump",
       passed:
         (surrogate[0] ?? NaN) > 0 &&
-        Math.min(...jacobian) < 0 &&
+        least(jacobian) < 0 &&
         distance(end, point.x) > 0.1 &&
         toMaximizer < 0.1,
       numbers: {
         rho: built.rho,
         surrogateMin: surrogate[0] ?? NaN,
         surrogateMax: surrogate.at(-1) ?? NaN,
-        samJacobianMin: Math.min(...jacobian),
+        samJacobianMin: least(jacobian),
         samJacobianMax: Math.max(...jacobian),
         tangentialM: perturbation.get(1, 1),
         oneMinusRhoOverR: 1 - built.rho / r,
@@ -146,8 +153,7 @@ export async function continuation(): Promise<TheoremRow[]> {
   const f = planeDerivatives(plane);
   const center = vector(3, 2);
   const rho = 6.3;
-  const [start] = criticalOnCircle(plane, [3, 2], rho);
-  if (start === undefined) return [];
+  const [start] = criticalOnCircle(plane, [3, 2], rho) as [Point];
   const branch = await continueInRho({
     step: 0.03,
     f,
@@ -157,7 +163,7 @@ export async function continuation(): Promise<TheoremRow[]> {
     range: [0.1, 9],
   });
   const errors = branch.points.map(({ x, rho }) =>
-    Math.min(...criticalOnCircle(plane, [3, 2], rho).map((y) => distance(x, vector(...y)))),
+    least(criticalOnCircle(plane, [3, 2], rho).map((y) => distance(x, vector(...y)))),
   );
   const singular: number[] = [];
   for (const fold of branch.folds) {

@@ -67,6 +67,7 @@ test("any corruption is refused cleanly or gives arrays of the stated size", () 
     Array.from({ length: 24 }, (_, i) => i),
   );
   const changes = fc.array(fc.tuple(fc.nat(valid.length - 1), fc.nat(255)), { maxLength: 6 });
+  let [read, refused] = [0, 0];
   fc.assert(
     fc.property(changes, fc.nat(valid.length), (changes, length) => {
       const bytes = valid.slice(0, length);
@@ -74,10 +75,14 @@ test("any corruption is refused cleanly or gives arrays of the stated size", () 
       try {
         const { shape, data } = readIdx(bytes, 3, "file");
         expect(shape.reduce((a, b) => a * b, 1)).toBe(data.length);
+        read++;
       } catch (error) {
+        refused++;
         expect(error).toBeInstanceOf(InputError);
       }
     }),
     { seed: 1, numRuns: 1000 },
   );
+  expect(read).toBeGreaterThan(10);
+  expect(refused).toBeGreaterThan(10);
 });

@@ -123,7 +123,9 @@ for (const [name, { create, description }] of Object.entries(planes)) {
       const problem = create({ dtype: "float32", start: [0.1, -2] });
       expect(problem.init(0)).toEqual({ x: tensor([0.1, -2], [2], "float32") });
       expect(problem.dtype).toBe("float32");
-      for (const [, leaf] of leavesWithPaths(problem.train.batch)) {
+      const leaves = leavesWithPaths(problem.train.batch);
+      expect(leaves.length).toBeGreaterThan(0);
+      for (const [, leaf] of leaves) {
         expect(leaf).toMatchObject({ dtype: "float32", shape: [problem.train.size] });
       }
       expect(problem.role("x")).toBe("weight");

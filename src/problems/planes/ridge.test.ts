@@ -60,6 +60,14 @@ function onBranch(rho: number): Point[] {
   });
 }
 
+/** Points of the other pieces of that set: close to the ridge, at every height but 0. */
+function besideTheRidge(rho: number): Point[] {
+  return heights.slice(1).map((x2) => {
+    const excess = (x1: number) => ascentPoint(plane, [x1, x2], rho)[0] - 1;
+    return [bisect(excess, -0.2, -1e-9), x2];
+  });
+}
+
 test("ρ < 1: g⁺ vanishes at four points beside the maximizer, and each repels", () => {
   for (const rho of [0.25, 0.5, 0.9]) {
     const expected: Point[] = [
@@ -176,18 +184,20 @@ test("the curve starts at the maximizer and drifts outward as ρ grows", () => {
     [1.1, 0.35],
   ] as const) {
     expect(branch(rho, 0)).toBeCloseTo(1 - rho, 12);
-    for (let x2 = 0; x2 <= 2; x2 += 0.005) {
-      const x1 = branch(rho, x2);
-      if (x1 !== undefined) expect(Math.hypot(x1, x2)).toBeLessThan(reach);
-    }
+    const curve = Array.from({ length: 401 }, (_, i) => [branch(rho, i / 200), i / 200] as const);
+    const there = curve.filter(([x1]) => x1 !== undefined);
+    expect(there.length).toBeGreaterThan(3);
+    for (const [x1 = NaN, x2] of there) expect(Math.hypot(x1, x2)).toBeLessThan(reach);
   }
   // Later it reaches every height.
   expect(branch(1.1, 1)).toBeUndefined();
   for (const x2 of heights) expect(branch(1.2, x2)).toBeDefined();
   // Pieces that repel hug the ridge.
-  for (const x of hallucinations(1.6)) {
-    if (Math.abs(ascentPoint(plane, x, 1.6)[0]) < 0.5 || Math.abs(x[0]) > 0.2) continue;
-    expect(eigenvalues(motionJacobian(plane, x, 1.6))[0]).toBeLessThan(-1);
+  const beside = besideTheRidge(1.6);
+  expect(beside).toHaveLength(heights.length - 1);
+  for (const x of beside) {
+    expect(norm(shiftedGradient(plane, x, 1.6))).toBeLessThan(1e-12);
+    expect(eigenvalues(motionJacobian(plane, x, 1.6))[0]).toBeLessThan(-100);
   }
   // It crosses the axis at 1 − ρ, and moves away from the ridge at every height.
   const radii = [1.3, 1.4, 1.5, 1.6, 1.7, 1.8, 1.9, 1.99];
@@ -220,7 +230,12 @@ test("ρ > 2: no curve is left that attracts, and SAM does not come to rest", ()
       const end = runSam(plane, start, { rho, learningRate: 5e-3, steps: 1000 });
       expect(norm(shiftedGradient(plane, end, rho))).toBeGreaterThan(0.1);
     }
-    for (const x of hallucinations(rho)) {
+    // Newton's method finds the isolated points, bisection the pieces of the curve.
+    const isolated = hallucinations(rho);
+    expect(isolated.length).toBeGreaterThan(100);
+    const left = [...isolated, ...besideTheRidge(rho)];
+    expect(left.length).toBe(isolated.length + heights.length - 1);
+    for (const x of left) {
       expect(eigenvalues(motionJacobian(plane, x, rho))[0]).toBeLessThan(-0.2);
     }
   }

@@ -64,6 +64,9 @@ describe("guarded", () => {
     const method = guarded({ method: sam({ rho: 0.1, outer: sgd() }) });
     const { detail, column } = await run(quadratic({ start: [0, 1] }), method, 8, 1);
     expect(column("gradNorm")).toContain(0);
+    expect([detail("averageCosine"), detail("averageGradRatio")].map((d) => d.length)).toEqual([
+      8, 8,
+    ]);
     expect(detail("averageCosine").every(Number.isFinite)).toBe(true);
     expect(detail("averageGradRatio").every(Number.isFinite)).toBe(true);
   });
@@ -97,5 +100,6 @@ test("switching: what only one method reports is missing while the other runs", 
   const { detail } = await run(quadratic(), method, 4);
   const across = detail("acrossNorm");
   expect(across.slice(0, 2)).toEqual([NaN, NaN]);
+  expect(across).toHaveLength(4);
   expect(across.slice(2).every(Number.isFinite)).toBe(true);
 });
