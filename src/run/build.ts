@@ -1,10 +1,12 @@
 /** From the description of a run to what is trained and how. */
+import { z } from "zod";
 import { InputError } from "../engine/errors.ts";
 import { leavesOf } from "../engine/tensor.ts";
-import { imageSplits, type ImageDataset } from "../problems/datasets/images.ts";
-import { mlp } from "../problems/networks/mlp.ts";
-import { planes, quadratic } from "../problems/planes/index.ts";
+import type { DatasetLoader } from "../problems/datasets/entry.ts";
+import { imageFields, imageSplits, type ImageSamples } from "../problems/datasets/images.ts";
+import { findDataset } from "../problems/datasets/registry.ts";
 import type { Problem } from "../problems/problem.ts";
+import { findProblem } from "../problems/registry.ts";
 import type { Method, Outer } from "../sam/contract/method.ts";
 import type { Schedule } from "../settings/schedules.ts";
 import { adamW, clipped, sgd } from "../sam/parts/outer.ts";
@@ -12,21 +14,8 @@ import { createMethod } from "../sam/registry.ts";
 import { gradientDescent } from "../sam/methods/sam.ts";
 import { cosine, stepwise } from "../settings/schedules.ts";
 import { switching } from "../sam/methods/switching.ts";
-import {
-  canonicalJson,
-  hexadecimal,
-  isNetwork,
-  type DataName,
-  type NetworkSpec,
-  type PlaneSpec,
-  type RunSpec,
-} from "./spec.ts";
-
-/** Brings a data set: from a generator, files, the network. Needs at least `n` training images. */
-export type DatasetLoader = (
-  name: DataName,
-  options: { readonly n: number; readonly signal?: AbortSignal },
-) => Promise<ImageDataset>;
+import { isKnob } from "./fields.ts";
+import { canonicalJson, hexadecimal, type RunSpec } from "./spec.ts";
 
 /** The problem of a run. Methods, seeds and learning rates of one problem may share it. */
 export async function buildProblem(
@@ -34,9 +23,10 @@ export async function buildProblem(
   loadDataset: DatasetLoader,
   signal?: AbortSignal,
 ): Promise<Problem> {
-  const problem = isNetwork(spec)
-    ? await buildNetwork(spec, loadDataset, signal)
-    : buildPlane(spec);
+  const entry = findProblem(spec.problem);
+  const samples =
+    spec.data === undefined ? undefined : await loadSamples(spec.data, spec, loadDataset, signal);
+  const problem = entry.create({ ...entry.options.parse(spec), dtype: spec.dtype }, samples);
   const { size } = problem.train;
   if (spec.batch !== "full" && spec.batch > size) {
     throw new InputError(`invalid batch: ${spec.batch} of ${size} samples (give at most ${size})`);
@@ -44,23 +34,19 @@ export async function buildProblem(
   return problem;
 }
 
-async function buildNetwork(
-  spec: NetworkSpec,
+async function loadSamples(
+  data: string,
+  spec: RunSpec,
   loadDataset: DatasetLoader,
   signal?: AbortSignal,
-): Promise<Problem> {
-  const { data, n, pool, normalization, dtype, hidden, activation } = spec;
-  const dataset = await loadDataset(data, { n, ...(signal && { signal }) });
-  const splits = imageSplits(dataset, { train: n, pool, normalization, dtype });
-  return mlp({ ...splits, hidden, activation, dtype, classes: dataset.classes });
+): Promise<ImageSamples> {
+  const { n, pool, normalization } = images.parse(spec);
+  const options = findDataset(data).options.parse(spec);
+  const dataset = await loadDataset(data, { n, options, signal });
+  return imageSplits(dataset, { train: n, pool, normalization, dtype: spec.dtype });
 }
 
-function buildPlane(spec: PlaneSpec): Problem {
-  const { problem, start, dtype, separate } = spec;
-  return separate
-    ? quadratic({ start, dtype, separate })
-    : planes[problem].create({ start, dtype });
-}
+const images = z.object(imageFields);
 
 /** The method of a run: its settings are knobs, so methods of one {@link programKey} share programs. */
 export function buildMethod(spec: RunSpec): Method {
@@ -87,8 +73,7 @@ function buildOuter(spec: RunSpec): Outer {
 
 /** Runs with equal keys can use one compiled program: they differ in knobs and in the seed only. */
 export function programKey(spec: RunSpec): string {
-  const knobs = ["rho", "lr", "seed", "schedule", "steps", "switch"];
-  const compiled = Object.entries(spec).filter(([field]) => !knobs.includes(field));
+  const compiled = Object.entries(spec).filter(([field]) => !isKnob(field));
   return canonicalJson([...compiled, ["switches", spec.switch !== undefined]]);
 }
 

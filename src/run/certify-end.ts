@@ -3,8 +3,9 @@ import type { Certificate } from "../diagnostics/certificate/certificate.ts";
 import { certify } from "../diagnostics/certificate/certify.ts";
 import type { EngineOptions } from "../engine/index.ts";
 import { castFloat, leavesOf, mapTree, type Tensor, type Tree } from "../engine/tensor.ts";
+import type { DatasetLoader } from "../problems/datasets/entry.ts";
 import type { Model } from "../problems/problem.ts";
-import { buildProblem, type DatasetLoader } from "./build.ts";
+import { buildProblem } from "./build.ts";
 import type { RunSpec } from "./spec.ts";
 
 /**

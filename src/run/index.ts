@@ -1,8 +1,7 @@
 /** Runs: from a spec to a result with a verdict. */
 export { canonicalJson, parseSpec, specHash } from "./spec.ts";
-export type { NetworkSpec, PlaneSpec, RunSpec } from "./spec.ts";
+export type { OptimizerSpec, RunSpec } from "./spec.ts";
 export { createRunner } from "./run.ts";
 export type { Final, Outcome, Provenance, Runner, RunnerOptions, RunResult } from "./run.ts";
 export type { MetricRow } from "./history.ts";
 export { buildMethod, buildProblem } from "./build.ts";
-export type { DatasetLoader } from "./build.ts";

@@ -1,9 +1,10 @@
 /** What runs can share: compiled programs, data, and the hash of the data. */
 import type { EngineOptions } from "../engine/index.ts";
+import type { DatasetLoader } from "../problems/datasets/entry.ts";
 import type { Problem } from "../problems/problem.ts";
 import { prepareEvaluation, type Evaluation } from "../sam/training/evaluation.ts";
 import { prepareTraining, type Training } from "../sam/training/training.ts";
-import { buildMethod, buildProblem, hashData, programKey, type DatasetLoader } from "./build.ts";
+import { buildMethod, buildProblem, hashData, programKey } from "./build.ts";
 import type { RunSpec } from "./spec.ts";
 
 /** Everything compiled for runs of one {@link programKey}. */

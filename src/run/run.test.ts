@@ -154,7 +154,8 @@ interface Layer {
 
 /** Mean cross-entropy and accuracy of a tanh network, in plain loops. */
 function forward(layers: readonly Layer[], { x, y }: { x: Tensor; y: Tensor }) {
-  const [n = 0, d = 0] = x.shape;
+  const [n = 0, ...sides] = x.shape;
+  const d = sides.reduce((product, side) => product * side, 1);
   let [loss, hits] = [0, 0];
   for (let i = 0; i < n; i++) {
     let values = Array.from(x.data.subarray(i * d, (i + 1) * d));

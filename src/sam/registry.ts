@@ -1,6 +1,6 @@
 /** Every method by name. */
-import type { z } from "zod";
 import { unknownName } from "../engine/errors.ts";
+import { describeOptions, type OptionDescription } from "../settings/fields.ts";
 import { checkSettings } from "../settings/options.ts";
 import type { Method, Outer } from "./contract/method.ts";
 import type { MethodEntry } from "./define.ts";
@@ -121,19 +121,6 @@ function divide(method: MethodEntry, settings: Settings) {
   return { own: part(true), inner: { name: wrapped.name, settings: part(false) } };
 }
 
-/** A setting in words. */
-export interface SettingDescription {
-  readonly name: string;
-  readonly description: string;
-  readonly default: unknown;
-}
-
 /** The settings of a method, for lists and documentation. */
-export function describeSettings({ options }: MethodEntry): SettingDescription[] {
-  const defaults: Record<string, unknown> = options.parse({});
-  return Object.entries(options.shape).map(([name, schema]) => ({
-    name,
-    description: (schema as z.ZodType).description ?? "",
-    default: defaults[name],
-  }));
-}
+export const describeSettings = ({ options }: MethodEntry): OptionDescription[] =>
+  describeOptions(options);

@@ -5,6 +5,20 @@
 import { z } from "zod";
 import { parseSchedule, scheduleForms } from "./schedules.ts";
 
+/**
+ * The same field, with the word that stands for its value where it is a flag: `count` in
+ * `--steps <count>`.
+ */
+export function shownAs<Field extends z.ZodType>(placeholder: string, field: Field): Field {
+  return field.meta({ ...field.meta(), placeholder });
+}
+
+/** The word that stands for a field's value; `undefined` for a flag that takes none. */
+export function placeholderOf(field: z.ZodType): string | undefined {
+  const placeholder = field.meta()?.["placeholder"];
+  return typeof placeholder === "string" ? placeholder : undefined;
+}
+
 /** Bounds of a number; `above` and `below` exclude the bound itself. */
 export interface Bounds {
   readonly min?: number;
@@ -24,17 +38,19 @@ export function number(fallback: number, description: string, bounds: Bounds = {
   if (above !== undefined) schema = schema.gt(above, { error });
   if (max !== undefined) schema = schema.lte(max, { error });
   if (below !== undefined) schema = schema.lt(below, { error });
-  return z.preprocess(fromText, schema).default(fallback).describe(description);
+  const field = z.preprocess(fromText, schema).default(fallback).describe(description);
+  return shownAs(integer ? "count" : "number", field);
 }
 
 /** A number, 0 or more, or the text of a schedule of such numbers. */
 export function schedule(fallback: number, description: string) {
   const error = "give a number, 0 or more, or a schedule such as cosine(0.1, 0)";
   const text = z.string({ error }).refine(isSchedule, { error: `give a number, ${scheduleForms}` });
-  return z
+  const field = z
     .preprocess(fromText, z.union([z.number({ error }).gte(0, { error }), text], { error }))
     .default(fallback)
     .meta({ description, isSchedule: true });
+  return shownAs("number", field);
 }
 
 /** Whether a field is one that {@link schedule} made. */
@@ -59,10 +75,11 @@ export function choice<const Words extends readonly [string, ...string[]]>(
   description: string,
 ) {
   const schema = z.enum(words, { error: `give ${words.join(", ")}` });
-  return z
+  const field = z
     .preprocess((word) => word, schema)
     .default(fallback as never)
     .describe(description);
+  return shownAs("name", field);
 }
 
 /** A list of what `item` says, from `128,64`; `none` is the empty list. */
@@ -72,10 +89,11 @@ export function list<Item extends z.ZodType>(
   description: string,
   remedy: string,
 ) {
-  return z
+  const field = z
     .preprocess(fromList, z.array(item, remedy))
     .default(fallback as never)
     .describe(description);
+  return shownAs("list", field);
 }
 
 /** The same field without a default: absent means off. */
@@ -83,7 +101,18 @@ export const optional = <Schema extends z.ZodType>(field: z.ZodDefault<Schema>) 
   field
     .unwrap()
     .optional()
-    .describe(field.description ?? "");
+    .meta({ ...field.meta() });
+
+/**
+ * The same field, absent where it has its default: for a field that came after specs were stored,
+ * whose identities it must not change. Its values are words, numbers, true or false.
+ */
+export function unlessDefault<Schema extends z.ZodType>(field: z.ZodDefault<Schema>) {
+  const fallback = field.parse(undefined);
+  return field
+    .transform((value) => (value === fallback ? undefined : value))
+    .meta({ ...field.meta() });
+}
 
 /** The same field without a default: it must be given. */
 export const required = <Schema extends z.ZodType>(field: z.ZodDefault<Schema>) =>
@@ -114,4 +143,22 @@ function describeBounds({ min, above, max, below, integer }: Bounds): string {
   const high = max !== undefined ? `at most ${max}` : below !== undefined ? `below ${below}` : "";
   if (min !== undefined && max !== undefined) return `${kind} from ${min} to ${max}`;
   return [kind, low, high].filter((part) => part !== "").join(", ");
+}
+
+/** An option in words. */
+export interface OptionDescription {
+  readonly name: string;
+  readonly description: string;
+  /** `undefined` where absent means something of its own. */
+  readonly default: unknown;
+}
+
+/** The options of a schema, for lists and documentation. */
+export function describeOptions(options: z.ZodObject): OptionDescription[] {
+  const defaults: Record<string, unknown> = options.parse({});
+  return Object.entries(options.shape).map(([name, schema]) => ({
+    name,
+    description: (schema as z.ZodType).description ?? "",
+    default: defaults[name],
+  }));
 }

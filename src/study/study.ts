@@ -2,14 +2,8 @@
 import { z } from "zod";
 import { excerpt, InputError, unknownName } from "../engine/errors.ts";
 import { randomStream } from "../engine/random.ts";
-import {
-  canonicalJson,
-  parseSpec,
-  specFields,
-  specHash,
-  type RunSpec,
-  type SpecField,
-} from "../run/spec.ts";
+import { specFields, type SpecField } from "../run/fields.ts";
+import { canonicalJson, parseSpec, specHash, type RunSpec } from "../run/spec.ts";
 
 /** Fields of a run as people write them; texts are accepted as on the command line. */
 export type Fields = { readonly [Field in SpecField]?: unknown };
@@ -261,8 +255,8 @@ function readAxis(axis: string, values: Axes[string]): AxisPoint[] {
     return bundles.map(([label, fields]) => ({ axis, label, fields }));
   }
   const [, setting] = /^settings\.(.+)$/.exec(axis) ?? [];
-  if (setting === undefined && !Object.hasOwn(specFields, axis)) {
-    throw unknownName("axis", axis, Object.keys(specFields));
+  if (setting === undefined && !specFields.has(axis)) {
+    throw unknownName("axis", axis, specFields.keys());
   }
   return values.map((value: unknown) => ({
     axis,

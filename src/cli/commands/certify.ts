@@ -13,7 +13,7 @@ import { makeFolder, writeBytes, writeText } from "../../platform/node/files.ts"
 import { startProgress, type Progress } from "../../platform/node/progress.ts";
 import type { Model } from "../../problems/problem.ts";
 import { encodeModel } from "../../run/checkpoint.ts";
-import { addLossOptions, fieldOption, option } from "../shared/flags.ts";
+import { addLossOptions, fieldOption, kebab, lossOf, option } from "../shared/flags.ts";
 import { readModel, targetOf, targetOfRun, type LossFlags, type Target } from "../shared/point.ts";
 import { refinementRows, short } from "../shared/report.ts";
 import { chooseEngine, wholeNumber } from "../shared/stored.ts";
@@ -44,7 +44,7 @@ export function addCertify(program: Command, terminal: Terminal): void {
     .optionsGroup("Without a run, the loss and the point:");
   addLossOptions(command);
   command
-    .addOption(fieldOption("rho", "number"))
+    .addOption(fieldOption("rho"))
     .addOption(
       option(
         "--point <file>",
@@ -52,7 +52,7 @@ export function addCertify(program: Command, terminal: Terminal): void {
       ),
     )
     .optionsGroup("How:")
-    .addOption(fieldOption("lr", "number"))
+    .addOption(fieldOption("lr"))
     .addOption(option("--steps <count>", "steps of SAM from each perturbed copy (default: 1000)"))
     .option("--refine", "first move to a zero of g⁺ near the point; both are certified")
     .addOption(
@@ -173,14 +173,13 @@ async function place(
   flags: CertifyFlags,
   progress: Progress,
 ): Promise<Target & { model: Model }> {
-  const { problem, data, n, pool, normalization, hidden, activation, rho, lr, point } = flags;
+  const { rho, lr, point } = flags;
   if (run !== undefined) {
-    const others = { problem, data, n, pool, normalization, hidden, activation, point };
-    const [other] = Object.entries(others).flatMap(([name, value]) =>
-      value === undefined ? [] : [name],
-    );
+    const [other] = Object.keys({ ...lossOf(flags), ...(point !== undefined && { point }) });
     if (other !== undefined) {
-      throw new InputError(`invalid --${other}: the run says what was trained (leave it out)`);
+      throw new InputError(
+        `invalid --${kebab(other)}: the run says what was trained (leave it out)`,
+      );
     }
     return targetOfRun(run, { rho, lr }, progress);
   }
@@ -189,10 +188,7 @@ async function place(
       "missing point (give the folder of a run, or --point FILE and the problem it is a point of)",
     );
   }
-  const target = await targetOf(
-    { problem, data, n, pool, normalization, hidden, activation, rho, lr },
-    progress,
-  );
+  const target = await targetOf(flags, progress);
   return { ...target, model: await readModel(target.problem, point) };
 }
 

@@ -6,7 +6,6 @@ import { verdictMarks } from "../../figures/marks.ts";
 import { methodWords, type FigureRun } from "../../figures/runs.ts";
 import type { Row } from "../../study/cell.ts";
 import type { Final } from "../../run/run.ts";
-import { isNetwork } from "../../run/spec.ts";
 import { capitalized, escape, htmlTable, page, picture, verdictTag } from "../shared/page.ts";
 import { short, whole } from "../shared/report.ts";
 
@@ -73,8 +72,8 @@ export function demoReport(
   certificates: readonly Certificate[],
 ): string {
   const { spec, provenance } = (runs[0] as DemoRun).result;
-  const images = isNetwork(spec) ? `${whole(spec.n)} images of ${spec.data}` : spec.problem;
-  const hidden = isNetwork(spec) ? spec.hidden.join(", ") : "";
+  const images = `${whole(Number(spec["n"]))} images of ${spec.data}`;
+  const hidden = String(spec["hidden"]).replaceAll(",", ", ");
   const stalled = runs.filter(({ result }) => isHallucinated(result.verdict.name));
   const [certificate] = certificates;
   return page(

@@ -9,7 +9,9 @@ import { np } from "../../engine/jax-js.ts";
 import { compile, type EngineOptions } from "../../engine/index.ts";
 import { zeros } from "../../engine/tensor.ts";
 import { cacheFolder } from "../../platform/node/cache.ts";
-import { locateMnist } from "../../platform/node/data.ts";
+import { isDrawn, type DatasetEntry } from "../../problems/datasets/entry.ts";
+import { datasets } from "../../problems/datasets/registry.ts";
+import { locateDataset } from "../../platform/node/data.ts";
 import { describeHost, packageRoot } from "../../platform/node/host.ts";
 import { table } from "../shared/table.ts";
 import { printJson, type Terminal } from "../shared/terminal.ts";
@@ -55,7 +57,7 @@ async function examine(): Promise<Finding[]> {
     await checkEngine("jax", "npm ci installs @jax-js/jax"),
     ...(await checkGpus()),
     { name: "data digits", status: "ok", found: "built in" },
-    await checkMnist(),
+    ...(await Promise.all(datasets.filter((dataset) => !isDrawn(dataset)).map(checkDataset))),
     await checkCache(),
     await checkPython(),
   ];
@@ -140,16 +142,16 @@ async function checkGpu(provider: Probe): Promise<Finding> {
   }
 }
 
-async function checkMnist(): Promise<Finding> {
-  const name = "data mnist";
+async function checkDataset(dataset: DatasetEntry): Promise<Finding> {
+  const name = `data ${dataset.name}`;
   try {
-    const folder = await locateMnist();
+    const folder = await locateDataset(dataset);
     if (folder !== undefined) return { name, status: "ok", found: folder };
     return {
       name,
       status: "absent",
       found: "not on this machine",
-      remedy: "--data mnist downloads it (11 MB); offline, put its files into LUCID_DATA=DIR",
+      remedy: `--data ${dataset.name} downloads it (${dataset.megabytes} MB); offline, put its files into LUCID_DATA=DIR`,
     };
   } catch (error) {
     return { name, status: "missing", found: firstLine(error), remedy: "correct LUCID_DATA" };

@@ -6,10 +6,10 @@ import {
   compileDerivatives,
   flatten,
   planeDerivatives,
+  unflatten,
 } from "../../diagnostics/point/derivatives.ts";
 import { findAround, findOnPlane, type FoundPoint } from "../../diagnostics/search/find.ts";
 import { InputError, unknownName } from "../../engine/errors.ts";
-import { tensor } from "../../engine/tensor.ts";
 import { startProgress, type Progress } from "../../platform/node/progress.ts";
 import type { CriticalKind, Model, Plane, Point, Problem } from "../../problems/problem.ts";
 import { addLossOptions, fieldOption, option } from "../shared/flags.ts";
@@ -39,8 +39,8 @@ export function addFind(program: Command, terminal: Terminal): void {
     .optionsGroup("Of which loss:");
   addLossOptions(command);
   command
-    .addOption(fieldOption("rho", "number"))
-    .addOption(fieldOption("lr", "number"))
+    .addOption(fieldOption("rho"))
+    .addOption(fieldOption("lr"))
     .optionsGroup("How:")
     .addOption(
       option(
@@ -81,10 +81,9 @@ interface Findings {
 }
 
 async function find(flags: FindFlags, progress: Progress): Promise<Findings> {
-  const { problem, data, n, pool, normalization, hidden, activation, rho, lr } = flags;
-  const loss = { problem, data, n, pool, normalization, hidden, activation, lr };
   // The construction finds its own ρ.
-  const target = await targetOf({ ...loss, rho: flags.by === "construction" ? 1 : rho }, progress);
+  const rho = flags.by === "construction" ? 1 : flags.rho;
+  const target = await targetOf({ ...flags, rho }, progress);
   const { plane } = target.problem;
   const by = flags.by ?? (plane ? "grid" : "sphere");
   const way = ways.find((name) => name === by);
@@ -184,7 +183,8 @@ async function bySphere(target: Target, flags: FindFlags, progress: Progress): P
 }
 
 /** A plane's own critical points of a kind, as models. */
-function known({ plane, name }: Problem, kind: CriticalKind): Model[] {
+function known(problem: Problem, kind: CriticalKind): Model[] {
+  const { plane, name } = problem;
   if (plane === undefined) {
     throw new InputError(
       `missing --center (give a critical point of ${name}, such as a trained network)`,
@@ -194,7 +194,7 @@ function known({ plane, name }: Problem, kind: CriticalKind): Model[] {
   if (points.length === 0)
     throw new InputError(`missing --center: ${name} has no ${kind} of its own`);
   return points.map((point) => ({
-    params: { x: tensor(point, [2], "float64") },
+    params: unflatten(problem.init(0), Float64Array.from(point)),
     statistics: {},
   }));
 }

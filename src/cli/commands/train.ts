@@ -4,7 +4,7 @@ import { InputError, unknownName } from "../../engine/errors.ts";
 import { continueRunFolder, readRunFolder } from "../../store/run-folder.ts";
 import { defaultStride, type MetricRow } from "../../run/history.ts";
 import type { RunResult } from "../../run/run.ts";
-import { isNetwork } from "../../run/spec.ts";
+import { findProblem } from "../../problems/registry.ts";
 import { addSpecOptions, kebab, option, specOf, type SpecFlags } from "../shared/flags.ts";
 import { carryOut, type Job } from "../shared/job.ts";
 import { summary } from "../shared/report.ts";
@@ -50,7 +50,7 @@ async function train(flags: RunFlags, terminal: Terminal): Promise<void> {
   const { json = false, trace = false, resume } = flags;
   const print = (result: RunResult, rows: readonly MetricRow[], out: string | undefined) => {
     if (json) {
-      const shown = trace || !isNetwork(result.spec);
+      const shown = trace || findProblem(result.spec.problem).kind === "plane";
       printJson(terminal, { ...result, trace: shown ? rows : null, out: out ?? null });
     } else terminal.out(summary(result));
   };

@@ -1,8 +1,9 @@
 /** From fields of a run to flags, and from flags to values. */
 import { Option, type Command } from "@commander-js/extra-typings";
-import type { z } from "zod";
 import { InputError } from "../../engine/errors.ts";
-import { parseSpec, specFields, type RunSpec, type SpecField } from "../../run/spec.ts";
+import { lossFields, specFields, type FieldUse, type SpecField } from "../../run/fields.ts";
+import { parseSpec, show, type RunSpec } from "../../run/spec.ts";
+import { placeholderOf } from "../../settings/fields.ts";
 
 /** An option that refuses the flag after it, or nothing, as its value. */
 export function option(flags: string, description: string): Option {
@@ -29,22 +30,27 @@ export function pairs(flags: string, description: string): Option {
   });
 }
 
-/** The flag of a field: its description and default are the field's own. */
-export function fieldOption(field: SpecField, placeholder?: string): Option {
+/** The flag of a field: its description, default and placeholder are the field's own. */
+export const fieldOption = (field: SpecField): Option => flagOf(field, specFields.get(field) ?? []);
+
+function flagOf(field: string, uses: readonly FieldUse[]): Option {
   const flag = `--${kebab(field)}`;
-  const description = describe(field);
+  // What most problems mean by it is said first, what others mean after their names.
+  const description = uses.map((use, i) => (i === 0 ? "" : `; ${use.of}: `) + describe(use));
+  const [placeholder] = uses.flatMap(({ schema }) => placeholderOf(schema) ?? []);
   return placeholder === undefined
-    ? new Option(flag, description)
-    : option(`${flag} <${placeholder}>`, description);
+    ? new Option(flag, description.join(""))
+    : option(`${flag} <${placeholder}>`, description.join(""));
 }
 
-function describe(field: SpecField): string {
-  const schema: z.ZodType = specFields[field];
-  const text = schema.description ?? "";
-  const { data } = schema.safeParse(undefined) as { data?: string | number | boolean | number[] };
-  if (data === undefined || data === false || text.includes("default")) return text;
-  return `${text} (default: ${data.toString()})`;
-}
+const describe = ({ schema }: FieldUse): string =>
+  withDefault(schema.description ?? "", schema.safeParse(undefined).data);
+
+/** A description, and the default where it does not say it itself. */
+export const withDefault = (description: string, value: unknown): string =>
+  value === undefined || value === false || /\bdefault\b/.test(description)
+    ? description
+    : `${description} (default: ${show(value)})`;
 
 /** `weightDecay` as a flag has it: `weight-decay`. */
 export const kebab = (name: string): string =>
@@ -55,45 +61,33 @@ export interface SpecFlags {
   readonly set?: { readonly [key: string]: string };
 }
 
-/** Add the flags that say which loss, a plane's or a network's on its data. */
+/** Add the flags that say which loss: which problem, on which data. */
 export function addLossOptions(command: { addOption(option: Option): unknown }): void {
-  command.addOption(fieldOption("problem", "name"));
-  command.addOption(fieldOption("data", "name"));
-  command.addOption(fieldOption("n", "count"));
-  command.addOption(fieldOption("pool", "side"));
-  command.addOption(fieldOption("normalization", "kind"));
-  command.addOption(fieldOption("hidden", "widths"));
-  command.addOption(fieldOption("activation", "name"));
+  for (const [field, uses] of lossFields) command.addOption(flagOf(field, uses));
 }
+
+/** Those of the flags that say which loss. */
+export const lossOf = (flags: object): { readonly [field: string]: unknown } =>
+  Object.fromEntries(Object.entries(flags).filter(([flag]) => lossFields.has(flag)));
 
 /** Add a flag for every field of a spec. */
 export function addSpecOptions<C extends Command>(command: C): C {
   addLossOptions(command.optionsGroup("What to train:"));
-  command
-    .addOption(fieldOption("start", "x,y"))
-    .addOption(fieldOption("separate"))
-    .optionsGroup("How to train:")
-    .addOption(fieldOption("method", "name"))
-    .addOption(fieldOption("rho", "number"))
-    .addOption(pairs("--set <key=value>", "another setting of the method; may be repeated"))
-    .addOption(fieldOption("switch", "fraction"))
-    .addOption(fieldOption("optimizer", "name"))
-    .addOption(fieldOption("lr", "number"))
-    .addOption(fieldOption("momentum", "number"))
-    .addOption(fieldOption("nesterov"))
-    .addOption(fieldOption("weightDecay", "number"))
-    .addOption(fieldOption("clip", "norm"))
-    .addOption(fieldOption("schedule", "kind"))
-    .addOption(fieldOption("steps", "count"))
-    .addOption(fieldOption("batch", "full|N"))
-    .addOption(fieldOption("seed", "number"))
-    .addOption(fieldOption("dtype", "type"));
+  command.optionsGroup("How to train:");
+  for (const [field, uses] of specFields) {
+    if (lossFields.has(field)) continue;
+    command.addOption(
+      field === "settings"
+        ? pairs("--set <key=value>", "another setting of the method; may be repeated")
+        : flagOf(field, uses),
+    );
+  }
   return command;
 }
 
 /** The spec that flags describe. */
 export function specOf(flags: SpecFlags): RunSpec {
-  const fields = Object.entries(flags).filter(([flag]) => Object.hasOwn(specFields, flag));
+  const fields = Object.entries(flags).filter(([flag]) => specFields.has(flag));
   return parseSpec({
     ...Object.fromEntries(fields),
     ...(flags.set && { settings: flags.set }),

@@ -1,33 +1,25 @@
 /** Points on the command line: which problem, which ρ, which model. */
 import { join } from "node:path";
+import { unflatten } from "../../diagnostics/point/derivatives.ts";
 import { matchModel } from "../../problems/import/match-model.ts";
 import { InputError } from "../../engine/errors.ts";
 import { readNpz } from "../../engine/npz.ts";
 import { readSafetensors } from "../../engine/safetensors.ts";
-import { tensor } from "../../engine/tensor.ts";
 import { readBytes } from "../../platform/node/files.ts";
 import type { Progress } from "../../platform/node/progress.ts";
 import type { Model, Problem } from "../../problems/problem.ts";
 import { buildProblem } from "../../run/build.ts";
 import { nodeDatasets } from "../../run/node-datasets.ts";
 import { readRunFolder } from "../../store/run-folder.ts";
-import { parseSpec, type RunSpec, type SpecField } from "../../run/spec.ts";
+import { parseSpec, type RunSpec } from "../../run/spec.ts";
+import { lossOf } from "./flags.ts";
 import { downloadLine } from "./report.ts";
 
-/** Fields of a run that say what the loss is, and at which ρ. */
-export const lossFields: readonly SpecField[] = [
-  "problem",
-  "data",
-  "n",
-  "pool",
-  "normalization",
-  "hidden",
-  "activation",
-  "rho",
-  "lr",
-];
-
-export type LossFlags = { readonly [Field in (typeof lossFields)[number]]?: unknown };
+/** Flags that say what the loss is, and at which ρ. */
+export interface LossFlags {
+  readonly rho?: unknown;
+  readonly lr?: unknown;
+}
 
 /** A loss in float64, and SAM's settings on it. */
 export interface Target {
@@ -38,8 +30,9 @@ export interface Target {
 
 /** The loss that flags describe. */
 export async function targetOf(flags: LossFlags, progress: Progress): Promise<Target> {
-  if (flags.rho === undefined) throw new InputError("missing --rho (give SAM's radius, such as 4)");
-  return build(parseSpec({ ...flags, dtype: "float64" }), progress);
+  const { rho, lr } = flags;
+  if (rho === undefined) throw new InputError("missing --rho (give SAM's radius, such as 4)");
+  return build(parseSpec({ ...lossOf(flags), rho, lr, dtype: "float64" }), progress);
 }
 
 /** The loss and the final model of a finished run. */
@@ -85,7 +78,8 @@ async function build(spec: RunSpec, progress: Progress): Promise<Target> {
 export async function readModel(problem: Problem, given: string): Promise<Model> {
   const coordinates = given.split(",").map(Number);
   if (problem.plane && coordinates.length === 2 && coordinates.every(Number.isFinite)) {
-    return { params: { x: tensor(coordinates, [2], "float64") }, statistics: {} };
+    const params = unflatten(problem.init(0), Float64Array.from(coordinates));
+    return { params, statistics: {} };
   }
   const bytes = await readBytes(given);
   // A ZIP archive begins with PK, whatever its name.

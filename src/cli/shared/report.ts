@@ -1,7 +1,8 @@
 /** Runs and refinements in words: the line while they go, the summary when they are over. */
 import type { RefineStep } from "../../diagnostics/point/refine.ts";
 import type { Final, RunChunk, RunResult } from "../../run/run.ts";
-import { isNetwork, type RunSpec } from "../../run/spec.ts";
+import { findProblem } from "../../problems/registry.ts";
+import type { RunSpec } from "../../run/spec.ts";
 
 /** What the progress line shows besides the chunk itself. */
 export interface Timing {
@@ -60,9 +61,13 @@ function describeRun(spec: RunSpec): string {
     ...(rho === undefined ? [] : [`ρ = ${rho}`]),
     ...(at === undefined ? [] : [`after plain descent for ${short(100 * at)} % of the steps`]),
   ].join(" ");
-  const what = isNetwork(spec)
-    ? `${spec.n} images of ${spec.data}, hidden ${spec.hidden.join(",") || "none"}, seed ${seed}`
-    : `${spec.problem} from (${spec.start.join(", ")})`;
+  const problem = findProblem(spec.problem);
+  const what = [
+    ...(spec.data === undefined ? [] : [`${String(spec["n"])} images of ${spec.data}`]),
+    problem.describe(problem.options.parse(spec)),
+    // Every seed starts at the same point of a plane.
+    ...(problem.kind === "plane" ? [] : [`seed ${seed}`]),
+  ].join(", ");
   return `${how} on ${what}`;
 }
 

@@ -9,9 +9,12 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { InputError, MachineError } from "../../engine/errors.ts";
 import type { Tensor } from "../../engine/tensor.ts";
 import { imageSplits } from "../../problems/datasets/images.ts";
-import { mnistFiles } from "../../problems/datasets/mnist.ts";
+import { mnistEntry, mnistFiles } from "../../problems/datasets/mnist.ts";
 import { cacheFolder } from "./cache.ts";
-import { loadMnist } from "./data.ts";
+import { loadDataset, type LoadOptions } from "./data.ts";
+
+const loadMnist = (options: LoadOptions) =>
+  loadDataset(mnistEntry, { n: 500, options: {} }, options);
 
 let folder = "";
 beforeEach(async () => {
@@ -94,7 +97,7 @@ describe.skipIf(data === undefined)("real MNIST (needs LUCID_DATA)", () => {
 
     const options = { train: 500, test: 100, pool: 2, dtype: "float64" } as const;
     const { x, y } = imageSplits(mnist, options).train.batch as { x: Tensor; y: Tensor };
-    expect([x.shape, y.shape]).toEqual([[500, 196], [500]]);
+    expect([x.shape, y.shape]).toEqual([[500, 1, 14, 14], [500]]);
     // The first image once more, from the raw file.
     const raw = gunzipSync(await readFile(join(official, "train-images-idx3-ubyte.gz")));
     const pixel = (row: number, column: number) => (raw[16 + 28 * row + column] ?? NaN) / 255;

@@ -5,8 +5,8 @@ import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { gunzip } from "node:zlib";
 import { InputError } from "../../engine/errors.ts";
+import { isDrawn, type DatasetEntry, type DatasetRequest } from "../../problems/datasets/entry.ts";
 import type { ImageDataset } from "../../problems/datasets/images.ts";
-import { mnistFiles, readMnist, type MnistFile } from "../../problems/datasets/mnist.ts";
 import { cacheFolder } from "./cache.ts";
 import { download } from "./download.ts";
 import { makeFolder, readBytes } from "./files.ts";
@@ -15,18 +15,12 @@ export interface LoadOptions {
   /** Told while a file is being downloaded: bytes so far, and in all, where that is known. */
   readonly onProgress?: (file: string, received: number, total: number | undefined) => void;
   /** Stops a download; the next call continues it. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
   /** `LUCID_DATA` and `LUCID_CACHE` are read from here; default `process.env`. */
   readonly environment?: NodeJS.ProcessEnv;
-  /** Addresses of the folders that hold the files, tried in order. */
+  /** Addresses of the folders that hold the files, tried in order; default: the data set's own. */
   readonly mirrors?: readonly string[];
 }
-
-const mnistMirrors = [
-  "https://ossci-datasets.s3.amazonaws.com/mnist/",
-  "https://storage.googleapis.com/cvdf-datasets/mnist/",
-  "https://yann.lecun.com/exdb/mnist/",
-];
 
 const unpack = promisify(gunzip);
 
@@ -34,56 +28,63 @@ const unpack = promisify(gunzip);
 const largestFile = 2 ** 30;
 
 /**
- * MNIST. Its files, gzipped or not, are looked for in `$LUCID_DATA/mnist`, in `$LUCID_DATA` and in
- * the cache, then downloaded into the cache (11 MB).
+ * A data set. Its files, gzipped or not, are looked for in `$LUCID_DATA/NAME`, in `$LUCID_DATA` and
+ * in the cache, then downloaded into the cache.
  *
  * @throws {InputError} when `LUCID_DATA` is no folder, or naming the file that is corrupt.
  * @throws {MachineError} when no mirror delivers.
  */
-export async function loadMnist({
-  onProgress,
-  signal,
-  environment = process.env,
-  mirrors = mnistMirrors,
-}: LoadOptions = {}): Promise<ImageDataset> {
-  const cache = join(cacheFolder(environment), "mnist");
-  const folders = [...(await dataFolders("mnist", environment)), cache];
-  const load = async (name: MnistFile): Promise<Uint8Array> => {
-    const found = await find(name, folders);
-    if (found !== undefined) return readVerified(found, mnistFiles[name]);
+export async function loadDataset(
+  entry: DatasetEntry,
+  request: DatasetRequest,
+  { onProgress, signal, environment = process.env, mirrors = entry.mirrors }: LoadOptions = {},
+): Promise<ImageDataset> {
+  const { name, files } = entry;
+  const cache = cachedFiles(name, environment);
+  const folders = isDrawn(entry) ? [] : await foldersOf(name, environment);
+  const load = async (file: string, sha256: string): Promise<Uint8Array> => {
+    const found = await find(file, folders);
+    if (found !== undefined) return readVerified(found, sha256);
     await makeFolder(cache);
-    const path = join(cache, name);
+    const path = join(cache, file);
     await download({
-      what: "data mnist",
+      what: `data ${name}`,
       remedy: "put the files into a folder and set LUCID_DATA=DIR, or use --data digits",
       path,
-      mirrors: mirrors.map((mirror) => `${mirror}${name}.gz`),
-      sha256: mnistFiles[name],
-      onProgress: (received, total) => onProgress?.(name, received, total),
+      mirrors: mirrors.map((mirror) => `${mirror}${file}.gz`),
+      sha256,
+      onProgress: (received, total) => onProgress?.(file, received, total),
       ...(signal && { signal }),
     });
     return readBytes(path);
   };
-  // One after the other: four downloads at once would not be faster, only harder to follow.
-  const files = {} as Record<MnistFile, Uint8Array>;
-  for (const name of Object.keys(mnistFiles) as MnistFile[]) files[name] = await load(name);
-  return readMnist(files);
+  // One after the other: downloads at once would not be faster, only harder to follow.
+  const bytes: { [file: string]: Uint8Array } = {};
+  for (const [file, sha256] of Object.entries(files)) bytes[file] = await load(file, sha256);
+  return entry.read(bytes, request);
 }
 
-/** The folder with the files of MNIST on this machine, unverified; `undefined` when one is missing. */
-export async function locateMnist(
+/** The folder with the files of a data set on this machine, unverified; `undefined` when one is missing. */
+export async function locateDataset(
+  { name, files }: DatasetEntry,
   environment: NodeJS.ProcessEnv = process.env,
 ): Promise<string | undefined> {
-  const folders = [
-    ...(await dataFolders("mnist", environment)),
-    join(cacheFolder(environment), "mnist"),
-  ];
-  const found = await Promise.all(Object.keys(mnistFiles).map((name) => find(name, folders)));
+  const folders = await foldersOf(name, environment);
+  const found = await Promise.all(Object.keys(files).map((file) => find(file, folders)));
   return found.every((path) => path !== undefined) ? dirname(found[0] ?? "") : undefined;
 }
 
+const cachedFiles = (dataset: string, environment: NodeJS.ProcessEnv) =>
+  join(cacheFolder(environment), dataset);
+
+/** The folders in which the files of a data set may lie, in the order in which they are searched. */
+const foldersOf = async (dataset: string, environment: NodeJS.ProcessEnv) => [
+  ...(await userFolders(dataset, environment)),
+  cachedFiles(dataset, environment),
+];
+
 /** The folders of the user in which the files of a data set may lie. */
-async function dataFolders(dataset: string, environment: NodeJS.ProcessEnv): Promise<string[]> {
+async function userFolders(dataset: string, environment: NodeJS.ProcessEnv): Promise<string[]> {
   const folder = environment["LUCID_DATA"];
   if (!folder) return [];
   // A misspelled folder must not silently become a download.

@@ -44,8 +44,8 @@ test("mean and deviation are those of the training images", () => {
   const p = Array.from(train.pixels, (byte) => byte / 255);
   const average = p.reduce((sum, v) => sum + v, 0) / p.length;
   const variance = p.reduce((sum, v) => sum + (v - average) ** 2, 0) / p.length;
-  expect(Math.abs(average - mean)).toBeLessThan(0.005);
-  expect(Math.abs(Math.sqrt(variance) - deviation)).toBeLessThan(0.005);
+  expect(Math.abs(average - Number(mean))).toBeLessThan(0.005);
+  expect(Math.abs(Math.sqrt(variance) - Number(deviation))).toBeLessThan(0.005);
 });
 
 test("digits fit into their images: the border is nearly paper", () => {

@@ -2,20 +2,23 @@
  * `digits`: images that look like handwritten digits, drawn from a seed. No file, no network,
  * and hard enough that a linear model does clearly worse than a small network.
  */
+import { z } from "zod";
 import { InputError } from "../../engine/errors.ts";
 import { randomStream, type RandomStream } from "../../engine/random.ts";
+import { number, shownAs, unlessDefault } from "../../settings/fields.ts";
+import { datasetEntry } from "./entry.ts";
 import { glyphs, type Piece, type Position } from "./glyphs.ts";
 import type { ImageDataset, LabeledImages } from "./images.ts";
 
 export interface DigitsOptions {
   /** Number of training images; default 2000. */
-  readonly train?: number;
+  readonly train?: number | undefined;
   /** Number of test images, drawn from a stream of their own; default 1000. */
-  readonly test?: number;
+  readonly test?: number | undefined;
   /** Default 0. */
-  readonly seed?: number;
+  readonly seed?: number | undefined;
   /** Side of the square images in pixels, 8 to 64; default 14. */
-  readonly size?: number;
+  readonly size?: number | undefined;
 }
 
 /**
@@ -45,6 +48,28 @@ export function digits({
     deviation: 0.3012,
   };
 }
+
+/** `digits` as a run asks for it: as many training images as it uses, 1000 test images, seed 0. */
+export const digitsEntry = datasetEntry({
+  name: "digits",
+  title: "Drawn digits that look handwritten, as many as wanted: no file, no network.",
+  kind: "images",
+  options: z.object({
+    size: unlessDefault(
+      shownAs(
+        "side",
+        number(14, "side of the drawn images in pixels; default 14", {
+          min: 8,
+          max: 64,
+          integer: true,
+        }),
+      ),
+    ),
+  }),
+  files: {},
+  mirrors: [],
+  read: (_, { n, options: { size } }) => digits({ train: n, size }),
+});
 
 function checkWhole(what: string, value: number, low: number, high: number): void {
   if (!Number.isInteger(value) || value < low || value > high) {

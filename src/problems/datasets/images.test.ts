@@ -27,7 +27,7 @@ test("takes all images, standardized, in float32, by default", () => {
   const { train, test } = imageSplits(dataset);
   expect([train.size, test.size]).toEqual([5, 3]);
   const { x, y } = leaves(test.batch);
-  expect([x.shape, x.dtype, y.shape, y.dtype]).toEqual([[3, 24], "float32", [3], "int32"]);
+  expect([x.shape, x.dtype, y.shape, y.dtype]).toEqual([[3, 1, 4, 6], "float32", [3], "int32"]);
   expect([...y.data]).toEqual([0, 7, 4]);
   const expected = Array.from(dataset.test.pixels, (b) => Math.fround((b / 255 - 0.4) / 0.25));
   expect([...x.data]).toEqual(expected);
@@ -44,7 +44,7 @@ test("takes the first images in file order", () => {
 test("pools squares to their mean, row by row", () => {
   const options = { pool: 2, normalization: "none", dtype: "float64" } as const;
   const { x } = leaves(imageSplits(dataset, options).train.batch);
-  expect([x.shape, x.dtype]).toEqual([[5, 6], "float64"]);
+  expect([x.shape, x.dtype]).toEqual([[5, 1, 2, 3], "float64"]);
   const byte = (image: number, row: number, column: number) =>
     (11 + 37 * (image * 24 + row * 6 + column)) % 256;
   for (let image = 0; image < 5; image++) {
@@ -61,6 +61,21 @@ test("pools squares to their mean, row by row", () => {
       }
     }
   }
+});
+
+test("keeps the channels of color images, each with its own constants", () => {
+  // Two images of three channels of 1 × 2 pixels.
+  const pixels = Uint8Array.from([0, 51, 102, 153, 204, 255, 255, 204, 153, 102, 51, 0]);
+  const color = { pixels, labels: Uint8Array.of(1, 0), count: 2, channels: 3, height: 1, width: 2 };
+  const constants = { mean: [0, 0.2, 0.4], deviation: [1, 0.5, 0.1] };
+  const splits = imageSplits(
+    { name: "color", classes: 2, train: color, test: color, ...constants },
+    { dtype: "float64" },
+  );
+  const { x } = leaves(splits.train.batch);
+  expect(x.shape).toEqual([2, 3, 1, 2]);
+  const expected = [0, 0.2, 0.4, 0.8, 4, 6, 1, 0.8, 0.8, 0.4, -2, -4];
+  expect([...x.data]).toEqual(expected.map((value) => expect.closeTo(value, 12)));
 });
 
 test.each([

@@ -1,15 +1,18 @@
-/** Gray images with labels, and the way from their bytes to the samples of a problem. */
+/** Images with labels, gray or in color, and the way from their bytes to the samples of a problem. */
 import { InputError } from "../../engine/errors.ts";
 import { wrap } from "../../engine/tensor.ts";
+import { choice, number, shownAs } from "../../settings/fields.ts";
 import type { FloatType, Split } from "../problem.ts";
 
-/** Images as they are stored: one byte per pixel, 0 is paper and 255 is ink. */
+/** Images as they are stored: one byte per pixel and channel; in gray ones 0 is paper, 255 is ink. */
 export interface LabeledImages {
-  /** Row-major [count, height, width]. */
+  /** Row-major [count, channels, height, width]. */
   readonly pixels: Uint8Array;
   /** Class of every image, [count]. */
   readonly labels: Uint8Array;
   readonly count: number;
+  /** Default 1: gray. */
+  readonly channels?: number | undefined;
   readonly height: number;
   readonly width: number;
 }
@@ -20,11 +23,39 @@ export interface ImageDataset {
   readonly classes: number;
   readonly train: LabeledImages;
   readonly test: LabeledImages;
-  /** Mean of pixel/255 over the training images: a constant of the data set, see `standard`. */
-  readonly mean: number;
-  /** Standard deviation of pixel/255 over the training images. */
-  readonly deviation: number;
+  /**
+   * Mean of pixel/255 over the training images: a constant of the data set, see `standard`. One
+   * number, or one for every channel.
+   */
+  readonly mean: number | readonly number[];
+  /** Standard deviation of pixel/255 over the training images, in the form of `mean`. */
+  readonly deviation: number | readonly number[];
 }
+
+/** Samples of a classification problem. */
+export interface ImageSamples {
+  /** Batches `{ x: float[n, channels, height, width], y: int32[n] }`. */
+  readonly train: Split;
+  readonly test: Split;
+  /** Labels are 0 … classes − 1. */
+  readonly classes: number;
+}
+
+/** Fields of a run that learns images: how many and what becomes of their pixels. */
+export const imageFields = {
+  n: number(500, "learn from the first so many training images", { min: 1, integer: true }),
+  pool: shownAs(
+    "side",
+    number(1, "replace squares of so many pixels a side by their means", {
+      min: 1,
+      integer: true,
+    }),
+  ),
+  normalization: shownAs(
+    "kind",
+    choice(["standard", "none"], "standard", "shift and scale the pixels, or not"),
+  ),
+};
 
 /**
  * `standard` makes (p − mean)/deviation of p = pixel/255, with the data set's constants whatever
@@ -46,8 +77,8 @@ export interface ImageOptions {
 }
 
 /**
- * The samples of a data set as batches `{ x: float[n, d], y: int32[n] }`, images flattened row by
- * row, in the order in which the data set has them.
+ * The samples of a data set as batches `{ x: float[n, channels, height, width], y: int32[n] }`, in
+ * the order in which the data set has them.
  *
  * @throws {InputError} when there are not so many images or `pool` does not divide their sides.
  */
@@ -60,25 +91,39 @@ export function imageSplits(
     normalization = "standard",
     dtype = "float32",
   }: ImageOptions = {},
-): { readonly train: Split; readonly test: Split } {
-  const { name, mean, deviation } = dataset;
+): ImageSamples {
+  const { name, mean, deviation, classes } = dataset;
   const [shift, scale] = normalization === "standard" ? [mean, deviation] : [0, 1];
   const split = (images: LabeledImages, count: number, kind: string): Split => {
     checkCount(count, images.count, `${kind} images of ${name}`);
     checkPool(pool, images);
-    const values = meanPool(images, count, pool).map((p) => (p - shift) / scale);
+    const { channels = 1 } = images;
+    const [height, width] = [images.height / pool, images.width / pool];
+    const values = meanPool(images, count * channels, pool);
+    for (let i = 0; i < values.length; i++) {
+      const channel = Math.floor(i / (height * width)) % channels;
+      values[i] = ((values[i] as number) - of(shift, channel)) / of(scale, channel);
+    }
     const x = dtype === "float32" ? Float32Array.from(values) : values;
     const y = Int32Array.from(images.labels.subarray(0, count));
     return {
       size: count,
-      batch: { x: wrap(x, [count, x.length / count], dtype), y: wrap(y, [count], "int32") },
+      batch: {
+        x: wrap(x, [count, channels, height, width], dtype),
+        y: wrap(y, [count], "int32"),
+      },
     };
   };
   return {
     train: split(dataset.train, train, "training"),
     test: split(dataset.test, test, "test"),
+    classes,
   };
 }
+
+/** The constant of a channel. */
+const of = (constants: number | readonly number[], channel: number): number =>
+  typeof constants === "number" ? constants : (constants[channel] as number);
 
 function checkCount(count: number, available: number, what: string): void {
   if (!Number.isInteger(count) || count < 1 || count > available) {
@@ -97,7 +142,7 @@ function checkPool(pool: number, { height, width }: LabeledImages): void {
   }
 }
 
-/** Means of pixel/255 over pool × pool squares: [count, height/pool, width/pool]. */
+/** Means of pixel/255 over pool × pool squares of `count` planes: [count, height/pool, width/pool]. */
 function meanPool(
   { pixels, height, width }: LabeledImages,
   count: number,

@@ -1,5 +1,7 @@
 /** MNIST (LeCun, Cortes and Burges 1998): 70,000 handwritten digits of 28 × 28 pixels. */
+import { z } from "zod";
 import { InputError } from "../../engine/errors.ts";
+import { datasetEntry } from "./entry.ts";
 import { readIdx } from "./idx.ts";
 import type { ImageDataset, LabeledImages } from "./images.ts";
 
@@ -11,6 +13,7 @@ export const mnistFiles = {
   "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
 } as const;
 
+/** Name of a file of MNIST. */
 export type MnistFile = keyof typeof mnistFiles;
 
 /**
@@ -28,6 +31,22 @@ export function readMnist(files: Readonly<Record<MnistFile, Uint8Array>>): Image
     deviation: 0.3081,
   };
 }
+
+/** MNIST as it is found, downloaded and read. */
+export const mnistEntry = datasetEntry({
+  name: "mnist",
+  title: "MNIST, 70,000 handwritten digits of 28 × 28 pixels (LeCun, Cortes and Burges 1998).",
+  kind: "images",
+  options: z.object({}),
+  files: mnistFiles,
+  mirrors: [
+    "https://ossci-datasets.s3.amazonaws.com/mnist/",
+    "https://storage.googleapis.com/cvdf-datasets/mnist/",
+    "https://yann.lecun.com/exdb/mnist/",
+  ],
+  megabytes: 11,
+  read: readMnist,
+});
 
 function readImages(
   files: Readonly<Record<MnistFile, Uint8Array>>,

@@ -1,13 +1,13 @@
 /** What classifiers share: labeled samples and the loss per sample. */
 import { lax, np } from "../../engine/jax-js.ts";
 import { InputError } from "../../engine/errors.ts";
-import { castFloat, isTensorType, sizeOf, type Tensor } from "../../engine/tensor.ts";
+import { castFloat, isTensorType, type Tensor } from "../../engine/tensor.ts";
 import type { FloatType, Split } from "../problem.ts";
 
-/** Inputs, one row per sample, and their classes. */
-export interface LabeledRows extends Split {
+/** Inputs and their classes. */
+export interface LabeledSamples extends Split {
   readonly batch: {
-    /** Float, shape [samples, features]. */
+    /** Float, shape [samples, ...shape of a sample]. */
     x: Tensor;
     /** int32, shape [samples]. */
     y: Tensor;
@@ -54,12 +54,16 @@ export function isRight(logits: np.Array, labels: np.Array): np.Array {
 }
 
 /**
- * Check samples `{ x: float[n, ...], y: int32[n] }`, flatten the inputs to rows and cast them.
+ * Check samples `{ x: float[n, ...], y: int32[n] }` and cast their inputs.
  *
  * @param name What to call the samples in errors.
  * @throws {InputError} when tensors are missing or their types and shapes do not fit.
  */
-export function labeledRows(name: string, { batch, size }: Split, dtype: FloatType): LabeledRows {
+export function labeledSamples(
+  name: string,
+  { batch, size }: Split,
+  dtype: FloatType,
+): LabeledSamples {
   const { x, y } = batch as { [key: string]: unknown };
   if (!isTensor(x)) throw new InputError(`missing ${name}/x: give float[samples, features]`);
   if (!isTensor(y)) throw new InputError(`missing ${name}/y: give int32[samples]`);
@@ -71,21 +75,20 @@ export function labeledRows(name: string, { batch, size }: Split, dtype: FloatTy
   if (y.dtype !== "int32" || y.shape.length !== 1 || y.shape[0] !== size) {
     throw new InputError(`invalid ${name}/y: ${describe(y)} (give int32[${size}])`);
   }
-  const rows = { ...castFloat(x, dtype), shape: [size, sizeOf(x.shape.slice(1))] };
-  return { batch: { x: rows, y }, size };
+  return { batch: { x: castFloat(x, dtype), y }, size };
 }
 
 const isTensor = (node: unknown): node is Tensor => isTensorType(node) && "data" in node;
 
 /** Largest label plus one. */
-export function countClasses({ batch: { y } }: LabeledRows): number {
+export function countClasses({ batch: { y } }: LabeledSamples): number {
   let largest = 0;
   for (const label of y.data) largest = Math.max(largest, label);
   return largest + 1;
 }
 
 /** @throws {InputError} when a label is not one of 0 … classes − 1. */
-export function checkLabels(name: string, { batch: { y } }: LabeledRows, classes: number): void {
+export function checkLabels(name: string, { batch: { y } }: LabeledSamples, classes: number): void {
   const wrong = y.data.findIndex((label) => label < 0 || label >= classes);
   if (wrong < 0) return;
   throw new InputError(

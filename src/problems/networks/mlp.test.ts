@@ -1,6 +1,8 @@
 import { assert, nat, property } from "fast-check";
 import { expect, test } from "vitest";
 import { autodiff } from "../../../test/autodiff.ts";
+import { compile } from "../../engine/index.ts";
+import type { np } from "../../engine/jax-js.ts";
 import {
   leavesOf,
   leavesWithPaths,
@@ -10,11 +12,11 @@ import {
   type Tree,
 } from "../../engine/tensor.ts";
 import type { ActivationName } from "./activations.ts";
-import type { LabeledRows } from "./classification.ts";
+import type { LabeledSamples } from "./classification.ts";
 import { mlp, type MlpOptions } from "./mlp.ts";
 
 /** Inputs of a fixed pattern, labels 0, 1, 2, 0, … */
-function samples(size: number, features: number): LabeledRows {
+function samples(size: number, features: number): LabeledSamples {
   const x = Array.from({ length: size * features }, (_, i) => Math.sin(1.7 * i + 0.3) * 1.5);
   const y = Array.from({ length: size }, (_, i) => i % 3);
   return {
@@ -47,7 +49,7 @@ function plainForward(
   parameters: readonly number[],
   widths: readonly number[],
   activation: ActivationName,
-  { batch, size }: LabeledRows,
+  { batch, size }: LabeledSamples,
 ) {
   // Leaves in sorted order: layers/0/bias, layers/0/weight, layers/1/bias, …
   const features = widths[0] as number;
@@ -135,7 +137,7 @@ for (const activation of names) {
 test("gelu is exact in float64, tails included", async () => {
   // Softmax regression on top of one GELU unit with weights 1: the logit is gelu(x).
   const x = [-40, -9, -8, -3, -1, -1e-8, 0, 0.5, 2, 2.9, 8, 9, 40];
-  const train: LabeledRows = {
+  const train: LabeledSamples = {
     size: x.length,
     batch: {
       x: tensor(x, [x.length, 1], "float64"),
@@ -163,7 +165,7 @@ test("gelu is exact in float64, tails included", async () => {
 });
 
 test("ReLU has derivative 0 at 0 and keeps NaN", async () => {
-  const train: LabeledRows = {
+  const train: LabeledSamples = {
     size: 1,
     batch: { x: tensor([0], [1, 1], "float64"), y: tensor([1], [1], "int32") },
   };
@@ -260,13 +262,60 @@ test("float32 and float64 agree; each keeps its dtype", async () => {
   }
 });
 
-test("images are flattened, both splits are cast", () => {
-  const flatSplit = samples(4, 6);
-  const { x, y } = flatSplit.batch;
-  const images = { size: 4, batch: { x: { ...x, shape: [4, 2, 3] }, y } };
-  const problem = mlp({ train: images, test: flatSplit });
-  expect(problem.train.batch).toMatchObject({ x: { dtype: "float32", shape: [4, 6] } });
-  expect(problem.test?.batch).toMatchObject({ x: { dtype: "float32", shape: [4, 6] } });
+test("images keep their shape, are cast, and count as rows", async () => {
+  const rows = samples(4, 6);
+  const { x, y } = rows.batch;
+  const images = { size: 4, batch: { x: { ...x, shape: [4, 1, 2, 3] }, y } };
+  const problem = mlp({ train: images, test: images, hidden: [5] });
+  for (const split of [problem.train, problem.test]) {
+    expect(split?.batch).toMatchObject({ x: { dtype: "float32", shape: [4, 1, 2, 3] } });
+  }
+  const [a, b] = [problem, mlp({ train: rows, hidden: [5] })].map((one) =>
+    autodiff(one, one.init(0)),
+  );
+  expect(await a).toEqual(await b);
+});
+
+test("the score is 1 where the largest output is the label's, the first of equals", async () => {
+  const outputs = [
+    [1, 3, 2],
+    [1, 3, 3],
+    [1, 3, 3],
+    [-1, -1, -1],
+    [NaN, 1, 0],
+    [-Infinity, -5, -Infinity],
+  ];
+  const labels = [1, 1, 2, 0, 1, 1];
+  for (const dtype of ["float32", "float64"] as const) {
+    const problem = mlp({ train: samples(6, 1), dtype });
+    if (problem.score === undefined) throw new Error("a classifier without a score");
+    for (const engine of ["native", "jax"] as const) {
+      const program = await compile(
+        {
+          carry: {},
+          inputs: {
+            outputs: { dtype, shape: [6, 3] },
+            y: { dtype: "int32", shape: [6] },
+          },
+          knobs: {},
+          step(carry, inputs) {
+            const { outputs, y } = inputs as { outputs: np.Array; y: np.Array };
+            return { carry, record: { scores: problem.score?.(outputs, { y }) as np.Array } };
+          },
+        },
+        { engine },
+      );
+      const inputs = {
+        outputs: tensor(outputs.flat(), [6, 3], dtype),
+        y: tensor(labels, [6], "int32"),
+      };
+      const { records } = await program.run({ carry: {}, inputs, knobs: {}, steps: 1 });
+      await program.dispose();
+      const { scores } = records as { scores: Tensor };
+      expect(scores.dtype).toBe(dtype);
+      expect([...scores.data]).toEqual([1, 1, 0, 1, 0, 1]);
+    }
+  }
 });
 
 test("refuses options and samples it cannot use", () => {
@@ -284,7 +333,9 @@ test("refuses options and samples it cannot use", () => {
     "invalid test/y: label 2 of sample 2 (give 0 to 1)",
   );
   expect(make({ classes: 0 })).toThrow(/^invalid classes: 0/);
-  expect(make({ test: samples(4, 5) })).toThrow("invalid test/x: 5 features (give 6");
+  expect(make({ test: samples(4, 5) })).toThrow(
+    "invalid test/x: samples of shape [5] (give [6], as in train)",
+  );
   expect(make({ train: { ...train, size: 0 } })).toThrow(/^invalid train: 0 samples/);
   expect(make({ train: { ...train, size: 5 } })).toThrow(/^invalid train\/x: float64\[4, 6\]/);
   expect(make({ classes: 3, test: samples(4, 6) })).not.toThrow();

@@ -1,26 +1,35 @@
 /** A fully connected network with cross-entropy loss. */
+import { z } from "zod";
 import { np } from "../../engine/jax-js.ts";
 import { InputError, unknownName } from "../../engine/errors.ts";
 import { sizeOf, tensor, type Tensor } from "../../engine/tensor.ts";
-import { activations, type ActivationName } from "./activations.ts";
-import { checkLabels, countClasses, crossEntropy, isRight, labeledRows } from "./classification.ts";
-import { torchUniform } from "./torch-random.ts";
+import { choice, list, shownAs } from "../../settings/fields.ts";
+import { problemEntry } from "../entry.ts";
 import { roleByName, type FloatType, type Problem, type Split } from "../problem.ts";
+import { activations, type ActivationName } from "./activations.ts";
+import {
+  checkLabels,
+  countClasses,
+  crossEntropy,
+  isRight,
+  labeledSamples,
+} from "./classification.ts";
+import { torchUniform } from "./torch-random.ts";
 
 /** What a multilayer perceptron is made of. */
 export interface MlpOptions {
   /** Samples to train on: `{ x: float[n, ...], y: int32[n] }`. Images are flattened. */
   readonly train: Split;
   /** Samples to judge on, of the same kind. */
-  readonly test?: Split;
+  readonly test?: Split | undefined;
   /** Width of every hidden layer, in order; default `[64]`. None (`[]`) makes softmax regression. */
-  readonly hidden?: readonly number[];
+  readonly hidden?: readonly number[] | undefined;
   /** Default `tanh`. `gelu` is the exact form x·Φ(x). */
-  readonly activation?: ActivationName;
+  readonly activation?: ActivationName | undefined;
   /** Number of classes; default: the largest training label plus one. */
-  readonly classes?: number;
+  readonly classes?: number | undefined;
   /** Default `float32`. */
-  readonly dtype?: FloatType;
+  readonly dtype?: FloatType | undefined;
 }
 
 /**
@@ -46,8 +55,8 @@ export function mlp(options: MlpOptions): Problem {
   }
   const activate = activations[activation];
 
-  const train = labeledRows("train", options.train, dtype);
-  const test = options.test && labeledRows("test", options.test, dtype);
+  const train = labeledSamples("train", options.train, dtype);
+  const test = options.test && labeledSamples("test", options.test, dtype);
   const { classes = countClasses(train) } = options;
   if (!Number.isInteger(classes) || classes < 1) {
     throw new InputError(`invalid classes: ${classes} (give a whole number, 1 or more)`);
@@ -55,11 +64,14 @@ export function mlp(options: MlpOptions): Problem {
   checkLabels("train", train, classes);
   if (test) checkLabels("test", test, classes);
 
-  const features = train.batch.x.shape[1] as number;
-  if (test && test.batch.x.shape[1] !== features) {
-    const found = test.batch.x.shape[1];
-    throw new InputError(`invalid test/x: ${found} features (give ${features}, as in train)`);
+  const shapeOf = ({ batch }: typeof train) => batch.x.shape.slice(1);
+  const sample = shapeOf(train).join(", ");
+  if (test && shapeOf(test).join(", ") !== sample) {
+    throw new InputError(
+      `invalid test/x: samples of shape [${shapeOf(test).join(", ")}] (give [${sample}], as in train)`,
+    );
   }
+  const features = sizeOf(shapeOf(train));
   const widths = [features, ...hidden, classes];
 
   return {
@@ -87,10 +99,11 @@ export function mlp(options: MlpOptions): Problem {
     forward(params, batch) {
       const { layers } = params as { layers: { weight: np.Array; bias: np.Array }[] };
       const { x, y } = batch as { x: np.Array; y: np.Array };
+      const rows = x.reshape([x.shape[0] as number, features]);
       const logits = layers.reduce((input, { weight, bias }, i) => {
         const output = np.add(np.matmul(input, np.transpose(weight)), bias);
         return i < layers.length - 1 ? activate(output) : output;
-      }, x);
+      }, rows);
       return { losses: crossEntropy(logits.ref, y), outputs: logits };
     },
     score(logits, batch) {
@@ -99,3 +112,32 @@ export function mlp(options: MlpOptions): Problem {
     },
   };
 }
+
+const widths = "give widths of 1 or more, such as 128,64";
+
+/** `mlp` as it is listed. */
+export const mlpEntry = problemEntry({
+  name: "mlp",
+  kind: "network",
+  title: "A fully connected network with cross-entropy loss.",
+  formula: "logits = Wₖ φ(… φ(W₀x + b₀) …) + bₖ, loss = mean −log softmax(logits)[label]",
+  options: z.object({
+    hidden: shownAs(
+      "widths",
+      list(
+        z.int({ error: widths }).gte(1, { error: widths }),
+        [64],
+        "widths of the hidden layers, such as 128,64, or none",
+        widths,
+      ),
+    ),
+    activation: choice(
+      Object.keys(activations) as [ActivationName, ...ActivationName[]],
+      "tanh",
+      "activation of the hidden layers",
+    ),
+  }),
+  data: "images",
+  describe: ({ hidden }) => `hidden ${hidden.join(",") || "none"}`,
+  create: (options, samples) => mlp({ ...samples, ...options }),
+});

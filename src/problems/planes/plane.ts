@@ -1,16 +1,19 @@
 /** From a formula of two variables to a problem. */
+import { z } from "zod";
 import { np } from "../../engine/jax-js.ts";
 import { InputError } from "../../engine/errors.ts";
 import type { ArrayTree } from "../../engine/program.ts";
 import { tensor } from "../../engine/tensor.ts";
+import { fromList, shownAs } from "../../settings/fields.ts";
+import type { ProblemEntry } from "../entry.ts";
 import { roleByName, type FloatType, type Plane, type Point, type Problem } from "../problem.ts";
 
 /** What every plane can be made with. */
 export interface PlaneOptions {
   /** Default `float64`. */
-  readonly dtype?: FloatType;
+  readonly dtype?: FloatType | undefined;
   /** Where training starts; default: the plane's own start. */
-  readonly start?: Point;
+  readonly start?: Point | undefined;
 }
 
 /** A problem with two parameters, of which everything is known. */
@@ -52,6 +55,52 @@ export function planeProblem(
     },
   };
 }
+
+/** A plane as it is listed. */
+export interface PlaneEntry<
+  Name extends string = string,
+  Options extends z.ZodObject = z.ZodObject,
+> extends ProblemEntry<Options, "none"> {
+  readonly name: Name;
+  readonly kind: "plane";
+  readonly create: (options?: PlaneOptions) => PlaneProblem;
+}
+
+const pair = "give two numbers, such as 2,0.5";
+
+/**
+ * List a plane.
+ *
+ * @param title one sentence.
+ * @param shape fields of its own besides `start`.
+ */
+export function planeEntry<const Name extends string, Shape extends z.ZodRawShape = {}>(
+  name: Name,
+  create: (options?: PlaneOptions & Partial<z.output<z.ZodObject<Shape>>>) => PlaneProblem,
+  title: string,
+  shape?: Shape,
+): PlaneEntry<Name, z.ZodObject<StartShape & Shape>> {
+  const start = z
+    .preprocess(fromList, z.tuple([z.number({ error: pair }), z.number({ error: pair })], pair))
+    .default((): [number, number] => [...create().plane.start])
+    .describe("where a run on a plane begins; default: the plane's own start");
+  const own = { start: shownAs("x,y", start) };
+  return {
+    name,
+    kind: "plane",
+    title,
+    options: z.object({ ...own, ...(shape as Shape) }),
+    data: "none",
+    defaults: { lr: 0.1, steps: 1000, dtype: "float64" },
+    describe: (options) => {
+      const { start } = options as unknown as { readonly start: Point };
+      return `${name} from (${start.join(", ")})`;
+    },
+    create: create as (options?: PlaneOptions) => PlaneProblem,
+  };
+}
+
+type StartShape = { readonly start: z.ZodType<[number, number]> };
 
 /** The scalars x₁ and x₂ of parameters `{ x: [2] }`, which it consumes. */
 export function coordinates(params: ArrayTree): [np.Array, np.Array] {

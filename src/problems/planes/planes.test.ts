@@ -16,7 +16,7 @@ const distance = (a: Point, b: Point) => Math.hypot(a[0] - b[0], a[1] - b[1]);
 const near = (value: number, tolerance: number) =>
   expect.closeTo(value, -Math.log10(2 * tolerance * Math.max(1, Math.abs(value))));
 
-for (const [name, { create, description }] of Object.entries(planes)) {
+for (const [name, { create, title }] of Object.entries(planes)) {
   describe(name, () => {
     const problem = create();
     const { plane } = problem;
@@ -158,8 +158,8 @@ for (const [name, { create, description }] of Object.entries(planes)) {
       }
     });
 
-    test("has a description of one sentence", () => {
-      expect(description).toMatch(/^[A-Z].*\.$/);
+    test("has a title of one sentence", () => {
+      expect(title).toMatch(/^[A-Z].*\.$/);
       expect(problem.name).toBe(name);
     });
   });

@@ -31,7 +31,7 @@ export interface QuadraticOptions extends PlaneOptions {
    * Keep the coordinates in two tensors, `{ x1: [1], x2: [1] }`, and say that `x2` has the role
    * `norm`: for methods that treat tensors one by one. Default false.
    */
-  readonly separate?: boolean;
+  readonly separate?: boolean | undefined;
 }
 
 /**

@@ -1,0 +1,51 @@
+/** How a problem is listed: what there is to know about it, and its options as one schema. */
+import type { z } from "zod";
+import type { ImageSamples } from "./datasets/images.ts";
+import type { FloatType, Problem } from "./problem.ts";
+
+/** Samples that a problem takes from a data set, by the kind of data. */
+export interface SamplesOf {
+  readonly images: ImageSamples;
+  readonly none: undefined;
+}
+
+/** What a run is given where it says nothing: fields of training whose default suits the problem. */
+export interface TrainingDefaults {
+  readonly lr?: number | undefined;
+  readonly steps?: number | undefined;
+  readonly dtype?: FloatType | undefined;
+}
+
+/** A problem as it is listed, documented and created by name. */
+export interface ProblemEntry<
+  Options extends z.ZodObject = z.ZodObject,
+  Data extends keyof SamplesOf = keyof SamplesOf,
+> {
+  readonly name: string;
+  readonly aliases?: readonly string[] | undefined;
+  readonly kind: "network" | "plane";
+  /** One sentence. */
+  readonly title: string;
+  /** The loss, or the model, in one line. */
+  readonly formula?: string | undefined;
+  /**
+   * Options with defaults and descriptions: fields of a run, flags of the command line. A name that
+   * another problem uses as well should mean the same.
+   */
+  readonly options: Options;
+  /** The kind of data set it learns; `none` for problems that bring their own samples. */
+  readonly data: Data;
+  readonly defaults?: TrainingDefaults | undefined;
+  /** What a summary calls it, after the data: `hidden 64`. */
+  describe(options: z.output<Options>): string;
+  /** @throws {InputError} where options do not fit each other or the samples. */
+  create(
+    options: z.output<Options> & { readonly dtype: FloatType },
+    samples: SamplesOf[Data],
+  ): Problem;
+}
+
+/** An entry, checked: `create` and `describe` agree with `options` and `data`. */
+export const problemEntry = <Options extends z.ZodObject, Data extends keyof SamplesOf>(
+  entry: ProblemEntry<Options, Data>,
+): ProblemEntry<Options, Data> => entry;

@@ -1,0 +1,173 @@
+/** A network with one hidden layer that fits a curve: the smallest in which SAM truly hallucinates. */
+import { z } from "zod";
+import { np } from "../../engine/jax-js.ts";
+import { add, multiply, scalar, square, subtract } from "../../engine/arrays.ts";
+import { InputError, unknownName } from "../../engine/errors.ts";
+import { tensor, type Tensor } from "../../engine/tensor.ts";
+import { choice, fromList, list, number, shownAs } from "../../settings/fields.ts";
+import { problemEntry } from "../entry.ts";
+import type { FloatType, Problem } from "../problem.ts";
+import { numpyUniform } from "./numpy-random.ts";
+import { torchUniform } from "./torch-random.ts";
+
+/** Curves to fit, by name. */
+const targets = {
+  /** sin 3x + x/2 */
+  sine: (x: number) => Math.sin(3 * x) + x / 2,
+  /** 1/(1 + 25x²) (Runge 1901). */
+  runge: (x: number) => 1 / (1 + 25 * x * x),
+} as const;
+
+/** Name of a curve that `regression` can fit. */
+export type TargetName = keyof typeof targets;
+
+/** What a regression is made of. */
+export interface RegressionOptions {
+  /** Width of the hidden layer, as a list of one; default `[2]`. */
+  readonly hidden?: readonly number[] | undefined;
+  /** Factor inside tanh; default 4. */
+  readonly gain?: number | undefined;
+  /** λ of the penalty λ‖θ‖²/2, a part of the loss; default 0.003. */
+  readonly penalty?: number | undefined;
+  /** The curve; default `sine`, y = sin 3x + x/2. */
+  readonly target?: TargetName | undefined;
+  /** Number of points; default 16. */
+  readonly n?: number | undefined;
+  /** Points are uniform in ±range; default 1. */
+  readonly range?: number | undefined;
+  /** Points are `numpy.random.default_rng(dataSeed).uniform(-range, range, n)`; default 1. */
+  readonly dataSeed?: number | undefined;
+  /** Initial w, b, a, c, one after the other, whatever the seed; default: drawn from the seed. */
+  readonly start?: readonly number[] | undefined;
+  /** Default `float64`. */
+  readonly dtype?: FloatType | undefined;
+}
+
+/**
+ * Fit y = a·tanh(gain·(w x + b)) + c to points of a curve: loss = mean (output − y)² + λ‖θ‖²/2, the
+ * penalty over all parameters θ. Parameters are `w`, `b`, `a`, each [h], and `c` [1]; samples are
+ * `{ x: [n], y: [n] }`. Without `start` they are drawn as PyTorch does for
+ * `Linear(1, h)` and `Linear(h, 1)` after `torch.manual_seed(seed)`: w and b uniform in ±1, a and c
+ * in ±1/√h.
+ *
+ * @throws {InputError} when an option is out of range or the start has a wrong length.
+ * @example
+ * const problem = regression({ target: "runge", n: 40, hidden: [5] });
+ */
+export function regression(options: RegressionOptions = {}): Problem {
+  const { hidden = [2], gain = 4, penalty = 0.003, target = "sine", start } = options;
+  const { n = 16, range = 1, dataSeed = 1, dtype = "float64" } = options;
+  const [width] = hidden;
+  if (width === undefined || hidden.length > 1 || !(Number.isInteger(width) && width >= 1)) {
+    throw new InputError(`invalid hidden: ${hidden.join(",") || "none"} (${oneWidth})`);
+  }
+  if (!Object.hasOwn(targets, target)) {
+    throw unknownName("target", target, Object.keys(targets));
+  }
+  const count = 3 * width + 1;
+  if (start && (start.length !== count || !start.every(Number.isFinite))) {
+    throw new InputError(
+      `invalid start: ${start.join(",")} (give ${count} numbers, w, b, a and c for hidden ${width})`,
+    );
+  }
+  const uniform = numpyUniform(dataSeed);
+  const x = Array.from({ length: n }, () => uniform(-range, range));
+  const y = x.map(targets[target]);
+  return {
+    name: "regression",
+    dtype,
+    train: { size: n, batch: { x: tensor(x, [n], dtype), y: tensor(y, [n], dtype) } },
+    role: (path) => (path === "b" || path === "c" ? "bias" : "weight"),
+    outputs: 1,
+    init(seed) {
+      const values = start ?? draw(width, seed);
+      const part = (from: number, size: number): Tensor =>
+        tensor(values.slice(from, from + size), [size], dtype);
+      return {
+        w: part(0, width),
+        b: part(width, width),
+        a: part(2 * width, width),
+        c: part(3 * width, 1),
+      };
+    },
+    forward(params, batch) {
+      const { w, b, a, c } = params as unknown as Parameters;
+      const { x, y } = batch as { x: np.Array; y: np.Array };
+      const points = x.reshape([x.shape[0] as number, 1]);
+      // a·tanh(gain·(w x + b)) + c
+      const inner = multiply(scalar(gain, points), add(multiply(points, w), b));
+      const outputs = add(np.sum(multiply(np.tanh(inner), a), 1), c);
+      // λ‖θ‖²/2
+      const squares = [w, b, a, c].map((part) => np.sum(square(part)));
+      const norm = squares.reduce((sum, part) => np.add(sum, part));
+      const losses = add(square(subtract(outputs, y)), multiply(scalar(penalty / 2, x), norm));
+      return { losses, outputs: outputs.reshape([outputs.shape[0] as number, 1]) };
+    },
+  };
+}
+
+interface Parameters {
+  readonly w: np.Array;
+  readonly b: np.Array;
+  readonly a: np.Array;
+  readonly c: np.Array;
+}
+
+/** w, b, a, c in PyTorch's order: both uniform in ±1/√fan_in, layer by layer. */
+function draw(width: number, seed: number): number[] {
+  const uniform = torchUniform(seed);
+  return Array.from({ length: 3 * width + 1 }, (_, i) => {
+    const bound = i < 2 * width ? 1 : 1 / Math.sqrt(width);
+    return uniform(-bound, bound);
+  });
+}
+
+const oneWidth = "give one width of 1 or more, such as 2";
+const numbers = "give numbers, w, b, a and c one after the other";
+
+/** `regression` as it is listed. */
+export const regressionEntry = problemEntry({
+  name: "regression",
+  kind: "network",
+  title: "A curve fitted by one hidden layer, with a penalty: SAM with ρ = 2 can hallucinate.",
+  formula: "y = a·tanh(gain·(w x + b)) + c, loss = mean (y − target(x))² + penalty‖θ‖²/2",
+  options: z.object({
+    hidden: shownAs(
+      "widths",
+      list(
+        z.int({ error: oneWidth }).gte(1, { error: oneWidth }),
+        [2],
+        "width of the hidden layer",
+        oneWidth,
+      ),
+    ),
+    gain: number(4, "factor inside tanh"),
+    penalty: number(0.003, "λ of the penalty λ‖θ‖²/2, a part of the loss", { min: 0 }),
+    target: choice(
+      Object.keys(targets) as [TargetName, ...TargetName[]],
+      "sine",
+      "curve to fit: sine, sin 3x + x/2, or runge, 1/(1 + 25x²)",
+    ),
+    n: number(16, "number of points", { min: 1, integer: true }),
+    range: number(1, "points are uniform in ± this", { above: 0 }),
+    dataSeed: shownAs(
+      "number",
+      number(1, "seed of the points, as in numpy.random.default_rng", {
+        min: 0,
+        max: Number.MAX_SAFE_INTEGER,
+        integer: true,
+      }),
+    ),
+    start: shownAs(
+      "w,b,a,c",
+      z
+        .preprocess(fromList, z.array(z.number({ error: numbers }), numbers))
+        .optional()
+        .describe("initial w, b, a, c, one number after the other; default: drawn from the seed"),
+    ),
+  }),
+  data: "none",
+  defaults: { dtype: "float64" },
+  describe: ({ n, target, hidden }) => `${n} points of ${target}, hidden ${hidden.join(",")}`,
+  create: (options) => regression(options),
+});

@@ -1,0 +1,41 @@
+/** Every problem by name. */
+import type { z } from "zod";
+import { unknownName } from "../engine/errors.ts";
+import { describeOptions, type OptionDescription } from "../settings/fields.ts";
+import { datasets } from "./datasets/registry.ts";
+import type { ProblemEntry } from "./entry.ts";
+import { mlpEntry } from "./networks/mlp.ts";
+import { regressionEntry } from "./networks/regression.ts";
+import { planeEntries } from "./planes/index.ts";
+
+const listed = [mlpEntry, ...planeEntries, regressionEntry] as const;
+
+/** All problems: what runs train by default, planes, networks with samples of their own. */
+export const problems: readonly ProblemEntry[] = listed;
+
+/** Name of an option of some problem. */
+export type ProblemOption = OptionName<(typeof listed)[number]["options"]>;
+type OptionName<Options> = Options extends z.ZodObject<infer Shape> ? keyof Shape & string : never;
+
+/**
+ * The problem of a name or alias.
+ *
+ * @throws {InputError} `unknown problem "cosne" (did you mean "cosine"?)`
+ */
+export function findProblem(name: string): ProblemEntry {
+  const found = problems.find((problem) => namesOf(problem).includes(name));
+  if (found) return found;
+  throw unknownName("problem", name, problems.flatMap(namesOf));
+}
+
+const namesOf = ({ name, aliases = [] }: ProblemEntry): string[] => [name, ...aliases];
+
+/** What a problem is, in one sentence that names the data it can learn. */
+export function describeProblem({ title, data }: ProblemEntry): string {
+  const names = datasets.filter(({ kind }) => kind === data).map(({ name }) => name);
+  return names.length === 0 ? title : title.replace(/\.$/, `, on --data ${names.join(" or ")}.`);
+}
+
+/** The options of a problem, for lists and documentation. */
+export const problemOptions = ({ options }: ProblemEntry): OptionDescription[] =>
+  describeOptions(options);
