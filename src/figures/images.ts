@@ -1,4 +1,5 @@
 /** Samples as a person sees them. */
+import { InputError } from "../engine/errors.ts";
 import type { LabeledImages } from "../problems/datasets/images.ts";
 import { element, sheet, titleHeight, type Figure } from "./figure.ts";
 
@@ -16,12 +17,17 @@ const [side, gap] = [38, 4];
 /** Shades of gray told apart. */
 const shades = 8;
 
-/** The first images of a data set side by side, dark ink on light paper. */
+/**
+ * The first images of a data set side by side, dark ink on light paper.
+ *
+ * @throws {InputError} when the images are in color.
+ */
 export function contactSheet(
   images: LabeledImages,
   { title, columns = 20, rows = 5 }: ContactSheetOptions,
 ): Figure {
-  const { width } = images;
+  const { width, channels = 1 } = images;
+  if (channels !== 1) throw new InputError(`invalid images: ${channels} channels (give gray ones)`);
   const [across, down] = [columns, rows].map((count) => count * (side + gap) + 20 - gap);
   const scale = side / width;
   return sheet({

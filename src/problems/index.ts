@@ -1,4 +1,4 @@
-/** Losses to minimize: functions of two variables and networks. */
+/** Losses to minimize, functions of two variables and networks, and data sets to learn. */
 export { roleByName } from "./problem.ts";
 export type {
   Batch,
@@ -39,8 +39,28 @@ export type {
   QuadraticOptions,
 } from "./planes/index.ts";
 
+export { problemEntry } from "./entry.ts";
+export type { ProblemEntry, SamplesOf, TrainingDefaults } from "./entry.ts";
+export { findProblem, problems } from "./registry.ts";
+
+export { datasetEntry } from "./datasets/entry.ts";
+export type { DatasetEntry, DatasetLoader, DatasetRequest } from "./datasets/entry.ts";
+export { datasets, findDataset } from "./datasets/registry.ts";
+export { digits } from "./datasets/digits.ts";
+export type { DigitsOptions } from "./datasets/digits.ts";
+export { imageSplits } from "./datasets/images.ts";
+export type {
+  ImageDataset,
+  ImageOptions,
+  ImageSamples,
+  LabeledImages,
+  Normalization,
+} from "./datasets/images.ts";
+
 export { activations } from "./networks/activations.ts";
 export type { ActivationFunction, ActivationName } from "./networks/activations.ts";
 export { crossEntropy } from "./networks/classification.ts";
 export { mlp } from "./networks/mlp.ts";
 export type { MlpOptions } from "./networks/mlp.ts";
+export { regression } from "./networks/regression.ts";
+export type { RegressionOptions, TargetName } from "./networks/regression.ts";

@@ -1,6 +1,10 @@
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
 import { InputError } from "../engine/errors.ts";
+import { findProblem, problems } from "../problems/registry.ts";
 import { programKey } from "./build.ts";
+import { lossFields } from "./fields.ts";
 import { canonicalJson, parseSpec, specHash } from "./spec.ts";
 
 describe("parseSpec", () => {
@@ -42,6 +46,39 @@ describe("parseSpec", () => {
     expect(spec).not.toHaveProperty("momentum");
   });
 
+  it("fills in the defaults of problems with samples of their own", () => {
+    const { seed, lr, steps, dtype, ...spec } = parseSpec({ problem: "regression", method: "gd" });
+    expect({ seed, lr, steps, dtype }).toEqual({
+      seed: 0,
+      lr: 0.01,
+      steps: 5000,
+      dtype: "float64",
+    });
+    expect(spec).toMatchObject({ hidden: [2], gain: 4, penalty: 0.003, target: "sine", n: 16 });
+    for (const field of ["data", "pool", "start"]) expect(spec).not.toHaveProperty(field);
+  });
+
+  it("leaves out what came later where it has its default, so that identities hold", () => {
+    expect(parseSpec({ size: "14" })).toEqual(parseSpec({}));
+    expect(parseSpec({ size: "28" })).toMatchObject({ data: "digits", size: 28 });
+    expect(parseSpec({ problem: "quadratic", separate: false })).not.toHaveProperty("separate");
+  });
+
+  it.each(problems.map(({ name }) => name))("takes every option of %s, and no other", (name) => {
+    const { options, data } = findProblem(name);
+    const spec = parseSpec({ problem: name });
+    expect(parseSpec({ ...options.parse({}), problem: name })).toEqual(spec);
+    const samples = data === "none" ? [] : ["data", "n", "pool", "normalization", "size"];
+    const may = ["problem", ...samples, ...Object.keys(options.shape)];
+    const others = [...lossFields.keys()].filter((field) => !may.includes(field));
+    expect(others).not.toEqual([]);
+    for (const field of others) {
+      expect(() => parseSpec({ problem: name, [field]: "1" })).toThrow(
+        `: problem ${name} has none (leave it out)`,
+      );
+    }
+  });
+
   it("reads texts as flags have them", () => {
     const texts = { problem: "cosine", rho: "4", start: "2,-0.5", steps: "7", seed: "3" };
     const values = { problem: "cosine", rho: 4, start: [2, -0.5], steps: 7, seed: 3 };
@@ -79,6 +116,13 @@ describe("parseSpec", () => {
     [{ problem: "cosne" }, 'unknown problem "cosne" (did you mean "cosine"?)'],
     [{ problem: "cosine", hidden: [3] }, "invalid hidden: problem cosine has none (leave it out)"],
     [{ problem: "ridge", separate: true }, /^invalid separate: problem ridge has none/],
+    [{ data: "mnist", size: 20 }, "invalid size: data mnist has none (leave it out)"],
+    [{ size: 7 }, "invalid size: 7 (give a whole number from 8 to 64)"],
+    [
+      { problem: "regression", pool: 2 },
+      "invalid pool: problem regression has none (leave it out)",
+    ],
+    [{ problem: "regression", hidden: "2,2" }, /^invalid hidden: 2,2 \(give one width/],
     [{ start: [1, 2] }, "invalid start: problem mlp has none (leave it out)"],
     [{ problem: "cosine", start: [NaN, 1] }, /^invalid start: NaN,1 \(give two numbers/],
     [{ problem: "cosine", start: "1" }, "invalid start: 1 (give two numbers, such as 2,0.5)"],
@@ -106,6 +150,27 @@ describe("parseSpec", () => {
     expect(parse).toThrow(InputError);
     expect(parse).toThrow(message);
   });
+});
+
+it("is read without loading jax-js", async () => {
+  const script = `
+    import { registerHooks } from "node:module";
+    const loaded = [];
+    registerHooks({
+      load(url, context, next) {
+        loaded.push(url);
+        return next(url, context);
+      },
+    });
+    const { parseSpec } = await import(${JSON.stringify(new URL("spec.ts", import.meta.url))});
+    for (const problem of ["mlp", "ridge", "regression"]) parseSpec({ problem, method: "guarded" });
+    console.log(loaded.join("\\n"));
+  `;
+  const run = promisify(execFile);
+  const { stdout } = await run(process.execPath, ["--input-type=module", "--eval", script]);
+  const loaded = stdout.split("\n");
+  expect(loaded.filter((url) => url.endsWith("/networks/mlp.ts"))).toHaveLength(1);
+  expect(loaded.filter((url) => url.includes("@jax-js"))).toEqual([]);
 });
 
 describe("specHash", () => {

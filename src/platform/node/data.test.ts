@@ -4,14 +4,18 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
-import { gunzipSync } from "node:zlib";
+import { createHash } from "node:crypto";
+import { gunzipSync, gzipSync } from "node:zlib";
+import { z } from "zod";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { InputError, MachineError } from "../../engine/errors.ts";
 import type { Tensor } from "../../engine/tensor.ts";
 import { imageSplits } from "../../problems/datasets/images.ts";
 import { mnistEntry, mnistFiles } from "../../problems/datasets/mnist.ts";
 import { cacheFolder } from "./cache.ts";
-import { loadDataset, type LoadOptions } from "./data.ts";
+import { flag } from "../../settings/fields.ts";
+import { datasetEntry } from "../../problems/datasets/entry.ts";
+import { loadDataset, locateDataset, type LoadOptions } from "./data.ts";
 
 const loadMnist = (options: LoadOptions) =>
   loadDataset(mnistEntry, { n: 500, options: {} }, options);
@@ -69,6 +73,61 @@ test.each([
   expect(error).toBeInstanceOf(InputError);
   expect(error.message).toContain(`invalid data file ${path}: ${reason}`);
   expect(error.message).toMatch(/; delete it and download again$/);
+});
+
+describe("a data set of one's own", () => {
+  const contents = { pixels: Uint8Array.of(1, 2, 3, 4), labels: Uint8Array.of(1, 0) };
+  const sha256 = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex");
+  const own = datasetEntry({
+    name: "own",
+    title: "Two images of two pixels.",
+    kind: "images",
+    options: z.object({ turned: flag(false, "upside down") }),
+    files: { pixels: sha256(contents.pixels), labels: sha256(contents.labels) },
+    mirrors: [],
+    read({ pixels, labels }, { n, options: { turned } }) {
+      const rows = turned ? pixels.toReversed() : pixels;
+      const images = { pixels: rows, labels, count: n, height: 1, width: 2 };
+      return { name: "own", classes: 2, train: images, test: images, mean: 0, deviation: 1 };
+    },
+  });
+  const request = { n: 2, options: { turned: true } };
+
+  test("is found, packed or not, and read with the options of the run", async () => {
+    await mkdir(join(folder, "own"));
+    await writeFile(join(folder, "own", "pixels.gz"), gzipSync(contents.pixels));
+    await writeFile(join(folder, "labels"), contents.labels);
+    const { train } = await loadDataset(own, request, bare());
+    expect(train).toMatchObject({ pixels: Uint8Array.of(4, 3, 2, 1), count: 2 });
+    expect(await locateDataset(own, bare().environment)).toBe(join(folder, "own"));
+  });
+
+  test("is downloaded from its mirrors into a folder of its name", async () => {
+    const served: string[] = [];
+    const server = createServer((incoming, response) => {
+      const file = basename(incoming.url ?? "", ".gz") as keyof typeof contents;
+      served.push(incoming.url ?? "");
+      response.end(gzipSync(contents[file]));
+    });
+    await new Promise<void>((ready) => server.listen(0, "127.0.0.1", ready));
+    const mirrors = [`http://127.0.0.1:${(server.address() as AddressInfo).port}/own/`];
+    const environment = { LUCID_CACHE: folder };
+    expect(await locateDataset(own, environment)).toBeUndefined();
+    const entry = { ...own, mirrors };
+    const { test } = await loadDataset(entry, request, { environment });
+    expect(test.labels).toEqual(contents.labels);
+    expect(served).toEqual(["/own/pixels.gz", "/own/labels.gz"]);
+    expect((await readdir(join(folder, "own"))).sort()).toEqual(["labels", "pixels"]);
+    server.closeAllConnections();
+    await new Promise((done) => server.close(done));
+  });
+
+  test("that is corrupt is refused", async () => {
+    await writeFile(join(folder, "pixels"), Uint8Array.of(1, 2, 3, 5));
+    await expect(loadDataset(own, request, bare())).rejects.toThrow(
+      /^invalid data file .*pixels: its content has SHA-256 /,
+    );
+  });
 });
 
 const data = process.env["LUCID_DATA"];

@@ -10,6 +10,7 @@ import { datasetEntry } from "./entry.ts";
 import { glyphs, type Piece, type Position } from "./glyphs.ts";
 import type { ImageDataset, LabeledImages } from "./images.ts";
 
+/** What `digits` can be made with. */
 export interface DigitsOptions {
   /** Number of training images; default 2000. */
   readonly train?: number | undefined;

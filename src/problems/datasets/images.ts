@@ -63,6 +63,7 @@ export const imageFields = {
  */
 export type Normalization = "standard" | "none";
 
+/** What becomes of images on their way to samples. */
 export interface ImageOptions {
   /** Take the first so many training images; default all. */
   readonly train?: number;
