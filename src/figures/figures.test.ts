@@ -168,6 +168,11 @@ test("the numbers of figures of runs are one object per step or run, which says 
   expect(Object.fromEntries(counts)).toMatchObject({ "5": 18 * 9, "8": 18, "final-loss": 18 });
 });
 
+test("a contact sheet refuses images in color", () => {
+  const color = { ...digits({ train: 1, size: 8 }).train, channels: 3 };
+  expect(() => contactSheet(color, { title: "color" })).toThrow("invalid images: 3 channels");
+});
+
 test("a figure does not depend on what was drawn before", () => {
   expect(renderSvg(lossFigure(runs))).toBe(renderSvg(lossFigure(runs)));
 });

@@ -82,7 +82,6 @@ export function regression(options: RegressionOptions = {}): Problem {
     dtype,
     train: { size: n, batch: { x: tensor(x, [n], dtype), y: tensor(y, [n], dtype) } },
     role: (path) => (path === "b" || path === "c" ? "bias" : "weight"),
-    outputs: 1,
     init(seed) {
       const values = start ?? draw(width, seed);
       const part = (from: number, size: number): Tensor =>
@@ -105,7 +104,7 @@ export function regression(options: RegressionOptions = {}): Problem {
       const squares = [w, b, a, c].map((part) => np.sum(square(part)));
       const norm = squares.reduce((sum, part) => np.add(sum, part));
       const losses = add(square(subtract(outputs, y)), multiply(scalar(penalty / 2, x), norm));
-      return { losses, outputs: outputs.reshape([outputs.shape[0] as number, 1]) };
+      return { losses };
     },
   };
 }
