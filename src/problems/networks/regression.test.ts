@@ -3,7 +3,7 @@ import { autodiff } from "../../../test/autodiff.ts";
 import { leavesWithPaths, type Tensor } from "../../engine/tensor.ts";
 import { sam } from "../../sam/methods/sam.ts";
 import { sgd } from "../../sam/parts/outer.ts";
-import { prepareTraining } from "../../sam/training/train.ts";
+import { prepareTraining } from "../../sam/training/training.ts";
 import { numpyUniform } from "./numpy-random.ts";
 import { regression, type RegressionOptions, type TargetName } from "./regression.ts";
 
