@@ -8,6 +8,12 @@ export default defineConfig({
   unbundle: true,
   fixedExtension: false,
   dts: true,
-  // Figures are drawn in a font of their own.
-  copy: [{ from: "src/figures/fonts/*", to: "dist/figures/fonts" }],
+  // Which build of ONNX Runtime it is, package.json says on each platform.
+  deps: { neverBundle: ["#ort"] },
+  copy: [
+    // Figures are drawn in a font of their own.
+    { from: "src/figures/fonts/*", to: "dist/figures/fonts" },
+    // `lucid bench` runs these.
+    { from: "src/bench/peers/*.py", to: "dist/bench/peers" },
+  ],
 });

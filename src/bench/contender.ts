@@ -1,13 +1,13 @@
 /**
- * A process that times one engine on one workload, so that contenders share nothing and each has
- * its own peak memory. It speaks the protocol of bench/peers/protocol.py: a JSON line when
+ * A contender: a process that times one engine on one workload, so that contenders share nothing and each has
+ * its own peak memory. It speaks the protocol of peers/protocol.py: a JSON line when
  * ready, then one for every line with a number of steps.
  *
  * Usage: node contender.ts '<JSON of ContenderSpec>'
  */
 import { createInterface } from "node:readline";
 import { compile } from "../engine/index.ts";
-import type { EngineName } from "../engine/program.ts";
+import type { EngineName } from "../engine/engines.ts";
 import { matrixProduct, mlp, residual, type MlpSize } from "./workloads.ts";
 
 /** What to time, on what. */

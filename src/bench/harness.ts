@@ -1,5 +1,5 @@
 /**
- * Times the engines and their peers side by side: every contender is a process of its own, all
+ * The benchmark: engines and their peers timed side by side. Every contender is a process of its own, all
  * of one group are alive together, and blocks of steps alternate between them, so that whatever
  * else the machine does falls on all alike. Medians of blocks, with their spread.
  */
@@ -9,7 +9,6 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { MachineError } from "../engine/errors.ts";
-import { packageRoot } from "../platform/node/host.ts";
 import type { ContenderSpec } from "./contender.ts";
 import { mlpOperations, type MlpSize } from "./workloads.ts";
 
@@ -83,7 +82,7 @@ const peer = (
   threads,
   command: [
     python,
-    join(packageRoot, "bench", "peers", script),
+    join(import.meta.dirname, "peers", script),
     ...Object.entries<number | boolean>({ ...args, threads }).flatMap(([flag, value]) =>
       typeof value === "boolean" ? [`--${flag}`] : [`--${flag}`, String(value)],
     ),

@@ -1,7 +1,7 @@
 /** What is timed: training steps as their users write them, with data to run them on. */
 import { lax, nn, np, valueAndGrad } from "../engine/jax-js.ts";
 import { divide, mapTrees, moveAlong, multiply, norm, scalar, share } from "../engine/arrays.ts";
-import type { ArrayTree, RunOptions, StepDefinition } from "../engine/program.ts";
+import type { ArrayTree, ProgramRun, StepDefinition } from "../engine/program.ts";
 import { randomStream } from "../engine/random.ts";
 import {
   mapTree,
@@ -23,7 +23,7 @@ export interface MlpSize {
 
 export interface Workload {
   readonly definition: StepDefinition;
-  readonly data: Pick<RunOptions, "carry" | "inputs" | "knobs">;
+  readonly data: Pick<ProgramRun, "carry" | "inputs" | "knobs">;
 }
 
 const classes = 10;

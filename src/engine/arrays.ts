@@ -8,12 +8,16 @@ import { lax, np } from "./jax-js.ts";
 import type { ArrayTree } from "./program.ts";
 import type { DType as HostDType } from "./tensor.ts";
 
-/** jax-js's names of our element types: the members of its enumeration are the names themselves. */
+/**
+ * jax-js's names of our element types: the members of its enumeration are the names themselves.
+ * It has no bytes; a step sees them as int32.
+ */
 export const jaxDType = {
   float32: "float32" as DType.Float32,
   float64: "float64" as DType.Float64,
   int32: "int32" as DType.Int32,
   uint32: "uint32" as DType.Uint32,
+  uint8: "int32" as DType.Int32,
   bool: "bool" as DType.Bool,
 } satisfies Record<HostDType, DType>;
 
@@ -21,9 +25,9 @@ export const jaxDType = {
 export const hostDType = (dtype: string): HostDType => dtype as HostDType;
 
 /**
- * A scalar of the dtype of `like`. JavaScript numbers mixed into jax-js arithmetic are rounded
- * to float32 even among float64 arrays (jax-js 0.1.25), so constants that must be exact go
- * through here.
+ * A scalar of the dtype of `like`. Outside of a compiled step, JavaScript numbers mixed into
+ * jax-js arithmetic are rounded to float32 even among float64 arrays (see precision.ts), so
+ * constants that must be exact everywhere go through here.
  */
 export function scalar(value: number, like: np.Array): np.Array {
   return np.array(value, { dtype: like.dtype });
@@ -45,7 +49,7 @@ export const sqrt = (a: np.Array): np.Array => np.sqrt(a.ref);
 export const select = (on: np.Array, a: np.Array, b: np.Array): np.Array =>
   np.where(on.ref, a.ref, b.ref);
 
-/** Mean over all elements, exact in float64 (`np.mean` rounds 1/n to float32 there). */
+/** Mean over all elements, exact in float64 (eagerly, `np.mean` rounds 1/n to float32). */
 export function mean(a: np.Array): np.Array {
   return np.multiply(np.sum(a.ref), scalar(1 / Math.max(1, a.size), a));
 }

@@ -32,6 +32,11 @@ export const uint32Format: ElementFormat = {
   bytes: 4,
   decode: (buffer) => new Uint32Array(buffer),
 };
+export const uint8Format: ElementFormat = {
+  dtype: "uint8",
+  bytes: 1,
+  decode: (buffer) => new Uint8Array(buffer),
+};
 export const boolFormat: ElementFormat = {
   dtype: "bool",
   bytes: 1,

@@ -1,23 +1,27 @@
-/** The engines: compile a training step, run it many times. */
+/** Engines: compile a training step, run it many times. */
+import { engineChoices, engines, type EngineChoice } from "./engines.ts";
+import { unknownName } from "./errors.ts";
 import { loadJax } from "./jax-js.ts";
 import {
+  MissingEngineError,
   UnsupportedError,
   type CompileOptions,
-  type EngineName,
   type Program,
   type StepDefinition,
 } from "./program.ts";
 
 export { scalar, squaredNorm } from "./arrays.ts";
 export { InputError, MachineError } from "./errors.ts";
-export { UnsupportedError } from "./program.ts";
+export { engineChoices, engineNames } from "./engines.ts";
+export type { EngineChoice, EngineName } from "./engines.ts";
+export { MissingEngineError, UnsupportedError } from "./program.ts";
 export type {
   ArrayTree,
   CompileOptions,
-  EngineName,
   Program,
-  RunOptions,
-  RunResult,
+  ProgramChunk,
+  ProgramResult,
+  ProgramRun,
   StepDefinition,
   StepFunction,
 } from "./program.ts";
@@ -25,9 +29,6 @@ export { randomStream } from "./random.ts";
 export { readSafetensors, writeSafetensors } from "./safetensors.ts";
 export { scalarTensor, tensor, zeros } from "./tensor.ts";
 export type { DType, Tensor, TensorType, Tree } from "./tensor.ts";
-
-/** `auto` prefers native and falls back to jax where a step cannot be lowered. */
-export type EngineChoice = "auto" | EngineName;
 
 /** Which engine compiles a step, and how. */
 export interface EngineOptions extends CompileOptions {
@@ -37,28 +38,28 @@ export interface EngineOptions extends CompileOptions {
   readonly onFallback?: (reason: string) => void;
 }
 
-/** What every engine offers; each is loaded when first used. */
-type Compile = (definition: StepDefinition, options: CompileOptions) => Promise<Program>;
-
-const engines: { readonly [Name in EngineName]: () => Promise<Compile> } = {
-  native: async () => (await import("./native/index.ts")).compileNative,
-  jax: async () => (await import("./jax.ts")).compileJax,
-};
-
-/** Compile a step for the chosen engine. */
+/**
+ * Compile a step for the chosen engine.
+ *
+ * @throws {InputError} when there is no such engine, or when the step is wrong.
+ * @throws {UnsupportedError} when the chosen engine cannot run the step.
+ * @throws {MachineError} when the chosen engine does not work on this machine.
+ */
 export async function compile(
   definition: StepDefinition,
   { engine = "auto", onFallback = console.warn, ...options }: EngineOptions = {},
 ): Promise<Program> {
+  if (!engineChoices.includes(engine)) throw unknownName("engine", engine, engineChoices);
   await loadJax();
-  if (engine !== "auto") return (await engines[engine]())(definition, options);
+  if (engine !== "auto") return (await engines[engine].load())(definition, options);
   try {
     return await (
-      await engines.native()
+      await engines.native.load()
     )(definition, options);
   } catch (error) {
-    if (!(error instanceof UnsupportedError)) throw error;
+    const isUnfit = error instanceof UnsupportedError || error instanceof MissingEngineError;
+    if (!isUnfit) throw error;
     onFallback(`${error.message}; running on the jax engine`);
-    return (await engines.jax())(definition, options);
+    return (await engines.jax.load())(definition, options);
   }
 }

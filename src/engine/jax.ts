@@ -1,18 +1,11 @@
-/** The jax engine: every step is one call of a jitted function. Slow in Node, at home in browsers. */
-import {
-  blockUntilReady,
-  defaultDevice,
-  init,
-  jit,
-  makeJaxpr,
-  numpy as np,
-  type Device,
-} from "@jax-js/jax";
+/** The jax engine: a program whose every step is one call of a jitted function. Slow in Node, at home in browsers. */
+import { blockUntilReady, defaultDevice, init, jit, numpy as np, type Device } from "@jax-js/jax";
 import { hostDType, jaxDType } from "./arrays.ts";
-import { flattenStep } from "./flat.ts";
+import { keepingNumbers } from "./precision.ts";
 import type { CompileOptions, Program, StepDefinition } from "./program.ts";
-import { checkRun, runInChunks, type Pace } from "./run.ts";
-import { leavesOf, sizeOf, tensor, unflattenLike, type Tensor, type TensorType } from "./tensor.ts";
+import { checkRun, runInChunks, type ChunkSize } from "./run.ts";
+import { leavesOf, sizeOf, tensor, unflattenLike, type Tensor } from "./tensor.ts";
+import { traceStep } from "./trace.ts";
 
 let ready: Promise<void> | undefined;
 
@@ -28,15 +21,17 @@ async function start(): Promise<void> {
  * In float64 steps run on jax-js's interpreter: its WebAssembly (0.1.25) computes sin, cos, exp
  * and their kin to float32 accuracy even there.
  */
-const deviceFor = (types: readonly TensorType[]): Device =>
-  types.some(({ dtype }) => dtype === "float64") ? "cpu" : defaultDevice();
+const deviceFor = (isFloat64: boolean): Device => (isFloat64 ? "cpu" : defaultDevice());
 
-const toDevice = ({ data, shape, dtype }: Tensor, device: Device): np.Array =>
-  np.array(dtype === "bool" ? Array.from(data, Boolean) : (data as Float32Array<ArrayBuffer>), {
-    shape: [...shape],
-    dtype: jaxDType[dtype],
-    device,
-  });
+function toDevice({ data, shape, dtype }: Tensor, device: Device): np.Array {
+  const values =
+    dtype === "bool"
+      ? Array.from(data, Boolean)
+      : dtype === "uint8"
+        ? Int32Array.from(data)
+        : (data as Float32Array<ArrayBuffer>);
+  return np.array(values, { shape: [...shape], dtype: jaxDType[dtype], device });
+}
 
 async function toHost(array: np.Array): Promise<Tensor> {
   const { shape, dtype } = array;
@@ -53,20 +48,18 @@ export async function compileJax(
 ): Promise<Program> {
   const began = performance.now();
   await start();
-  const flat = flattenStep(definition);
-  const knobTypes = leavesOf(definition.knobs);
-  const device = deviceFor(flat.argumentTypes);
-  const step = jit(flat.run);
-  const put = (host: Tensor) => toDevice(host, device);
   // Trace once here: errors of the step belong to compilation, and the record's types are needed
   // even for a run of no steps.
-  const examples = flat.argumentTypes.map(({ shape, dtype }) =>
-    np.zeros([...shape], { dtype: jaxDType[dtype] }),
-  );
-  makeJaxpr(flat.run)(...examples).jaxpr.dispose();
-  examples.forEach((example) => example.dispose());
+  const { flat, recordTypes, isFloat64 } = await traceStep(definition);
+  const knobTypes = leavesOf(definition.knobs);
+  const device = deviceFor(isFloat64);
+  const jitted = jit(flat.run);
+  // The first call traces again.
+  const step = (...args: np.Array[]): np.Array[] =>
+    isFloat64 ? keepingNumbers(() => jitted(...args)) : jitted(...args);
+  const put = (host: Tensor) => toDevice(host, device);
   const compileMilliseconds = performance.now() - began;
-  const pace: Pace = { steps: 1 };
+  const size: ChunkSize = { steps: 1 };
   let disposed = false;
 
   return {
@@ -92,13 +85,13 @@ export async function compileJax(
       };
       const rankOf = (k: number) => knobTypes[k]?.shape.length;
       try {
-        return await runInChunks(flat.recordTypes(), options, runSteps, pace);
+        return await runInChunks(recordTypes, options, runSteps, size);
       } finally {
         [...inputs, ...carry].forEach((array) => array.dispose());
       }
     },
     async dispose() {
-      if (!disposed) step.dispose();
+      if (!disposed) jitted.dispose();
       disposed = true;
     },
   };

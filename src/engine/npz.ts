@@ -10,6 +10,7 @@ import {
   isShape,
   readElements,
   uint32Format,
+  uint8Format,
   type ElementFormat,
 } from "./bytes.ts";
 import { InputError } from "./errors.ts";
@@ -29,6 +30,7 @@ const formats: Readonly<Record<string, ElementFormat>> = {
   "<i8": int64Format,
   "<i4": int32Format,
   "<u4": uint32Format,
+  "|u1": uint8Format,
   "|b1": boolFormat,
 };
 

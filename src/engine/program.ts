@@ -1,4 +1,6 @@
-/** The contract between a training step and the engines that run it. */
+/** Programs: the contract between a training step and the engines that compile and run it. */
+import type { EngineName } from "./engines.ts";
+import { MachineError } from "./errors.ts";
 import type { np } from "./jax-js.ts";
 import type { Tensor, TensorType, Tree } from "./tensor.ts";
 
@@ -31,7 +33,7 @@ export interface StepDefinition {
 }
 
 /** What {@link Program.run} hands to `onChunk` after every chunk of steps. */
-export interface Chunk {
+export interface ProgramChunk {
   /** Steps finished so far in this run, this chunk included. */
   readonly step: number;
   readonly carry: Tree<Tensor>;
@@ -40,7 +42,7 @@ export interface Chunk {
 }
 
 /** What a run starts from and how it goes. */
-export interface RunOptions {
+export interface ProgramRun {
   readonly carry: Tree<Tensor>;
   readonly inputs: Tree<Tensor>;
   /**
@@ -55,20 +57,17 @@ export interface RunOptions {
   /** Checked between chunks; the run then returns with `steps` smaller than asked. */
   readonly signal?: AbortSignal;
   /** Called, and awaited, after every chunk. Records are then not collected in the result. */
-  readonly onChunk?: (chunk: Chunk) => void | Promise<void>;
+  readonly onChunk?: (chunk: ProgramChunk) => void | Promise<void>;
 }
 
 /** Where a run ended. */
-export interface RunResult {
+export interface ProgramResult {
   readonly carry: Tree<Tensor>;
   /** Stacked records of all steps that ran; empty leaves when `onChunk` was given. */
   readonly records: Tree<Tensor>;
   /** Steps that ran: fewer than asked only after `signal` was aborted. */
   readonly steps: number;
 }
-
-/** What runs a program. */
-export type EngineName = "native" | "jax";
 
 /** A compiled step. Chunking never changes the numbers. */
 export interface Program {
@@ -77,7 +76,7 @@ export interface Program {
   readonly device: string;
   /** Time from step function to ready program, in milliseconds. */
   readonly compileMilliseconds: number;
-  run(options: RunOptions): Promise<RunResult>;
+  run(options: ProgramRun): Promise<ProgramResult>;
   /** The step in its loop as a serialized ONNX model; only the native engine has one. */
   toOnnx?(): Uint8Array;
   /** Free what the program holds. A second call does nothing. */
@@ -92,12 +91,25 @@ export interface CompileOptions {
   readonly provider?: "cpu" | "cuda" | "webgpu" | "coreml";
 }
 
-/** A primitive or shape this engine cannot run. `auto` falls back to jax on this error only. */
+/** A primitive, shape or type that an engine cannot compile. `auto` falls back to jax on it. */
 export class UnsupportedError extends Error {
   override readonly name = "UnsupportedError";
+  readonly engine: EngineName;
   readonly primitive: string;
-  constructor(primitive: string, detail: string) {
-    super(`unknown primitive "${primitive}" for the native engine: ${detail} (use --engine jax)`);
+  /** @param detail the types at hand, and a remedy in parentheses. */
+  constructor(engine: EngineName, primitive: string, detail: string) {
+    super(`unknown primitive "${primitive}" for the ${engine} engine: ${detail}`);
+    this.engine = engine;
     this.primitive = primitive;
+  }
+}
+
+/** What an engine runs on is not there or cannot be loaded. `auto` falls back to jax on it. */
+export class MissingEngineError extends MachineError {
+  readonly engine: EngineName;
+  /** @param detail what is missing and why, and a remedy in parentheses. */
+  constructor(engine: EngineName, detail: string) {
+    super(`missing ${engine} engine: ${detail}`);
+    this.engine = engine;
   }
 }

@@ -1,8 +1,9 @@
-/** What both engines do the same way: check what a run is given, cut it into chunks, stack records. */
-import type { RunOptions, RunResult, StepDefinition } from "./program.ts";
+/** Runs of a program, as both engines do them: checked, cut into chunks, records stacked. */
+import type { ProgramRun, ProgramResult, StepDefinition } from "./program.ts";
 import {
   leavesOf,
   leavesWithPaths,
+  printType,
   sizeOf,
   unflattenLike,
   zeros,
@@ -15,7 +16,7 @@ import {
 const chunkSeconds = 0.2;
 
 /** Refuse carry, inputs or knobs that do not have the types the program was compiled for. */
-export function checkRun(definition: StepDefinition, options: RunOptions): void {
+export function checkRun(definition: StepDefinition, options: ProgramRun): void {
   const { steps } = options;
   if (!Number.isInteger(steps) || steps < 0) {
     throw new RangeError(`invalid steps: ${steps} (give a whole number, 0 or more)`);
@@ -42,7 +43,7 @@ function checkTypes(
     );
     if (value.dtype !== dtype || !fits || value.data.length !== sizeOf(value.shape)) {
       throw new TypeError(
-        `invalid ${path}: ${describe(value)} where the program was compiled for ${describe({ dtype, shape })}`,
+        `invalid ${path}: ${printType(value)} where the program was compiled for ${printType({ dtype, shape })}`,
       );
     }
     found.delete(path);
@@ -50,8 +51,6 @@ function checkTypes(
   const [extra] = found.keys();
   if (extra !== undefined) throw new TypeError(`unknown ${extra}: the program has no such tensor`);
 }
-
-const describe = ({ dtype, shape }: TensorType) => `${dtype}[${shape.join(", ")}]`;
 
 /** Runs `count` steps from step `first` on; `rows` holds one list of record leaves per step. */
 type RunSteps = (
@@ -61,24 +60,24 @@ type RunSteps = (
   { carry: Tree<Tensor>; rows: Tensor[][] } | { carry: Tree<Tensor>; stacked: Tensor[] }
 >;
 
-/** How many steps fill a chunk; a program keeps it from one run to the next. */
-export interface Pace {
+/** The number of steps that fill a chunk; a program keeps it from one run to the next. */
+export interface ChunkSize {
   steps: number;
 }
 
 /** Drive `runSteps` chunk by chunk until done or aborted. */
 export async function runInChunks(
   recordTypes: Tree<TensorType>,
-  options: RunOptions,
+  options: ProgramRun,
   runSteps: RunSteps,
-  pace: Pace = { steps: 1 },
-): Promise<RunResult> {
+  size: ChunkSize = { steps: 1 },
+): Promise<ProgramResult> {
   const types = leavesOf(recordTypes);
   const kept: Tensor[][] = [];
   let carry = options.carry;
   let done = 0;
   while (done < options.steps && !options.signal?.aborted) {
-    const count = Math.min(options.chunk ?? pace.steps, options.steps - done);
+    const count = Math.min(options.chunk ?? size.steps, options.steps - done);
     const began = performance.now();
     const result = await runSteps(done, count);
     const seconds = (performance.now() - began) / 1000;
@@ -93,7 +92,7 @@ export async function runInChunks(
     }
     // At most fourfold per chunk: the first calls are slower than the rest.
     const fitting = Math.round((count * chunkSeconds) / Math.max(seconds, 1e-6));
-    pace.steps = Math.max(1, Math.min(count * 4, fitting));
+    size.steps = Math.max(1, Math.min(count * 4, fitting));
   }
   const records = unflattenLike(recordTypes, concatenate(types, kept));
   return { carry, records, steps: done };

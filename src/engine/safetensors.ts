@@ -10,6 +10,7 @@ import {
   isShape,
   readElements,
   uint32Format,
+  uint8Format,
   type ElementFormat,
 } from "./bytes.ts";
 import { InputError } from "./errors.ts";
@@ -33,6 +34,7 @@ const formatName: Readonly<Record<DType, string>> = {
   float64: "F64",
   int32: "I32",
   uint32: "U32",
+  uint8: "U8",
   bool: "BOOL",
 };
 
@@ -44,6 +46,7 @@ const formats: Readonly<Record<string, ElementFormat>> = {
   I64: int64Format,
   I32: int32Format,
   U32: uint32Format,
+  U8: uint8Format,
   BOOL: boolFormat,
 };
 

@@ -1,7 +1,10 @@
 /** Host tensors and trees: what crosses the border between a program and the rest of the code. */
 
-/** Element types a program can carry. Booleans are stored one per byte. */
-export type DType = "float32" | "float64" | "int32" | "uint32" | "bool";
+/**
+ * Element types of tensors. Booleans are stored one per byte. `uint8` is for data: a step's inputs
+ * and knobs can hold bytes, and the step sees them as int32.
+ */
+export type DType = "float32" | "float64" | "int32" | "uint32" | "uint8" | "bool";
 
 /** Typed array that stores one {@link DType}. */
 export type TensorData =
@@ -30,8 +33,12 @@ const storage = {
   float64: Float64Array,
   int32: Int32Array,
   uint32: Uint32Array,
+  uint8: Uint8Array,
   bool: Uint8Array,
 } as const;
+
+/** A type as messages write it: `float32[3, 2]`. */
+export const printType = ({ dtype, shape }: TensorType): string => `${dtype}[${shape.join(", ")}]`;
 
 /** Number of elements of a shape. */
 export function sizeOf(shape: readonly number[]): number {

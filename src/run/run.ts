@@ -7,7 +7,7 @@ import {
 } from "../diagnostics/screen/screen.ts";
 import type { Verdict } from "../diagnostics/verdict.ts";
 import type { EngineOptions } from "../engine/index.ts";
-import type { EngineName } from "../engine/program.ts";
+import type { EngineName } from "../engine/engines.ts";
 import type { Host } from "../platform/host.ts";
 import type { DatasetLoader } from "../problems/datasets/entry.ts";
 import type { FloatType, Model, Point, Split } from "../problems/problem.ts";

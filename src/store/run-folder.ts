@@ -2,6 +2,7 @@
 import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
+import { engineNames, type EngineName } from "../engine/engines.ts";
 import { InputError } from "../engine/errors.ts";
 import { openAppend } from "../platform/node/append.ts";
 import {
@@ -39,7 +40,7 @@ const files = {
 const configSchema = z.object({
   format: z.int(),
   version: z.string(),
-  engine: z.enum(["native", "jax"]),
+  engine: z.enum(engineNames),
   threads: z.int(),
   recordEvery: z.int(),
   spec: z.unknown(),
@@ -48,7 +49,7 @@ const configSchema = z.object({
 /** All that decides the bits of a run and its rows. */
 export interface RunConfig {
   readonly spec: RunSpec;
-  readonly engine: "native" | "jax";
+  readonly engine: EngineName;
   readonly threads: number;
   readonly recordEvery: number;
   /** Version of the package that began the run. */

@@ -1,7 +1,7 @@
 /** Where studies are kept: the same questions to a folder and to a database. */
 import { z } from "zod";
 import { InputError } from "../engine/errors.ts";
-import type { EngineChoice } from "../engine/index.ts";
+import { engineChoices, type EngineChoice } from "../engine/engines.ts";
 import { packageVersion } from "../platform/node/host.ts";
 import type { Row } from "../study/cell.ts";
 import type { MetricRow } from "../run/history.ts";
@@ -18,7 +18,7 @@ export interface StudyConfig {
 const format = 1;
 
 const descriptionSchema = z.object({
-  engine: z.enum(["auto", "native", "jax"]),
+  engine: z.enum(engineChoices),
   cells: z.int(),
   study: z.custom<Study>((value) => typeof value === "object" && value !== null),
 });

@@ -2,7 +2,7 @@
 import { expect, test } from "vitest";
 import { compileJax } from "../../src/engine/jax.ts";
 import { compileNative } from "../../src/engine/native/index.ts";
-import type { RunResult } from "../../src/engine/program.ts";
+import type { ProgramResult } from "../../src/engine/program.ts";
 import { leavesWithPaths } from "../../src/engine/tensor.ts";
 import { convolutional, curvature, mlp, transformer, type Case, type Float } from "./steps.ts";
 
@@ -16,7 +16,7 @@ const cases: Record<string, (dtype: Float) => Case> = {
   curvature,
 };
 
-function largestDifference(a: RunResult, b: RunResult): number {
+function largestDifference(a: ProgramResult, b: ProgramResult): number {
   const [left, right] = [a, b].map(({ carry, records }) => leavesWithPaths({ carry, records }));
   expect(left?.length).toBeGreaterThan(0);
   expect(right).toHaveLength(left?.length ?? NaN);

@@ -423,16 +423,7 @@ test("evidence of mini-batch training is asked of a training on all samples", as
   await full.dispose();
 });
 
-/** Whether the engines take bytes as data. */
-const takesBytes = (() => {
-  try {
-    return pixels("float64", "uint8").train.size > 0;
-  } catch {
-    return false;
-  }
-})();
-
-test.skipIf(!takesBytes).each(["float64", "float32"] as const)(
+test.each(["float64", "float32"] as const)(
   "bytes are numbers of the problem's dtype to every pass, to the bit, in %s",
   async (dtype) => {
     const floats = pixels(dtype, dtype);

@@ -1,7 +1,7 @@
 /** Small problems, one for each thing that a problem may have besides a loss. */
 import { numpy as np, random } from "@jax-js/jax";
 import { multiply, scalar, square, subtract } from "../../src/engine/arrays.ts";
-import { tensor, type DType } from "../../src/engine/tensor.ts";
+import { tensor } from "../../src/engine/tensor.ts";
 import { crossEntropy, isRight } from "../../src/problems/networks/classification.ts";
 import { roleByName, type FloatType, type Problem } from "../../src/problems/problem.ts";
 
@@ -234,7 +234,7 @@ export function pixels(dtype: FloatType, stored: FloatType | "uint8"): Problem {
     train: {
       size: 10,
       batch: {
-        x: tensor(values, [10, 2, 3], stored as DType),
+        x: tensor(values, [10, 2, 3], stored),
         y: tensor([0, 1, 2, 0, 1, 2, 0, 1, 2, 0], [10], "int32"),
       },
     },

@@ -6,7 +6,9 @@ import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { Option, type Command } from "@commander-js/extra-typings";
 import { np } from "../../engine/jax-js.ts";
+import { engineNames, engines, type EngineName } from "../../engine/engines.ts";
 import { compile, type EngineOptions } from "../../engine/index.ts";
+import { loadRuntime } from "../../engine/native/runtime.ts";
 import { zeros } from "../../engine/tensor.ts";
 import { cacheFolder } from "../../platform/node/cache.ts";
 import { isDrawn, type DatasetEntry } from "../../problems/datasets/entry.ts";
@@ -49,12 +51,13 @@ export function addDoctor(program: Command, terminal: Terminal): void {
 
 async function examine(): Promise<Finding[]> {
   // One after the other: they compete for the same processor.
+  const working: Finding[] = [];
+  for (const name of engineNames) working.push(await checkEngine(name));
   return [
     await describeItself(),
     describeNode(),
     describeProcessor(),
-    await checkEngine("native", "npm ci installs onnxruntime-node; or use --engine jax"),
-    await checkEngine("jax", "npm ci installs @jax-js/jax"),
+    ...working,
     ...(await checkGpus()),
     { name: "data digits", status: "ok", found: "built in" },
     ...(await Promise.all(datasets.filter((dataset) => !isDrawn(dataset)).map(checkDataset))),
@@ -105,17 +108,17 @@ async function tryEngine(options: EngineOptions): Promise<string> {
   return program.device;
 }
 
-async function checkEngine(engine: "native" | "jax", remedy: string): Promise<Finding> {
+async function checkEngine(engine: EngineName): Promise<Finding> {
   const name = `engine ${engine}`;
   try {
     return { name, status: "ok", found: `works on ${await tryEngine({ engine })}` };
   } catch (error) {
-    return { name, status: "missing", found: firstLine(error), remedy };
+    return { name, status: "missing", found: firstLine(error), remedy: engines[engine].remedy };
   }
 }
 
 async function checkGpus(): Promise<Finding[]> {
-  const { listSupportedBackends } = await import("onnxruntime-node");
+  const { listSupportedBackends } = await loadRuntime();
   const built = listSupportedBackends().map(({ name }) => name);
   const wanted = probes.filter((provider) => built.includes(provider));
   if (wanted.length === 0) {

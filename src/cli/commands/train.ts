@@ -1,5 +1,6 @@
 /** `lucid train`: one run, watched, with a verdict at the end. */
 import type { Command } from "@commander-js/extra-typings";
+import { engineChoices } from "../../engine/engines.ts";
 import { InputError, unknownName } from "../../engine/errors.ts";
 import { continueRunFolder, readRunFolder } from "../../store/run-folder.ts";
 import { defaultStride, type MetricRow } from "../../run/history.ts";
@@ -9,8 +10,6 @@ import { addSpecOptions, kebab, option, specOf, type SpecFlags } from "../shared
 import { carryOut, type Job } from "../shared/job.ts";
 import { summary } from "../shared/report.ts";
 import { printJson, type Terminal } from "../shared/terminal.ts";
-
-const engines = ["auto", "native", "jax"] as const;
 
 /** Flags that say how to run, not what. */
 interface RunFlags extends SpecFlags {
@@ -76,8 +75,8 @@ async function train(flags: RunFlags, terminal: Terminal): Promise<void> {
 function newJob(flags: RunFlags): Job {
   const { engine = "auto", threads, recordEvery, trace, out } = flags;
   const spec = specOf(flags);
-  const chosen = engines.find((name) => name === engine);
-  if (chosen === undefined) throw unknownName("engine", engine, engines);
+  const chosen = engineChoices.find((name) => name === engine);
+  if (chosen === undefined) throw unknownName("engine", engine, engineChoices);
   const stride = wholeNumber("record-every", recordEvery);
   return {
     spec,

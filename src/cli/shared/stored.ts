@@ -1,8 +1,8 @@
 /** Studies by name: in a folder or file, or in the database of `--store` or DATABASE_URL. */
 import { existsSync } from "node:fs";
 import { availableParallelism } from "node:os";
+import { engineChoices, type EngineChoice } from "../../engine/engines.ts";
 import { InputError, unknownName } from "../../engine/errors.ts";
-import type { EngineChoice } from "../../engine/index.ts";
 import { readStudyDatabase } from "../../store/database.ts";
 import type { Queue } from "../../store/queue.ts";
 import type { StoredStudy } from "../../store/store.ts";
@@ -48,11 +48,9 @@ export async function openStored(name: string, store: string | undefined): Promi
   }
 }
 
-const engines = ["auto", "native", "jax"] as const;
-
 export function chooseEngine(name = "auto"): EngineChoice {
-  const chosen = engines.find((engine) => engine === name);
-  if (chosen === undefined) throw unknownName("engine", name, engines);
+  const chosen = engineChoices.find((engine) => engine === name);
+  if (chosen === undefined) throw unknownName("engine", name, engineChoices);
   return chosen;
 }
 

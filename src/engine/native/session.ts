@@ -1,10 +1,7 @@
-/** Runs a compiled step with ONNX Runtime, chunk by chunk. */
-// First: it must be evaluated before the run time is.
-// oxlint-disable-next-line import/no-unassigned-import
-import "./telemetry.ts";
-import { InferenceSession, listSupportedBackends, Tensor as OrtTensor } from "onnxruntime-node";
+/** Sessions of ONNX Runtime: a compiled step, run chunk by chunk. */
+import type { Tensor as OrtTensor } from "#ort";
 import { MachineError } from "../errors.ts";
-import type { CompileOptions, Program, RunOptions, StepDefinition } from "../program.ts";
+import type { CompileOptions, Program, ProgramRun, StepDefinition } from "../program.ts";
 import { checkRun, runInChunks } from "../run.ts";
 import {
   leavesOf,
@@ -17,7 +14,8 @@ import {
   type TensorType,
 } from "../tensor.ts";
 import { resultName } from "./onnx/emit.ts";
-import type { TracedStep } from "./graph/trace.ts";
+import type { TracedStep } from "../trace.ts";
+import type { Runtime } from "./runtime.ts";
 
 /** A serialized model and the number of its operators. */
 export interface Model {
@@ -30,14 +28,15 @@ const largeGraph = 5000;
 
 /** Load a model and make it a program. */
 export async function openProgram(
+  runtime: Runtime,
   definition: StepDefinition,
   traced: TracedStep,
   { bytes, operators }: Model,
   { threads = 1, provider = "cpu" }: CompileOptions,
   began: number,
 ): Promise<Program> {
-  checkProvider(provider);
-  const session = await InferenceSession.create(bytes, {
+  checkProvider(runtime, provider);
+  const session = await runtime.InferenceSession.create(bytes, {
     executionProviders: [provider],
     intraOpNumThreads: threads,
     interOpNumThreads: 1,
@@ -50,8 +49,10 @@ export async function openProgram(
   const knobTypes = new Map(leavesWithPaths(definition.knobs, "knobs"));
   let disposed = false;
 
+  const feed = (dtype: Tensor["dtype"], shape: readonly number[], data: TensorData): OrtTensor =>
+    new runtime.Tensor(dtype, data as Float32Array, shape);
   /** Feeds of `count` steps from step `first` on. */
-  const knobFeeds = (options: RunOptions, first: number, count: number) =>
+  const knobFeeds = (options: ProgramRun, first: number, count: number) =>
     leavesWithPaths(options.knobs, "knobs").map(([path, { dtype, shape, data }]) => {
       const type = knobTypes.get(path) as TensorType;
       if (shape.length === type.shape.length) return [path, feed(dtype, [1, ...shape], data)];
@@ -78,7 +79,7 @@ export async function openProgram(
           ...inputs,
           ...carry.map(([path, t]) => [path, feed(t.dtype, t.shape, t.data)]),
           ...knobFeeds(options, first, count),
-          ["steps", new OrtTensor("int64", BigInt64Array.of(BigInt(count)), [])],
+          ["steps", new runtime.Tensor("int64", BigInt64Array.of(BigInt(count)), [])],
         ]) as Record<string, OrtTensor>;
         const results = await session.run(feeds);
         const read = (name: string, type: TensorType): Tensor =>
@@ -114,10 +115,7 @@ function optimizationLevel(
   return types.some(({ dtype }) => dtype === "float64") ? "basic" : "all";
 }
 
-const feed = (dtype: Tensor["dtype"], shape: readonly number[], data: TensorData): OrtTensor =>
-  new OrtTensor(dtype, data as Float32Array, shape);
-
-function checkProvider(provider: string): void {
+function checkProvider({ listSupportedBackends }: Runtime, provider: string): void {
   const known = listSupportedBackends().map(({ name }) => name);
   if (!known.includes(provider)) {
     throw new MachineError(

@@ -1,6 +1,6 @@
 /** Training: a problem and a method become one compiled step, run as often as asked. */
 import { compile, type EngineOptions } from "../../engine/index.ts";
-import type { Program, RunOptions } from "../../engine/program.ts";
+import type { Program, ProgramRun } from "../../engine/program.ts";
 import { sameTypes, tensor } from "../../engine/tensor.ts";
 import type { Method } from "../contract/method.ts";
 import { batchIndices, samplesPerStep } from "./batches.ts";
@@ -42,7 +42,7 @@ export interface Training {
   /** The state before the first step; default seed 0. */
   start(seed?: number): TrainingState;
   /** What `run` would hand to the program, for those who run it elsewhere. */
-  feeds(options: Pick<TrainOptions, "steps" | "seed" | "from" | "until">): RunOptions;
+  feeds(options: Pick<TrainOptions, "steps" | "seed" | "from" | "until">): ProgramRun;
   /** Run, and return the state reached; fewer steps than asked only after `signal`. */
   run(options: TrainOptions): Promise<TrainingState>;
   /**

@@ -2,11 +2,11 @@ import type { TensorType } from "../../tensor.ts";
 import { beforeEach, expect, test } from "vitest";
 import { Builder } from "./builder.ts";
 import { constantData, printType, type Node } from "./graph.ts";
-import { recognizeIdioms } from "./idioms.ts";
+import { idiomsIn } from "./idioms.ts";
 import { translate } from "./primitives.ts";
 import { simplify } from "./simplify.ts";
 import { range } from "./shapes.ts";
-import { traceFunction } from "./trace.ts";
+import { traceFunction } from "../../trace.ts";
 import { grad, nn, numpy as np } from "@jax-js/jax";
 
 let b: Builder;
@@ -118,12 +118,13 @@ test("choices by what is known are made", () => {
 
 /** What the graph of a function of one array is after simplification. */
 async function graphOf(f: (a: np.Array) => np.Array): Promise<string> {
-  await recognizeIdioms(b, ["float32"]);
-  const { jaxpr, constants } = await traceFunction((a) => [f(a)], [x.type as TensorType]);
-  const fixed = constants.map(({ data, dtype, shape }) =>
+  b = new Builder(simplify, await idiomsIn(["float32"]));
+  x = b.argument("carry", "x", "float32", [4, 3]);
+  const traced = await traceFunction((a) => [f(a)], [x.type as TensorType]);
+  const fixed = traced.constants.map(({ data, dtype, shape }) =>
     b.constant(data ?? [], dtype, data ? shape : [0]),
   );
-  return print(translate(b, jaxpr, [...fixed, x])[0] as Node);
+  return print(translate(b, traced, [...fixed, x])[0] as Node);
 }
 
 test("idioms are found, and so are their derivatives", async () => {

@@ -1,6 +1,6 @@
 /**
- * Builds graphs in the compiler's own operations: infers types, keeps views lazy and applies
- * the rewrite rules of rules.ts, so that a graph is simple as soon as it is built.
+ * A builder of graphs in the compiler's own operations: it infers types, keeps views lazy and applies
+ * the rewrite rules of simplify.ts, so that a graph is simple as soon as it is built.
  *
  * Conventions: elementwise operations broadcast as in NumPy and never convert types; `expand`
  * enlarges sides of 1 and keeps the rank; views are ordered reshape, transpose, expand from
@@ -15,8 +15,8 @@ import {
   type ElementType,
   type Node,
   type Operands,
-  type Part,
 } from "./graph.ts";
+import type { Part } from "../../step.ts";
 import { canFold, foldBinary, foldCast, foldUnary, makeData } from "./constants.ts";
 import {
   broadcastShapes,
@@ -44,7 +44,7 @@ export interface Convolution {
   readonly rhsDilation: readonly number[];
 }
 
-/** Knows simpler equals of expressions about to be built: rules.ts. */
+/** Knows simpler equals of expressions about to be built: simplify.ts. */
 export type Simplify = (
   b: Builder,
   op: string,
@@ -52,16 +52,19 @@ export type Simplify = (
   dtype: ElementType,
 ) => Node | undefined;
 
+/** Looks at every node as it is built, and may give expressions simpler names: idioms.ts. */
+export type Recognize = (b: Builder, node: Node) => void;
+
 export class Builder {
   readonly graph = new Graph();
   readonly #simplify: Simplify;
+  readonly #recognize: Recognize;
   /** Expressions known under a simpler name: see idioms.ts. */
   readonly aliases = new Map<Node, Node>();
-  /** Called with every new elementwise node; idioms.ts looks for the seeds of idioms there. */
-  onNode: (node: Node) => void = () => {};
 
-  constructor(simplify: Simplify = () => undefined) {
+  constructor(simplify: Simplify = () => undefined, recognize: Recognize = () => {}) {
     this.#simplify = simplify;
+    this.#recognize = recognize;
   }
 
   #node(
@@ -74,7 +77,7 @@ export class Builder {
     const node = this.graph.node(op, inputs, attributes, { dtype, shape });
     const alias = this.aliases.get(node);
     if (alias !== undefined) return alias;
-    this.onNode(node);
+    this.#recognize(this, node);
     return this.aliases.get(node) ?? node;
   }
 
@@ -103,6 +106,7 @@ export class Builder {
   reshape(x: Node, shape: readonly number[]): Node {
     if (sameShape(x.type.shape, shape)) return x;
     const [inner] = x.inputs;
+    if (isWidened(x)) return this.cast(this.reshape(inner, shape), x.type.dtype);
     if (x.op === "reshape") return this.reshape(inner, shape);
     if (x.op === "expand") {
       const narrow = reshapeBeforeExpand(inner.type.shape, x.type.shape, shape);
@@ -129,6 +133,7 @@ export class Builder {
       return this.reshape(x, shape);
     }
     const [inner, other] = x.inputs;
+    if (isWidened(x)) return this.cast(this.transpose(inner, perm), x.type.dtype);
     if (x.op === "transpose") {
       const first = x.attributes["perm"] as number[];
       return this.transpose(
@@ -176,6 +181,7 @@ export class Builder {
       Math.max(0, Math.ceil(((ends[i] as number) - start) / (by[i] as number))),
     );
     if (sameShape(shape, x.type.shape)) return x;
+    if (isWidened(x)) return this.cast(this.slice(x.inputs[0], starts, ends, by), x.type.dtype);
     if (x.op === "concatenate") {
       // Out of one part of several.
       const axis = x.attributes["axis"] as number;
@@ -493,6 +499,9 @@ export class Builder {
    * indices' axes stand at `position` in the result. Indices must lie in range.
    */
   gather(x: Node, indices: readonly Node[], axes: readonly number[], position: number): Node {
+    if (isWidened(x)) {
+      return this.cast(this.gather(x.inputs[0], indices, axes, position), x.type.dtype);
+    }
     const [first] = indices as [Node];
     const shape = x.type.shape.filter((_, axis) => !axes.includes(axis));
     shape.splice(position, 0, ...first.type.shape);
@@ -522,6 +531,12 @@ export class Builder {
     return this.#node("argsort", [x], {}, "int32", x.type.shape);
   }
 }
+
+/**
+ * Whether `x` is bytes made wider. Views and gathers act on the bytes, so that of a data set of
+ * bytes only what a step uses is ever wide.
+ */
+const isWidened = (x: Node): boolean => x.op === "cast" && x.inputs[0].type.dtype === "uint8";
 
 /** The factors of a product, without looking into anything else. */
 function factorsOf(x: Node): Node[] {

@@ -6,7 +6,7 @@
 import type { DType, TensorData } from "../../tensor.ts";
 
 /** Element types inside a graph: those of tensors, and what ONNX needs for indices and bits. */
-export type ElementType = DType | "int64" | "uint64" | "uint8";
+export type ElementType = DType | "int64" | "uint64";
 
 export interface ValueType {
   readonly dtype: ElementType;
@@ -31,9 +31,6 @@ export interface Node {
  * reader, who knows the operation, a check.
  */
 export type Operands = readonly [Node, Node, Node, ...Node[]];
-
-/** Parts of a step's arguments, as a node's attribute `part`. */
-export type Part = "carry" | "inputs" | "knobs";
 
 export class Graph {
   readonly #nodes = new Map<string, Node>();

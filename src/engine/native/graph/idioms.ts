@@ -1,17 +1,17 @@
 /**
- * Functions that jax-js spells out in elementary operations and ONNX Runtime has a kernel for.
+ * Idioms: functions that jax-js spells out in elementary operations and ONNX Runtime has a kernel for.
  *
  * No pattern is written down. Where the seed of an idiom appears, the whole idiom is built on
  * the same operand from a jaxpr that jax-js traced; equal expressions are one node, so a step
  * that spells it out too arrives at that very node, which now has a simpler name. The same goes
  * for derivatives: a pullback is the function of (x, cotangent) that differentiation leaves.
  */
-import { nn, numpy as np, vjp, type Jaxpr } from "@jax-js/jax";
-import type { Builder } from "./builder.ts";
+import { nn, numpy as np, vjp } from "@jax-js/jax";
+import type { Builder, Recognize } from "./builder.ts";
 import { scalarValue, type Node } from "./graph.ts";
 import { translate } from "./primitives.ts";
 import { isSignMask } from "./simplify.ts";
-import { traceFunction } from "./trace.ts";
+import { traceFunction, type Traced } from "../../trace.ts";
 
 interface Idiom {
   readonly spelled: (x: np.Array) => np.Array;
@@ -53,38 +53,35 @@ const idioms: readonly Idiom[] = [
   },
 ];
 
-interface Traced extends Idiom {
-  readonly valueJaxpr: Jaxpr;
-  readonly pullbackJaxpr: Jaxpr;
+interface TracedIdiom extends Idiom {
+  readonly spelledValue: Traced;
+  readonly spelledPullback: Traced;
 }
 
 /** Idioms as jax-js spells them in one element type. They are traced once. */
-const traced = new Map<string, Promise<Traced[]>>();
+const traced = new Map<string, Promise<TracedIdiom[]>>();
 
-async function traceIdioms(dtype: "float32" | "float64"): Promise<Traced[]> {
+async function traceIdioms(dtype: "float32" | "float64"): Promise<TracedIdiom[]> {
   // On scalars: elementwise equations do not mention shapes.
   const scalar = { dtype, shape: [] };
   return Promise.all(
     idioms.map(async (idiom) => {
-      const value = await traceFunction((x) => [idiom.spelled(x)], [scalar]);
-      const pullback = await traceFunction(
+      const spelledValue = await traceFunction((x) => [idiom.spelled(x)], [scalar]);
+      const spelledPullback = await traceFunction(
         (x, cotangent) => {
           const [, pull] = vjp(idiom.spelled, [x]);
           return pull(cotangent);
         },
         [scalar, scalar],
       );
-      return { ...idiom, valueJaxpr: value.jaxpr, pullbackJaxpr: pullback.jaxpr };
+      return { ...idiom, spelledValue, spelledPullback };
     }),
   );
 }
 
-/** Let `builder` recognize idioms in the given element types. */
-export async function recognizeIdioms(
-  builder: Builder,
-  dtypes: readonly ("float32" | "float64")[],
-): Promise<void> {
-  const tables = new Map<string, Traced[]>();
+/** What recognizes idioms in the given element types, for one builder. */
+export async function idiomsIn(dtypes: readonly ("float32" | "float64")[]): Promise<Recognize> {
+  const tables = new Map<string, TracedIdiom[]>();
   for (const dtype of dtypes) {
     const table = traced.get(dtype) ?? traceIdioms(dtype);
     traced.set(dtype, table);
@@ -94,22 +91,22 @@ export async function recognizeIdioms(
   /** Seeds met so far, with the idiom's argument. */
   const known = new Map<Node, Node>();
   let spelling = false;
-  builder.onNode = (node) => {
+  return (builder, node) => {
     const table = tables.get(node.type.dtype);
     if (table === undefined || seen.has(node)) return;
     seen.add(node);
     // What an idiom consists of is not searched for idioms in turn: tanh has a sigmoid inside.
     if (spelling) return;
     spelling = true;
-    for (const { seed, value, valueJaxpr, pullbackSeed, pullbackJaxpr, slope } of table) {
+    for (const { seed, value, spelledValue, pullbackSeed, spelledPullback, slope } of table) {
       const x = seed(builder, node);
       if (x !== undefined && scalarValue(x) === undefined) {
         known.set(node, x);
         const short = value(builder, x);
-        name(builder, translate(builder, valueJaxpr, [x]), short);
+        name(builder, translate(builder, spelledValue, [x]), short);
         // A cotangent of 1 leaves no product behind.
         const one = builder.scalar(1, node.type.dtype);
-        name(builder, translate(builder, pullbackJaxpr, [x, one]), slope(builder, short));
+        name(builder, translate(builder, spelledPullback, [x, one]), slope(builder, short));
       }
       if (node.op !== "mul") continue;
       const [p, q] = node.inputs;
@@ -117,7 +114,7 @@ export async function recognizeIdioms(
       if (found === undefined) continue;
       const [argument, cotangent] = found;
       const derivative = slope(builder, value(builder, argument));
-      name(builder, translate(builder, pullbackJaxpr, found), builder.mul(cotangent, derivative));
+      name(builder, translate(builder, spelledPullback, found), builder.mul(cotangent, derivative));
     }
     spelling = false;
   };

@@ -1,9 +1,11 @@
 /**
- * The primitives of jax-js and what they mean in the compiler's own operations. What is not in
- * this table cannot be compiled.
+ * Primitives of jax-js, and what they mean in the compiler's own operations. What is not in this
+ * table cannot be compiled.
  */
 import type { Jaxpr } from "@jax-js/jax";
-import { UnsupportedError } from "../../program.ts";
+import { jaxDType } from "../../arrays.ts";
+import type { Traced } from "../../trace.ts";
+import { unsupported } from "../unsupported.ts";
 import type { Builder, BinaryOp, CompareOp, Convolution, ReduceOp, UnaryOp } from "./builder.ts";
 import { printType, type ElementType, type Node, type Operands, type ValueType } from "./graph.ts";
 import { range, product } from "./shapes.ts";
@@ -74,7 +76,12 @@ export const primitives: Readonly<Record<string, Primitive>> = {
   bit_shift: (b, [x, y], { params }) =>
     b.binary(params["op"] === "shl" ? "shiftLeft" : "shiftRight", x, b.cast(y, x.type.dtype)),
   cast: (b, [x], { params }) => b.cast(x, params["dtype"] as ElementType),
-  bitcast: (b, [x], { params }) => b.bitcast(x, params["dtype"] as ElementType),
+  // A number that is held as a double has the bits of a float32.
+  bitcast: (b, [x], { params }) =>
+    b.bitcast(
+      x.type.dtype === "float64" ? b.cast(x, "float32") : x,
+      params["dtype"] as ElementType,
+    ),
   random_bits: (b, [k0, k1], { params }) =>
     threefry(b, k0, k1, params["shape"] as number[], params["mode"] as "xor" | 0 | 1),
 
@@ -219,37 +226,72 @@ function sameIndexShape(b: Builder, indices: readonly Node[]): Node[] {
   return wide.map((index) => b.broadcast(index, product(shape) === 0 ? index.type.shape : shape));
 }
 
-const unsupported = (primitive: string, inputs: readonly { type: ValueType }[]) =>
-  new UnsupportedError(primitive, inputs.map(({ type }) => printType(type)).join(" × "));
-
 type Variable = Jaxpr["inBinders"][number];
 type Atom = Jaxpr["outs"][number];
 
 const isLiteral = (atom: Atom): atom is Exclude<Atom, Variable> => "value" in atom;
 
-/** Write a flat jaxpr into the builder's graph: nodes of its results. */
-export function translate(b: Builder, jaxpr: Jaxpr, inputs: readonly Node[]): Node[] {
+/**
+ * Write a flat jaxpr into the builder's graph: nodes of its results. What `doubles` names is
+ * float64, whatever its variable's type says.
+ */
+export function translate(
+  b: Builder,
+  { jaxpr, doubles }: Pick<Traced, "jaxpr" | "doubles">,
+  inputs: readonly Node[],
+): Node[] {
+  const typeOf = (atom: Atom): ValueType => {
+    const { dtype, shape } = atom.aval as ValueType;
+    return { dtype: doubles.has(atom) ? "float64" : dtype, shape };
+  };
   const values = new Map<Variable, Node>();
   jaxpr.inBinders.forEach((variable, i) => values.set(variable, inputs[i] as Node));
-  const read = (atom: Atom): Node =>
-    isLiteral(atom)
-      ? b.scalar(atom.value, atom.aval.dtype as ElementType)
-      : (values.get(atom) as Node);
+  const readAs = (atom: Atom, dtype: ElementType): Node =>
+    isLiteral(atom) ? b.scalar(atom.value, dtype) : b.cast(values.get(atom) as Node, dtype);
+  const read = (atom: Atom): Node => readAs(atom, typeOf(atom).dtype);
+  /** Sums, and of how many elements. */
+  const counts = new Map<Atom, number>();
   for (const { primitive, inputs: atoms, params, outBinders } of jaxpr.eqns) {
-    const nodes = atoms.map(read);
-    const outputs = outBinders.map(({ aval }) => aval as ValueType);
-    const rule = primitives[primitive];
-    if (
-      rule === undefined ||
-      [...atoms.map(({ aval }) => aval as ValueType), ...outputs].some(isHalf)
-    ) {
-      throw unsupported(primitive, nodes);
+    const name: string = primitive;
+    const outputs = outBinders.map(typeOf);
+    const rule = primitives[name];
+    const isDouble =
+      outBinders.some((variable) => doubles.has(variable)) ||
+      (name === "compare" &&
+        atoms.some((atom) => doubles.has(atom)) &&
+        atoms.every((atom) => doubles.has(atom) || isLiteral(atom)));
+    const nodes = atoms.map((atom) => {
+      const isNumber = isDouble && atom.aval.dtype === jaxDType.float32;
+      return isNumber ? readAs(atom, "float64") : read(atom);
+    });
+    if (rule === undefined || [...atoms.map(typeOf), ...outputs].some(isHalf)) {
+      throw unsupported(name, nodes.map(({ type }) => printType(type)).join(" × "));
     }
-    const common = commonType(atoms.map(({ aval }) => aval));
-    const results = [rule(b, nodes as unknown as Operands, { params, outputs, common })].flat();
+    const common = isDouble ? "float64" : commonType(atoms.map(({ aval }) => aval));
+    const [first, second] = atoms;
+    const count = first && counts.get(first);
+    // Σx · 1/n, as jax-js spells means. A quotient rounds once where the product rounds twice: the
+    // mean of ones is 1.
+    const isMean =
+      name === "mul" &&
+      common === "float64" &&
+      count !== undefined &&
+      second !== undefined &&
+      doubles.has(second) &&
+      isLiteral(second) &&
+      second.value === 1 / count;
+    const results = isMean
+      ? [b.div(nodes[0] as Node, b.scalar(count, common))]
+      : [rule(b, nodes as unknown as Operands, { params, outputs, common })].flat();
+    const [result] = outBinders;
+    if (first !== undefined && result !== undefined) {
+      if (name === "reduce" && params["op"] === "Add") {
+        counts.set(result, product(first.aval.shape) / product(result.aval.shape));
+      } else if (name === "reshape" && count !== undefined) counts.set(result, count);
+    }
     outBinders.forEach((variable, i) => values.set(variable, results[i] as Node));
   }
-  return jaxpr.outs.map(read);
+  return jaxpr.outs.map((atom) => readAs(atom, atom.aval.dtype as ElementType));
 }
 
 const isHalf = ({ dtype }: ValueType): boolean => (dtype as string) === "float16";

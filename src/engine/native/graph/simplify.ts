@@ -199,7 +199,9 @@ const rules: Readonly<Record<string, Rule>> = {
 
   cast(b, [x], dtype) {
     const inner = x.inputs[0];
-    return x.op === "cast" && inner.type.dtype === "bool" ? b.cast(inner, dtype) : undefined;
+    // The wider type between them changes nothing.
+    const isNarrow = x.op === "cast" && ["bool", "uint8"].includes(inner.type.dtype);
+    return isNarrow ? b.cast(inner, dtype) : undefined;
   },
 };
 

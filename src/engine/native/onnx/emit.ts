@@ -1,4 +1,4 @@
-/** Writes a scheduled step as an ONNX model: the `Loop`, what runs before it, and its branches. */
+/** ONNX models: a planned step written as a `Loop`, what runs before it, and its branches. */
 import { constantData, type ConstantData, type Node, type ValueType } from "../graph/graph.ts";
 import {
   modelBytes,
@@ -8,19 +8,19 @@ import {
   type GraphMessage,
   type NodeMessage,
 } from "./messages.ts";
-import type { Argument, Leaf } from "../graph/trace.ts";
-import { isBranches, type Region, type Schedule, type Unit } from "./schedule.ts";
+import type { Argument, Leaf } from "../../step.ts";
+import { isBranches, type Region, type Plan, type Unit } from "./schedule.ts";
 
 /** Name of the result that holds the carry leaf `carry/…` after the last step. */
 export const resultName = (carryName: string): string => carryName.replace(/^carry/, "next");
 
 /**
- * Serialize. `schedule.roots` are the next carry, then the record. The model's inputs are the
+ * Serialize. `plan.roots` are the next carry, then the record. The model's inputs are the
  * arguments by path, with knobs as `[1 or steps, …]`, and `steps`, an int64 scalar; its outputs
  * are `next/…` and `records/…`.
  */
 export function emit(
-  { outer, body, roots }: Schedule,
+  { outer, body, roots }: Plan,
   args: readonly Argument[],
   records: readonly Leaf[],
 ): Uint8Array {

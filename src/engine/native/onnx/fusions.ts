@@ -1,4 +1,4 @@
-/** Several operations that ONNX Runtime has one fast kernel for. */
+/** Fusions: several operations that ONNX Runtime has one fast kernel for. */
 import { isFloat } from "../graph/constants.ts";
 import { isScalar, sameShape, type Node } from "../graph/graph.ts";
 import type { Lowering } from "./lowering.ts";

@@ -1,5 +1,5 @@
 /**
- * From the compiler's operations to ONNX operators that ONNX Runtime's CPU provider has for the
+ * Lowering: from the compiler's operations to ONNX operators that ONNX Runtime's CPU provider has for the
  * element type at hand, chosen for speed where there is a choice.
  */
 import { isFloat } from "../graph/constants.ts";
@@ -15,13 +15,13 @@ import {
   type Node,
 } from "../graph/graph.ts";
 import { lowerAffine, lowerChannelAffine, lowerMatmul, lowerRelu } from "./fusions.ts";
-import { Lowering, unsupported, type Rule, type Rules } from "./lowering.ts";
+import { Lowering, noKernel, type LowerNode, type LoweringTable } from "./lowering.ts";
 import { range } from "../graph/shapes.ts";
 import * as special from "./special.ts";
 
 /** Elementwise operators, by name and by the element types that have a kernel. */
 const direct =
-  (name: string, attributes: Attributes = {}): Rule =>
+  (name: string, attributes: Attributes = {}): LowerNode =>
   (l, { inputs, type }) =>
     l.op(
       name,
@@ -31,25 +31,25 @@ const direct =
     );
 
 const onFloat64 =
-  (float64: (l: Lowering, x: Node) => Node, other: Rule): Rule =>
+  (float64: (l: Lowering, x: Node) => Node, other: LowerNode): LowerNode =>
   (l, node) =>
     node.type.dtype === "float64" ? float64(l, l.lower(node.inputs[0])) : other(l, node);
 
 /** Bitwise on integers, logical on booleans. */
 const bits =
-  (name: string): Rule =>
+  (name: string): LowerNode =>
   (l, node) =>
     direct(node.type.dtype === "bool" ? name : `Bitwise${name}`)(l, node);
 
 const shift =
-  (direction: "LEFT" | "RIGHT"): Rule =>
+  (direction: "LEFT" | "RIGHT"): LowerNode =>
   (l, { inputs, type }) => {
     const [x, by] = inputs.map((input) => l.cast(l.lower(input), "uint32")) as [Node, Node];
     return l.cast(l.op("BitShift", [x, by], { direction }), type.dtype);
   };
 
 const compare =
-  (name: string): Rule =>
+  (name: string): LowerNode =>
   (l, { inputs }) => {
     const [x, y] = inputs.map((input) => {
       const value = l.lower(input);
@@ -83,7 +83,8 @@ function lowerReduce(l: Lowering, node: Node, keep: boolean): Node {
   return l.reduce(name, l.lower(x), axes, keep);
 }
 
-const rules: Rules = {
+/** How each of the compiler's operations is lowered. */
+const loweringTable: LoweringTable = {
   argument(l, { op, attributes, type }) {
     if (attributes["part"] !== "knobs") return l.graph.node(op, [], attributes, type);
     // A knob comes as [1 or steps, …]: step i reads row min(i, rows − 1).
@@ -180,7 +181,7 @@ const rules: Rules = {
     const [from, to] = [x.type.dtype, node.type.dtype];
     if (!isFloat(from) && !isFloat(to)) return l.cast(x, to);
     if (!isFloat(from) && to === "float32") return special.floatFromBits(l, l.cast(x, "uint32"));
-    throw unsupported(node);
+    throw noKernel(node);
   },
 
   // Reductions and contractions
@@ -289,7 +290,7 @@ const rules: Rules = {
 
 /** Lower everything that `results` need: the operators that compute them, and their graph. */
 export function lower(results: readonly Node[]): { graph: Graph; roots: Node[] } {
-  const lowering = new Lowering(results, rules);
+  const lowering = new Lowering(results, loweringTable);
   for (const node of topological(results)) lowering.lower(node);
   return { graph: lowering.graph, roots: results.map((node) => lowering.lower(node)) };
 }

@@ -1,25 +1,25 @@
-/** The state of one lowering: what is lowered already, and facts that rules decide by. */
-import { UnsupportedError } from "../../program.ts";
+/** A lowering in progress: what is lowered already, and facts that decide between operators. */
+import { unsupported } from "../unsupported.ts";
 import { printType, topological, useCounts, type Node } from "../graph/graph.ts";
 import { Operators } from "./operators.ts";
 
 /** Writes the operators that compute a node. */
-export type Rule = (l: Lowering, node: Node) => Node;
+export type LowerNode = (l: Lowering, node: Node) => Node;
 
-/** Rules by the operation they lower. */
-export type Rules = Readonly<Record<string, Rule>>;
+/** By the operation that is lowered. */
+export type LoweringTable = Readonly<Record<string, LowerNode>>;
 
 /** One pass over a graph in the compiler's operations, writing the ONNX one. */
 export class Lowering extends Operators {
-  readonly #rules: Rules;
+  readonly #table: LoweringTable;
   readonly #lowered = new Map<Node, Node>();
   readonly #uses: Map<Node, number>;
   /** Nodes whose value may differ from step to step. */
   readonly #changing = new Set<Node>();
 
-  constructor(roots: readonly Node[], rules: Rules) {
+  constructor(roots: readonly Node[], table: LoweringTable) {
     super();
-    this.#rules = rules;
+    this.#table = table;
     const order = topological(roots);
     this.#uses = useCounts(order, roots);
     for (const node of order) {
@@ -42,16 +42,17 @@ export class Lowering extends Operators {
   lower(node: Node): Node {
     const known = this.#lowered.get(node);
     if (known !== undefined) return known;
-    const rule = this.#rules[node.op];
-    if (rule === undefined) throw unsupported(node);
-    const result = rule(this, node);
+    const lowerNode = this.#table[node.op];
+    if (lowerNode === undefined) throw noKernel(node);
+    const result = lowerNode(this, node);
     this.#lowered.set(node, result);
     return result;
   }
 }
 
-export const unsupported = ({ op, inputs, type }: Node) =>
-  new UnsupportedError(
+/** The error for a node whose types have no kernel. */
+export const noKernel = ({ op, inputs, type }: Node) =>
+  unsupported(
     op,
     `${inputs.map((input) => printType(input.type)).join(" × ")} → ${printType(type)}`,
   );

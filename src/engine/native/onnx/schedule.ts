@@ -1,6 +1,6 @@
 /**
- * Decides where every operator runs: once, outside the loop (what no step changes); in the
- * loop's body; or in a branch (what only one side of a scalar choice needs).
+ * Execution plans: every operator runs once, outside the loop (what no step changes), in the
+ * loop's body, or in a branch (what only one side of a scalar choice needs).
  *
  * A `Select` chooses between two arrays by a scalar. Selects on one predicate become one `If`,
  * and what only one side uses sinks into that side, so that an untaken branch costs nothing.
@@ -31,7 +31,8 @@ export type Unit = Node | Branches;
 
 export const isBranches = (unit: Unit): unit is Branches => "selects" in unit;
 
-export interface Schedule {
+/** A step placed into its loop. */
+export interface Plan {
   readonly outer: Region;
   readonly body: Region;
   /** The results, in the order given; equal to those given but for simplified choices. */
@@ -43,12 +44,12 @@ const branchWorth = 1 << 15;
 
 const heavy = new Set(["MatMul", "FusedMatMul", "Gemm", "Conv", "ConvTranspose"]);
 
-export function schedule(graph: Graph, given: readonly Node[]): Schedule {
+export function schedule(graph: Graph, given: readonly Node[]): Plan {
   let roots = resolveKnownChoices(graph, given);
   for (;;) {
-    const plan = place(roots);
-    const idle = plan.branches.filter((branches) => cost(branches) < branchWorth);
-    if (idle.length === 0) return { outer: plan.outer, body: plan.body, roots };
+    const placed = place(roots);
+    const idle = placed.branches.filter((branches) => cost(branches) < branchWorth);
+    if (idle.length === 0) return { outer: placed.outer, body: placed.body, roots };
     const flat = new Set(idle.flatMap(({ selects }) => selects));
     roots = rebuild(graph, roots, (node, inputs) =>
       flat.has(node) ? elementwiseChoice(graph, node, inputs) : undefined,

@@ -2,14 +2,15 @@
  * Throughput of sweeps, start to end: `lucid sweep` with two workers and with one, and a plain
  * PyTorch script over the same cells in two processes, in turns.
  *
- *     node bench/sweep.ts --python python3 --rounds 3
+ *     node src/bench/sweep.ts --python python3 --rounds 3
  */
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import type { Row } from "../src/study/cell.ts";
+import { packageRoot } from "../platform/node/host.ts";
+import type { Row } from "../study/cell.ts";
 
 const { values } = parseArgs({
   options: {
@@ -32,7 +33,7 @@ writeFileSync(
     steps: Number(values.steps),
   }),
 );
-const lucid = join(import.meta.dirname, "../bin/lucid.js");
+const lucid = join(packageRoot, "bin/lucid.js");
 let sweeps = 0;
 
 /** Seconds of a sweep, and the mean overhead of its cells in milliseconds. */
