@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { leavesOf } from "../engine/tensor.ts";
-import { parseCsv } from "./table.ts";
+import { leavesOf, tensor } from "../engine/tensor.ts";
+import { parseCsv, standardized } from "./table.ts";
 
 const flowers = `length, width,species
 5.1,3.5,"setosa"
@@ -72,4 +72,10 @@ it("names the columns there are", () => {
   expect(() => parseCsv("a,b\n1,2", "t.csv").labels("c")).toThrow(
     'unknown column "c" of t.csv (choose from a, b)',
   );
+});
+
+it("brings columns to mean 0 and deviation 1, others by the same measure", () => {
+  const train = tensor([1, 7, 3, 7], [2, 2], "float64");
+  expect([...standardized(train).data]).toEqual([-1, 0, 1, 0]);
+  expect([...standardized(tensor([4, 8], [1, 2], "float64"), train).data]).toEqual([2, 1]);
 });

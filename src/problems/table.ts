@@ -136,3 +136,25 @@ function tableOf(whole: Whole, rows: readonly Row[]): Table {
 }
 
 const isNumber = (text: string): boolean => text !== "" && Number.isFinite(Number(text));
+
+/**
+ * Columns shifted and scaled to mean 0 and standard deviation 1 over `like`, so that test samples go the
+ * way training samples went: (x − mean)/deviation. A column without deviation is shifted only.
+ *
+ * @param x Float, shape [samples, columns].
+ * @param like default `x`.
+ */
+export function standardized(x: Tensor, like: Tensor = x): Tensor {
+  const columns = x.shape[1] ?? 1;
+  const scales = Array.from({ length: columns }, (_, column) => {
+    const values = Array.from(like.data).filter((_, i) => i % columns === column);
+    const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+    const variance = values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length;
+    return { mean, deviation: Math.sqrt(variance) || 1 };
+  });
+  const values = Array.from(x.data, (value, i) => {
+    const { mean, deviation } = scales[i % columns] as (typeof scales)[number];
+    return (value - mean) / deviation;
+  });
+  return tensor(values, x.shape, x.dtype);
+}
