@@ -10,7 +10,7 @@ import { imageSplits } from "../src/problems/datasets/images.ts";
 import { mlp } from "../src/problems/networks/mlp.ts";
 import { sgd } from "../src/sam/parts/outer.ts";
 import { createMethod, methods, type Settings } from "../src/sam/registry.ts";
-import { prepareTraining, type Training } from "../src/sam/training/training.ts";
+import { prepareTraining, type Training } from "../src/run/training.ts";
 
 const path = resolve(import.meta.dirname, "../docs/costs.md");
 /** Whole periods of everything that happens only in some steps. */

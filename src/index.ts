@@ -90,7 +90,6 @@ export {
   plainEvidence,
   power,
   prepareEvaluation,
-  prepareTraining,
   quotient,
   roles,
   saf,
@@ -132,9 +131,19 @@ export type {
   Stateless,
   StepContext,
   StepResult,
-  Training,
   TrainingState,
 } from "./sam/index.ts";
+
+export { loadState, prepareTraining, saveState } from "./run/training.ts";
+export type {
+  RunTrainingOptions,
+  Scores,
+  Training,
+  TrainingOptions,
+  TrainingRun,
+} from "./run/training.ts";
+export type { Checkpoint } from "./run/checkpoint.ts";
+export type { MetricRow } from "./run/history.ts";
 
 export { createScreen } from "./diagnostics/screen/screen.ts";
 export type { Screen, Warning } from "./diagnostics/screen/screen.ts";

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { np } from "../engine/jax-js.ts";
 import { leavesOf, tensor, type Tensor } from "../engine/tensor.ts";
-import { correct, defineProblem, inFloat64, type NamedSamples } from "./define.ts";
+import { defineProblem, inFloat64, type NamedSamples } from "./define.ts";
 import { initializer, linear } from "./layers.ts";
 import { torchUniform } from "./networks/torch-random.ts";
 
@@ -55,16 +55,6 @@ describe("a problem of one's own", () => {
     const variance = data.reduce((sum, value) => sum + (value - mean) ** 2, 0) / data.length;
     expect(Math.abs(mean)).toBeLessThan(0.1);
     expect(Math.sqrt(variance)).toBeCloseTo(3, 1);
-  });
-
-  it("counts a sample as correct where its label's output is the largest, the first of equals", async () => {
-    const outputs = np.array([
-      [1, 3, 2],
-      [5, 5, 0],
-      [0, 1, 7],
-    ]);
-    const y = np.array([1, 1, 2], { dtype: np.int32 });
-    expect([...(await correct(outputs, { y }).data())]).toEqual([1, 0, 1]);
   });
 });
 

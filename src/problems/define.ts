@@ -64,7 +64,7 @@ export interface ProblemDefinition<
     batch: TracedSamples<Samples>,
     context: ForwardContext,
   ) => Forward;
-  /** See {@link Problem.score}; for classifiers {@link correct}. */
+  /** See {@link Problem.score}; for classifiers `(outputs, { y }) => isRight(outputs, y)`. */
   readonly score?: ((outputs: np.Array, batch: TracedSamples<Samples>) => np.Array) | undefined;
   /** See {@link Problem.prepare}. */
   readonly prepare?:
@@ -161,18 +161,6 @@ export function inFloat64(problem: Problem): Problem {
     ...(test && { test: split(test) }),
     ...(constants !== undefined && { constants: cast(constants, "float64") }),
   };
-}
-
-/**
- * 1 for every sample whose largest output is that of its label, else 0; among equals the first
- * counts. Traced; consumes its arguments.
- *
- * @param outputs Shape [samples, classes].
- * @param batch `y`: int32 [samples].
- */
-export function correct(outputs: np.Array, { y }: { readonly y: np.Array }): np.Array {
-  const { dtype } = outputs;
-  return np.equal(np.argmax(outputs, 1), y).astype(dtype);
 }
 
 const cast = <T extends Tree<Tensor>>(tree: T, dtype: FloatType): T =>

@@ -7,7 +7,16 @@ import { leavesWithPaths, mapTree, type Tensor, type Tree } from "../engine/tens
 import { statisticsPrefix } from "../problems/import/match-model.ts";
 import type { Model } from "../problems/problem.ts";
 import type { TrainingState } from "../sam/training/state.ts";
-import type { Checkpoint } from "./run.ts";
+
+/** All that a run needs to continue as if it had never stopped. */
+export interface Checkpoint {
+  readonly state: TrainingState;
+  readonly screen: ScreenState;
+  /** Gradient evaluations spent so far. */
+  readonly evaluations: number;
+  /** Time spent in steps so far, in seconds. */
+  readonly seconds: number;
+}
 
 /** Our entry in the metadata. */
 const savedSchema = z.object({

@@ -5,3 +5,12 @@ export { createRunner } from "./run.ts";
 export type { Final, Outcome, Provenance, Runner, RunnerOptions, RunResult } from "./run.ts";
 export type { MetricRow } from "./history.ts";
 export { buildMethod, buildProblem } from "./build.ts";
+export { loadState, prepareTraining, saveState } from "./training.ts";
+export type {
+  RunTrainingOptions,
+  Scores,
+  Training,
+  TrainingOptions,
+  TrainingRun,
+} from "./training.ts";
+export type { Checkpoint } from "./checkpoint.ts";

@@ -2,10 +2,9 @@
 import type { EngineOptions } from "../engine/index.ts";
 import type { DatasetLoader } from "../problems/datasets/entry.ts";
 import type { Problem } from "../problems/problem.ts";
-import { prepareEvaluation, type Evaluation } from "../sam/training/evaluation.ts";
-import { prepareTraining, type Training } from "../sam/training/training.ts";
 import { buildMethod, buildProblem, hashData, programKey } from "./build.ts";
 import type { RunSpec } from "./spec.ts";
+import { prepareTraining, type Training } from "./training.ts";
 
 /** Everything compiled for runs of one {@link programKey}. */
 export interface Prepared {
@@ -13,7 +12,6 @@ export interface Prepared {
   readonly training: Training;
   /** The same method on all samples at once; in full-batch runs `training` itself. */
   fullBatch(): Promise<Training>;
-  readonly evaluation: Evaluation;
   /** SHA-256 of the samples. */
   dataHash(): Promise<string>;
   dispose(): Promise<void>;
@@ -70,19 +68,16 @@ async function prepare(
       ...engine,
     });
   const training = await prepareBatch(spec.batch);
-  const evaluation = prepareEvaluation(problem, engine);
   let full: Promise<Training> | undefined;
   let hash: Promise<string> | undefined;
   return {
     problem,
     training,
-    evaluation,
     fullBatch: () =>
       (full ??= spec.batch === "full" ? Promise.resolve(training) : prepareBatch("full")),
     dataHash: () => (hash ??= hashData(problem)),
     async dispose() {
       await training.dispose();
-      await evaluation.dispose();
       await (await full)?.dispose();
     },
   };

@@ -1,23 +1,18 @@
 /** One run, from its spec to its result. No files here: callbacks carry out what a run reports. */
-import {
-  createScreen,
-  type Screen,
-  type ScreenState,
-  type Warning,
-} from "../diagnostics/screen/screen.ts";
+import type { Warning } from "../diagnostics/screen/screen.ts";
 import type { Verdict } from "../diagnostics/verdict.ts";
 import type { EngineOptions } from "../engine/index.ts";
 import type { EngineName } from "../engine/engines.ts";
 import type { Host } from "../platform/host.ts";
 import type { DatasetLoader } from "../problems/datasets/entry.ts";
 import type { FloatType, Model, Point, Split } from "../problems/problem.ts";
-import type { Method } from "../sam/contract/method.ts";
-import { modelOf, type TrainingState } from "../sam/training/state.ts";
-import type { Training } from "../sam/training/training.ts";
+import type { TrainingState } from "../sam/training/state.ts";
 import { buildMethod } from "./build.ts";
 import { openWorkshop } from "./programs.ts";
-import { defaultStride, rowAt, thin, type MetricRow } from "./history.ts";
+import type { Checkpoint } from "./checkpoint.ts";
+import { rowAt, type MetricRow } from "./history.ts";
 import { specHash, type RunSpec } from "./spec.ts";
+import type { RunChunk } from "./training.ts";
 
 /** What a run ended with. Numbers that do not exist or are not finite are `null`. */
 export interface Final {
@@ -65,25 +60,6 @@ export interface RunResult {
   /** Gradient evaluations spent in all steps together. */
   readonly evaluations: number;
   readonly provenance: Provenance;
-}
-
-/** All that a run needs to continue as if it had never stopped. */
-export interface Checkpoint {
-  readonly state: TrainingState;
-  readonly screen: ScreenState;
-  readonly evaluations: number;
-  readonly seconds: number;
-}
-
-/** What a chunk of steps brought. */
-export interface RunChunk {
-  readonly checkpoint: Checkpoint;
-  /** Rows to keep: those of every `recordEvery`-th step. */
-  readonly rows: readonly MetricRow[];
-  /** The last step of the chunk. */
-  readonly latest: MetricRow;
-  /** Given once, in the chunk that first supports it. */
-  readonly warning?: Warning;
 }
 
 export interface RunOptions {
@@ -157,36 +133,30 @@ export function createRunner({
       const method = buildMethod(spec);
       const begin = training.start(spec.seed);
       const from = options.from?.(begin);
-      const screen = createScreen({
-        dtype: spec.dtype,
-        engine: engineName,
-        ...(from && { from: from.screen }),
-      });
       await options.onStart?.({ spec, engine: engineName, device, step: from?.state.step ?? 0 });
-      const checkpoint = await train(
-        spec,
-        training,
+      const { steps, seed } = spec;
+      const { recordEvery, signal, onChunk } = options;
+      const { checkpoint, model, verdict, warning } = await training.run({
+        steps,
+        seed,
         method,
-        screen,
-        from ?? { state: begin, screen: screen.state(), evaluations: 0, seconds: 0 },
-        options,
-      );
-      if (checkpoint.state.step < spec.steps) return { status: "interrupted", checkpoint };
+        from: from ?? begin,
+        recordEvery,
+        ...(signal && { signal }),
+        onChunk,
+      });
+      if (checkpoint.state.step < steps) return { status: "interrupted", checkpoint };
 
       const fullBatch = await prepared.fullBatch();
-      const { steps, seed } = spec;
       const last = rowAt(await fullBatch.evidence(checkpoint.state, { steps, seed, method }), 0);
-      const model = modelOf(checkpoint.state);
       const scoreOn = async (split: Split | undefined) =>
-        problem.score && split
-          ? ((await prepared.evaluation.evaluate(model, split)).score ?? null)
-          : null;
+        problem.score && split ? ((await training.evaluate(model, split)).score ?? null) : null;
       const result: RunResult = {
         spec,
         hash: await specHash(spec),
         final: finalFrom(last, await scoreOn(problem.train), await scoreOn(problem.test)),
-        verdict: screen.verdict(),
-        warning: screen.warning ?? null,
+        verdict,
+        warning: warning ?? null,
         evaluations: checkpoint.evaluations,
         provenance: {
           ...host,
@@ -201,51 +171,6 @@ export function createRunner({
       return { status: "finished", result, last, model, checkpoint };
     },
   };
-}
-
-/** Take the steps that are left, reporting chunk by chunk; stops early only on the signal. */
-async function train(
-  spec: RunSpec,
-  training: Training,
-  method: Method,
-  screen: Screen,
-  from: Checkpoint,
-  { recordEvery = defaultStride(spec.steps), signal, onChunk }: RunOptions,
-): Promise<Checkpoint> {
-  const { steps, seed } = spec;
-  let checkpoint = from;
-  let began = performance.now();
-  await training.run({
-    steps,
-    seed,
-    method,
-    from: checkpoint.state,
-    ...(signal && { signal }),
-    async onRecords(records, state) {
-      const warning = screen.push(records);
-      checkpoint = {
-        state,
-        screen: screen.state(),
-        evaluations: sumFrom(checkpoint.evaluations, records.evaluations),
-        seconds: checkpoint.seconds + (performance.now() - began) / 1000,
-      };
-      await onChunk?.({
-        checkpoint,
-        rows: thin(records, recordEvery),
-        latest: rowAt(records, records.count - 1),
-        ...(warning && { warning }),
-      });
-      began = performance.now();
-    },
-  });
-  return checkpoint;
-}
-
-/** Added one by one, so that the sum does not depend on how steps were cut into chunks. */
-function sumFrom(start: number, values: Iterable<number>): number {
-  let sum = start;
-  for (const value of values) sum += value;
-  return sum;
 }
 
 function finalFrom(

@@ -110,6 +110,10 @@ export { prepareEvaluation } from "./training/evaluation.ts";
 export type { Evaluation, EvaluationOptions, EvaluationResult } from "./training/evaluation.ts";
 export { modelOf } from "./training/state.ts";
 export type { TrainingState } from "./training/state.ts";
-export { prepareTraining } from "./training/training.ts";
-export type { Training, TrainingOptions, TrainOptions } from "./training/training.ts";
+export { compileTraining } from "./training/training.ts";
+export type {
+  CompiledTraining,
+  CompiledTrainingOptions,
+  TrainOptions,
+} from "./training/training.ts";
 export type { Records } from "./training/records.ts";

@@ -18,7 +18,9 @@ import { takeLock, type Lock } from "../platform/node/lock.ts";
 import type { TrainingState } from "../sam/training/state.ts";
 import { decodeCheckpoint, encodeCheckpoint, encodeModel } from "../run/checkpoint.ts";
 import type { MetricRow } from "../run/history.ts";
-import type { Checkpoint, Outcome, RunChunk, RunResult } from "../run/run.ts";
+import type { Checkpoint } from "../run/checkpoint.ts";
+import type { Outcome, RunResult } from "../run/run.ts";
+import type { RunChunk } from "../run/training.ts";
 import { parseSpec, type RunSpec } from "../run/spec.ts";
 
 /** Version of the layout of run folders. */

@@ -13,7 +13,7 @@ import { sgd } from "../../src/sam/parts/outer.ts";
 import { sam } from "../../src/sam/methods/sam.ts";
 import { prepareEvaluation } from "../../src/sam/training/evaluation.ts";
 import { modelOf, type TrainingState } from "../../src/sam/training/state.ts";
-import { prepareTraining } from "../../src/sam/training/training.ts";
+import { compileTraining } from "../../src/sam/training/training.ts";
 import { flat } from "../sam/run.ts";
 import { augmented, autoencoder, batchNormalized, dropped, graph, wave } from "./networks.ts";
 
@@ -76,7 +76,7 @@ const exact = ({ params, statistics }: Model): Model => ({
 async function train(problem: Problem, name: string, engine: (typeof engines)[number]) {
   const method = sam({ rho: 0.05, outer: sgd({ learningRate: 0.01, momentum: 0.9 }) });
   const batchSize = applies("mini-batches", name) ? 3 : "full";
-  const training = await prepareTraining({ problem, method, batchSize, engine });
+  const training = await compileTraining({ problem, method, batchSize, engine });
   const losses: number[] = [];
   const state = await training.run({
     steps: 5,

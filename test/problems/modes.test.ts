@@ -19,7 +19,7 @@ import { sgd } from "../../src/sam/parts/outer.ts";
 import { prepareEvaluation } from "../../src/sam/training/evaluation.ts";
 import type { Records } from "../../src/sam/training/records.ts";
 import { modelOf } from "../../src/sam/training/state.ts";
-import { prepareTraining } from "../../src/sam/training/training.ts";
+import { compileTraining } from "../../src/sam/training/training.ts";
 import { flat } from "../sam/run.ts";
 import { augmented, batchNormalized, dropped, edges, graph, pixels, powers } from "./networks.ts";
 
@@ -75,7 +75,7 @@ test.each([
 ] as const)("running statistics in training are PyTorch's, in %s", async (dtype, tolerance) => {
   for (const engine of ["native", "jax"] as const) {
     const problem = batchNormalized(dtype);
-    const training = await prepareTraining({ problem, method: torchMethod, engine });
+    const training = await compileTraining({ problem, method: torchMethod, engine });
     const records: Records[] = [];
     for (const [i, expected] of stored.steps.entries()) {
       const state = await training.run({
@@ -98,7 +98,7 @@ test.each([
 
 test("a trained network is judged by its trained statistics, as PyTorch judges it", async () => {
   const problem = batchNormalized("float64");
-  const training = await prepareTraining({ problem, method: torchMethod });
+  const training = await compileTraining({ problem, method: torchMethod });
   const state = await training.run({ steps: stored.count });
   await training.dispose();
   const model = modelOf(state);
@@ -230,7 +230,7 @@ test("a model of PyTorch's is matched by its names, and what is missing is said"
 
 test("a network with dropout has a certificate: evaluation draws no masks", async () => {
   const problem = dropped("float64");
-  const training = await prepareTraining({
+  const training = await compileTraining({
     problem,
     method: sam({ rho: 0.05, outer: sgd({ learningRate: 0.05 }) }),
   });
@@ -262,7 +262,7 @@ test.each(["native", "jax"] as const)(
   async (engine) => {
     const problem = augmented("float64");
     const [rho, learningRate, steps] = [0.5, 0.001, 12];
-    const training = await prepareTraining({
+    const training = await compileTraining({
       problem,
       method: sam({ rho, outer: sgd({ learningRate }) }),
       engine,
@@ -320,7 +320,7 @@ test.each([["full"], [3]] as const)(
   "samples that a method takes are prepared as the batch is, batch %s",
   async (batchSize) => {
     const problem = augmented("float64");
-    const training = await prepareTraining({ problem, method: taking(), batchSize });
+    const training = await compileTraining({ problem, method: taking(), batchSize });
     const losses: number[] = [];
     const taken: number[] = [];
     await training.run({
@@ -359,7 +359,7 @@ test("constants reach every pass: a graph's edges", async () => {
     }
     return { loss: loss / 6, score: right / 6 };
   };
-  const training = await prepareTraining({
+  const training = await compileTraining({
     problem,
     method: sam({ rho: 0.1, outer: sgd({ learningRate: 0.5 }) }),
   });
@@ -387,7 +387,7 @@ const remembering = () =>
 
 test("evidence at a state is the record of the next step, which is not taken", async () => {
   const problem = batchNormalized("float64");
-  const training = await prepareTraining({ problem, method: remembering() });
+  const training = await compileTraining({ problem, method: remembering() });
   const steps = 4;
   const from = await training.run({ steps, until: 3 });
   const before = structuredClone(from);
@@ -407,8 +407,8 @@ test("evidence at a state is the record of the next step, which is not taken", a
 
 test("evidence of mini-batch training is asked of a training on all samples", async () => {
   const problem = batchNormalized("float64");
-  const inBatches = await prepareTraining({ problem, method: remembering(), batchSize: 5 });
-  const full = await prepareTraining({ problem, method: remembering() });
+  const inBatches = await compileTraining({ problem, method: remembering(), batchSize: 5 });
+  const full = await compileTraining({ problem, method: remembering() });
   const state = await inBatches.run({ steps: 4 });
   const { loss, gradNorm, first } = await full.evidence(state, { steps: 4 });
   expect(first).toBe(4);
@@ -431,7 +431,7 @@ test.each(["float64", "float32"] as const)(
     for (const engine of ["native", "jax"] as const) {
       const seen: unknown[] = [];
       for (const problem of [floats, bytes]) {
-        const training = await prepareTraining({
+        const training = await compileTraining({
           problem,
           method: sam({ rho: 0.1, outer: sgd({ learningRate: 0.1 }) }),
           batchSize: 4,

@@ -13,7 +13,7 @@ import {
 import { roleByName, type FloatType, type Problem } from "../../src/problems/problem.ts";
 import type { Method } from "../../src/sam/contract/method.ts";
 import { sgd } from "../../src/sam/parts/outer.ts";
-import { prepareTraining } from "../../src/sam/training/training.ts";
+import { compileTraining } from "../../src/sam/training/training.ts";
 import type { Records } from "../../src/sam/training/records.ts";
 import type { TrainingState } from "../../src/sam/training/state.ts";
 import { exceptions, holds, methodFor, named, names, type Check } from "./cases.ts";
@@ -100,7 +100,7 @@ describe.each(dtypes)("%s", (dtype) => {
       const checks = ["engines agree", "a vanishing gradient moves nothing"] as const;
       for (const engine of engines) {
         const { problem, traces } = bowl(params, dtype);
-        const training = await prepareTraining({ problem, method: create(name, checks), engine });
+        const training = await compileTraining({ problem, method: create(name, checks), engine });
         const start = training.start();
         const records: Records[] = [];
         const go = (from: TrainingState, steps = 5) => {
@@ -160,7 +160,7 @@ describe.each(engines)(
         dtype,
       );
       const end = async (method: Method) => {
-        const training = await prepareTraining({ problem, method, engine });
+        const training = await compileTraining({ problem, method, engine });
         const state = await training.run({ steps: 4 });
         await training.dispose();
         return flat(state.carry.params);

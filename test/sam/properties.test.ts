@@ -7,7 +7,7 @@ import type { Point, Problem } from "../../src/problems/problem.ts";
 import { sgd } from "../../src/sam/parts/outer.ts";
 import { createMethod, type Settings } from "../../src/sam/registry.ts";
 import type { Records } from "../../src/sam/training/records.ts";
-import { prepareTraining, type Training } from "../../src/sam/training/training.ts";
+import { compileTraining, type CompiledTraining } from "../../src/sam/training/training.ts";
 
 const lr = 1e-3;
 const outer = sgd({ learningRate: lr, momentum: 0.5 });
@@ -23,7 +23,7 @@ const points = fc
 const radii = fc.double({ min: 1e-3, max: 2, noNaN: true });
 const runs = { numRuns: 40 };
 
-const opened: Training[] = [];
+const opened: CompiledTraining[] = [];
 afterAll(async () => {
   for (const training of opened) await training.dispose();
 });
@@ -38,7 +38,7 @@ interface Seen {
 /** Compile once; then run a few steps from any point with any ρ. */
 async function open(name: string, settings: Settings = {}, problem: Problem = himmel) {
   const make = (more: Settings) => createMethod(name, { ...settings, ...more }, outer);
-  const training = await prepareTraining({
+  const training = await compileTraining({
     problem,
     method: make({ rho: 1 }),
     engine: "native",

@@ -5,7 +5,7 @@ import type { Problem } from "../../src/problems/problem.ts";
 import type { Method } from "../../src/sam/contract/method.ts";
 import type { Records } from "../../src/sam/training/records.ts";
 import type { TrainingState } from "../../src/sam/training/state.ts";
-import { prepareTraining } from "../../src/sam/training/training.ts";
+import { compileTraining } from "../../src/sam/training/training.ts";
 
 export interface Run {
   readonly state: TrainingState;
@@ -51,7 +51,7 @@ export async function run({
   batchSize = "full",
   ...options
 }: RunOptions): Promise<Run> {
-  const training = await prepareTraining({
+  const training = await compileTraining({
     problem,
     method,
     engine,

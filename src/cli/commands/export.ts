@@ -13,7 +13,7 @@ import {
 } from "../../engine/tensor.ts";
 import { writeBytes } from "../../platform/node/files.ts";
 import { trainingStep } from "../../sam/training/step.ts";
-import { prepareTraining } from "../../sam/training/training.ts";
+import { compileTraining } from "../../sam/training/training.ts";
 import { buildMethod, buildProblem } from "../../run/build.ts";
 import { nodeDatasets } from "../../run/node-datasets.ts";
 import { addSpecOptions, option, specOf, type SpecFlags } from "../shared/flags.ts";
@@ -48,7 +48,7 @@ async function exportStep(flags: ExportFlags, terminal: Terminal): Promise<void>
   }
   const problem = await buildProblem(spec, nodeDatasets());
   const what = { problem, method: buildMethod(spec), batchSize: spec.batch } as const;
-  const training = await prepareTraining({ ...what, engine: "native" });
+  const training = await compileTraining({ ...what, engine: "native" });
   try {
     await writeBytes(out, training.program.toOnnx?.() ?? new Uint8Array());
     terminal.out(`${out}: the step, in a loop of \`steps\` steps\n`);

@@ -1,8 +1,9 @@
 /** Runs and refinements in words: the line while they go, the summary when they are over. */
 import type { RefineStep } from "../../diagnostics/point/refine.ts";
-import type { Final, RunChunk, RunResult } from "../../run/run.ts";
 import { findProblem } from "../../problems/registry.ts";
+import type { Final, RunResult } from "../../run/run.ts";
 import type { RunSpec } from "../../run/spec.ts";
+import type { RunChunk } from "../../run/training.ts";
 
 /** What the progress line shows besides the chunk itself. */
 export interface Timing {

@@ -3,7 +3,7 @@ import type { EngineOptions } from "../../engine/index.ts";
 import type { Problem } from "../../problems/problem.ts";
 import { sgd } from "../../sam/parts/outer.ts";
 import { sam } from "../../sam/methods/sam.ts";
-import { prepareTraining } from "../../sam/training/training.ts";
+import { compileTraining } from "../../sam/training/training.ts";
 import type { NearbyRun } from "./certificate.ts";
 import { flatten, unflatten } from "../point/derivatives.ts";
 import { along, distance, type Vector } from "../algebra/vectors.ts";
@@ -116,7 +116,7 @@ async function withSam<T>(
   use: (run: (from: Vector) => Promise<Trace>) => Promise<T>,
 ): Promise<T> {
   const method = sam({ rho, outer: sgd({ learningRate }) });
-  const training = await prepareTraining({ problem, method, ...engine });
+  const training = await compileTraining({ problem, method, ...engine });
   const start = training.start();
   try {
     return await use(async (from) => {

@@ -3,7 +3,7 @@ import { cosine, dome, quadratic, rosenbrock } from "../../problems/index.ts";
 import type { Point, Problem } from "../../problems/problem.ts";
 import { gradientDescent, sam } from "../../sam/methods/sam.ts";
 import { sgd } from "../../sam/parts/outer.ts";
-import { prepareTraining } from "../../sam/training/training.ts";
+import { compileTraining } from "../../sam/training/training.ts";
 import type { Method } from "../../sam/contract/method.ts";
 import { createScreen, type Screen } from "./screen.ts";
 import type { StepSignals } from "./signals.ts";
@@ -11,7 +11,7 @@ import type { StepSignals } from "./signals.ts";
 const fresh = () => createScreen({ dtype: "float64", engine: "native" });
 
 async function watch(problem: Problem, method: Method, steps: number): Promise<Screen> {
-  const training = await prepareTraining({ problem, method, engine: "native" });
+  const training = await compileTraining({ problem, method, engine: "native" });
   const screen = fresh();
   await training.run({ steps, onRecords: (records) => void screen.push(records) });
   await training.dispose();

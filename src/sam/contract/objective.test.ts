@@ -5,7 +5,7 @@ import type { Method } from "./method.ts";
 import type { Objective } from "./objective.ts";
 import { sgd } from "../parts/outer.ts";
 import { descend, method, plainEvidence } from "../parts/step.ts";
-import { prepareTraining } from "../training/training.ts";
+import { compileTraining } from "../training/training.ts";
 import type { ArrayTree } from "../../engine/program.ts";
 
 /** Plain descent that spends evaluations in its own way first. */
@@ -28,7 +28,7 @@ function spending(
 }
 
 async function evaluations(of: Method, steps = 2): Promise<number[]> {
-  const training = await prepareTraining({ problem: quadratic(), method: of, engine: "native" });
+  const training = await compileTraining({ problem: quadratic(), method: of, engine: "native" });
   const spent: number[] = [];
   await training.run({ steps, onRecords: (records) => void spent.push(...records.evaluations) });
   await training.dispose();

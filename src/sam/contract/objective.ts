@@ -4,6 +4,7 @@ import { mean, select, selectTree, share } from "../../engine/arrays.ts";
 import type { ArrayTree } from "../../engine/program.ts";
 import type { Forward, ForwardContext, Problem, Role } from "../../problems/problem.ts";
 import { takeSamples } from "./samples.ts";
+import { checkedForward } from "../../problems/check.ts";
 import { afterPass, eitherUpdate, settled, type Update } from "./statistics.ts";
 
 /**
@@ -115,7 +116,7 @@ export function objectiveOf(
     ...(context.constants && { constants: share(context.constants) }),
   });
   const forward = (params: ArrayTree, of: ArrayTree): Forward =>
-    problem.forward(params, share(of), shared());
+    checkedForward(problem, params, share(of), shared(), batchSize(of));
   const differentiate: Objective["differentiate"] = (ofForward, params, of = batch) => {
     count(1, of);
     const value = (p: ArrayTree): [np.Array, { [key: string]: ArrayTree }] => {

@@ -9,7 +9,7 @@ import { saf } from "./trajectory.ts";
 import { gradientDescent, sam } from "./sam.ts";
 import { switching } from "./switching.ts";
 import type { Records } from "../training/records.ts";
-import { prepareTraining } from "../training/training.ts";
+import { compileTraining } from "../training/training.ts";
 
 const outer = sgd({ learningRate: 0.1 });
 
@@ -19,7 +19,7 @@ async function run(
   steps: number,
   batchSize: number | "full" = "full",
 ) {
-  const training = await prepareTraining({ problem, method, engine: "native", batchSize });
+  const training = await compileTraining({ problem, method, engine: "native", batchSize });
   const chunks: Records[] = [];
   await training.run({ steps, onRecords: (records) => void chunks.push(records) });
   await training.dispose();

@@ -9,7 +9,7 @@ import { gradientDescent, sam } from "./sam.ts";
 import { switching } from "./switching.ts";
 import { batchIndices } from "../training/batches.ts";
 import type { Records } from "../training/records.ts";
-import { prepareTraining } from "../training/training.ts";
+import { compileTraining } from "../training/training.ts";
 
 /** f(x) = −cos x₁ + x₂²/2, whose SAM at ρ = 4 has a hallucinated minimizer at (2π − 4, 0). */
 const cosine = (start: readonly number[]): Problem => ({
@@ -27,7 +27,7 @@ const cosine = (start: readonly number[]): Problem => ({
 });
 
 async function run(method: Method, steps: number, start: readonly number[] = [2, 0.5]) {
-  const training = await prepareTraining({
+  const training = await compileTraining({
     problem: cosine(start),
     method,
     engine: "jax",

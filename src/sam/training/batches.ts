@@ -1,4 +1,5 @@
 /** Mini-batches: which samples each step sees. */
+import { InputError } from "../../engine/errors.ts";
 import { randomStream } from "../../engine/random.ts";
 import type { Problem } from "../../problems/problem.ts";
 
@@ -8,12 +9,12 @@ export type BatchSize = number | "full";
 /**
  * Samples per step as a number.
  *
- * @throws {RangeError} when the problem has not so many.
+ * @throws {InputError} when the problem has not so many.
  */
 export function samplesPerStep({ train: { size } }: Problem, batchSize: BatchSize): number {
   const samples = batchSize === "full" ? size : batchSize;
   if (Number.isInteger(samples) && samples >= 1 && samples <= size) return samples;
-  throw new RangeError(
+  throw new InputError(
     `invalid batch: ${batchSize} (give "full" or a whole number from 1 to ${size})`,
   );
 }

@@ -1,5 +1,6 @@
 /** Evaluation: how good a model is on samples, without masks, augmentation or updates. */
 import { share } from "../../engine/arrays.ts";
+import { InputError } from "../../engine/errors.ts";
 import { compile, type EngineOptions } from "../../engine/index.ts";
 import type { ArrayTree, Program } from "../../engine/program.ts";
 import {
@@ -12,6 +13,7 @@ import {
   type Tree,
 } from "../../engine/tensor.ts";
 import type { Batch, Forward, Model, Problem, Split } from "../../problems/problem.ts";
+import { checkedForward } from "../../problems/check.ts";
 import { castBytes } from "../contract/samples.ts";
 
 /** Samples per forward pass: enough to be fast, few enough to bound memory. */
@@ -46,7 +48,7 @@ export interface Evaluation {
  * An evaluation of a problem's models, on any split with samples like those of training. Programs
  * are compiled at the first use of each size of block.
  *
- * @throws {RangeError} when the block size is not a whole number, 1 or more.
+ * @throws {InputError} when the block size is not a whole number, 1 or more.
  * @example
  * const evaluation = prepareEvaluation(problem);
  * const { loss, score } = await evaluation.evaluate(modelOf(state), problem.test);
@@ -56,7 +58,7 @@ export function prepareEvaluation(
   { blockSize = problem.constants ? "full" : usualBlock, ...engine }: EvaluationOptions = {},
 ): Evaluation {
   if (blockSize !== "full" && !(Number.isInteger(blockSize) && blockSize >= 1)) {
-    throw new RangeError(
+    throw new InputError(
       `invalid block size: ${blockSize} (give "full" or a whole number, 1 or more)`,
     );
   }
@@ -130,11 +132,17 @@ function compileBlock(
       step(carry, inputTree, block) {
         const { model, constants } = inputTree as unknown as Inputs;
         const samples = castBytes(block, types, dtype);
-        const { losses, outputs } = problem.forward(model.params, share(samples), {
-          mode: "evaluate",
-          ...(problem.initStatistics && { statistics: model.statistics }),
-          ...(problem.constants && { constants }),
-        });
+        const { losses, outputs } = checkedForward(
+          problem,
+          model.params,
+          share(samples),
+          {
+            mode: "evaluate",
+            ...(problem.initStatistics && { statistics: model.statistics }),
+            ...(problem.constants && { constants }),
+          },
+          length,
+        );
         return {
           carry,
           record: { losses, ...(problem.score && { scores: scored(problem, outputs, samples) }) },

@@ -1,4 +1,5 @@
 /** The layout of knobs: schedules become one number per step, constants one for all. */
+import { InputError } from "../../engine/errors.ts";
 import {
   scalarTensor,
   tensor,
@@ -36,6 +37,12 @@ export function layOutKnobs(
         if (!isSchedule(knob)) return [name, values(knob)];
         if (typeof knob === "number") return [name, scalarTensor(knob, dtype)];
         const each = Array.from({ length: count }, (_, i) => valueAt(knob, first + i, steps));
+        const wrong = each.findIndex((value) => typeof value !== "number" || Number.isNaN(value));
+        if (wrong >= 0) {
+          throw new InputError(
+            `invalid ${name}: ${String(each[wrong])} at step ${first + wrong} (its schedule must give numbers)`,
+          );
+        }
         return [name, tensor(each, [count], dtype)];
       }),
     );

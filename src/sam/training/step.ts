@@ -51,7 +51,7 @@ interface StepKnobs {
   readonly key?: np.Array;
 }
 
-/** The step that `prepareTraining` compiles, with the types it expects. */
+/** The step that `compileTraining` compiles, with the types it expects. */
 export function trainingStep({
   problem,
   method,

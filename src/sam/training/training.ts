@@ -1,4 +1,5 @@
-/** Training: a problem and a method become one compiled step, run as often as asked. */
+/** Compiled training: a problem and a method become one step, run as often as asked. */
+import { checkProblem } from "../../problems/check.ts";
 import { compile, type EngineOptions } from "../../engine/index.ts";
 import type { Program, ProgramRun } from "../../engine/program.ts";
 import { sameTypes, tensor } from "../../engine/tensor.ts";
@@ -14,7 +15,7 @@ const segmentSteps = 8192;
 const segmentIndices = 1 << 22;
 
 /** What is compiled, and how: a method on a problem. */
-export interface TrainingOptions extends StepOptions, EngineOptions {}
+export interface CompiledTrainingOptions extends StepOptions, EngineOptions {}
 
 /** One run of a compiled training. */
 export interface TrainOptions {
@@ -37,7 +38,7 @@ export interface TrainOptions {
  * A compiled training step. One program serves any number of runs that differ in seed, length and
  * knobs, one run at a time.
  */
-export interface Training {
+export interface CompiledTraining {
   readonly program: Program;
   /** The state before the first step; default seed 0. */
   start(seed?: number): TrainingState;
@@ -60,13 +61,14 @@ export interface Training {
 /**
  * Compile the training step of a method on a problem.
  *
- * @throws {RangeError} when there are not as many samples as a batch has.
+ * @throws {InputError} when there are not as many samples as a batch has.
  * @example
- * const training = await prepareTraining({ problem, method: sam({ rho: 0.05 }), batchSize: 128 });
+ * const training = await compileTraining({ problem, method: sam({ rho: 0.05 }), batchSize: 128 });
  * const state = await training.run({ steps: 1000 });
  */
-export async function prepareTraining(options: TrainingOptions): Promise<Training> {
+export async function compileTraining(options: CompiledTrainingOptions): Promise<CompiledTraining> {
   const { problem, method, batchSize = "full", engine, threads, provider, onFallback } = options;
+  checkProblem(problem);
   const program = await compile(trainingStep(options), {
     ...(engine && { engine }),
     ...(threads !== undefined && { threads }),

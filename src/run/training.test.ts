@@ -1,0 +1,172 @@
+import { afterAll, describe, expect, it } from "vitest";
+import { np } from "../engine/jax-js.ts";
+import { leavesWithPaths, tensor } from "../engine/tensor.ts";
+import { defineProblem } from "../problems/define.ts";
+import { linear } from "../problems/layers.ts";
+import { crossEntropy, isRight } from "../problems/networks/classification.ts";
+import { quadratic } from "../problems/planes/index.ts";
+import type { Forward, Problem } from "../problems/problem.ts";
+import { sam } from "../sam/methods/sam.ts";
+import { adamW, sgd } from "../sam/parts/outer.ts";
+import { loadState, prepareTraining, saveState, type Training } from "./training.ts";
+
+const opened: Training[] = [];
+const prepare = async (options: Parameters<typeof prepareTraining>[0]) => {
+  const training = await prepareTraining(options);
+  opened.push(training);
+  return training;
+};
+afterAll(async () => {
+  for (const training of opened) await training.dispose();
+});
+
+/** Two clouds of points on a line, of which a threshold tells which is which. */
+const clouds = (labels: readonly number[] = [0, 0, 0, 1, 1, 1]) =>
+  defineProblem({
+    name: "clouds",
+    train: { x: [[-3], [-2], [-1], [1], [2], [3]], y: tensor(labels, [6], "int32") },
+    test: { x: [[-4], [4], [5]], y: tensor([0, 1, 0], [3], "int32") },
+    init: (random) => random.linear(1, 2),
+    forward(layer, { x, y }) {
+      const logits = linear(x, layer);
+      return { losses: crossEntropy(logits.ref, y), outputs: logits };
+    },
+    score: (outputs, { y }) => isRight(outputs, y),
+  });
+
+const method = sam({ rho: 0.05, outer: sgd({ learningRate: 0.5, momentum: 0.5 }) });
+
+describe("a training", () => {
+  it("keeps history, scores and a verdict", async () => {
+    const training = await prepare({ problem: clouds(), method, batchSize: 2 });
+    const told: number[] = [];
+    const run = await training.run({
+      steps: 100,
+      recordEvery: 10,
+      evaluateEvery: 40,
+      onScores: ({ step }) => void told.push(step),
+    });
+    expect(run.step).toBe(100);
+    expect(run.history.map(({ step }) => step)).toEqual([0, 10, 20, 30, 40, 50, 60, 70, 80, 90]);
+    expect(run.scores.map(({ step }) => step)).toEqual([40, 80, 100]);
+    expect(told).toEqual([40, 80, 100]);
+    const last = run.scores.at(-1);
+    expect([last?.train.score, last?.test?.score]).toEqual([1, 2 / 3]);
+    expect(await training.evaluate(run.model)).toEqual(last?.test);
+    expect(await training.evaluate(run, training.problem.train)).toEqual(last?.train);
+    expect(run.verdict.basis).toBe("screen");
+    expect(run.checkpoint.evaluations).toBe(200);
+  });
+
+  it("takes an optimizer for a method", async () => {
+    const training = await prepare({ problem: clouds(), method: adamW({ learningRate: 0.1 }) });
+    const run = await training.run({ steps: 200 });
+    expect(run.checkpoint.evaluations).toBe(200);
+    expect((await training.evaluate(run.model, training.problem.train)).score).toBe(1);
+  });
+
+  it("goes on from saved bytes as if it had never stopped", async () => {
+    const training = await prepare({ problem: clouds(), method, batchSize: 2 });
+    const whole = await training.run({ steps: 90, seed: 4, recordEvery: 9 });
+    const half = await training.run({ steps: 90, seed: 4, until: 36, recordEvery: 9 });
+    expect(half.step).toBe(36);
+    const from = loadState(saveState(half), training);
+    const rest = await training.run({ steps: 90, seed: 4, from, recordEvery: 9 });
+    const numbers = (run: typeof whole) =>
+      leavesWithPaths(run.carry).map(([path, { data }]) => [path, ...data]);
+    expect(numbers(rest)).toEqual(numbers(whole));
+    expect([...half.history, ...rest.history]).toEqual(whole.history);
+    expect(rest.verdict).toEqual(whole.verdict);
+  });
+
+  it("goes on from another problem's bytes never", async () => {
+    const training = await prepare({ problem: clouds(), method });
+    const other = await prepare({ problem: quadratic({ start: [1, 1] }), method });
+    const bytes = saveState(await other.run({ steps: 1 }));
+    expect(() => loadState(bytes, training, "half.safetensors")).toThrow(
+      "invalid file half.safetensors",
+    );
+  });
+});
+
+describe("at the door", () => {
+  it.each([
+    [{}, "missing steps: give the length of the run"],
+    [{ steps: 1.5 }, "invalid steps: 1.5 (give a whole number, 1 or more)"],
+    [{ steps: -1 }, "invalid steps: -1"],
+    [{ steps: 5, recordEvery: 0 }, "invalid record every: 0"],
+    [{ steps: 5, evaluateEvery: "2" }, "invalid evaluate every: 2"],
+  ])("a run with %j is refused", async (options, message) => {
+    const training = await prepare({ problem: clouds(), method });
+    await expect(training.run(options as never)).rejects.toThrow(message);
+  });
+
+  it("a training that was disposed is refused", async () => {
+    const training = await prepare({ problem: clouds(), method });
+    await training.dispose();
+    await expect(training.run({ steps: 1 })).rejects.toThrow(
+      "invalid run: this training was disposed (prepare it again)",
+    );
+  });
+
+  it("a schedule that gives no number is refused", async () => {
+    const outer = sgd({ learningRate: (t) => (t < 3 ? 0.1 : NaN) });
+    const training = await prepare({ problem: clouds(), method: sam({ outer }) });
+    await expect(training.run({ steps: 5 })).rejects.toThrow(
+      "invalid learningRate: NaN at step 3 (its schedule must give numbers)",
+    );
+  });
+
+  it.each([
+    [undefined, "missing method: give one such as sam({ rho: 0.05 }), or an optimizer"],
+    ["sam", "invalid method"],
+    [sam, "invalid method"],
+  ])("method %s is refused", async (given, message) => {
+    await expect(prepareTraining({ problem: clouds(), method: given as never })).rejects.toThrow(
+      message,
+    );
+  });
+
+  it.each([0, 7, 2.5])("a batch of %d samples is refused", async (batchSize) => {
+    await expect(prepareTraining({ problem: clouds(), method, batchSize })).rejects.toThrow(
+      `invalid batch: ${batchSize} (give "full" or a whole number from 1 to 6)`,
+    );
+  });
+
+  it("labels outside the classes are refused", async () => {
+    const problem = clouds([0, 0, 0, 1, 1, 2]);
+    await expect(prepareTraining({ problem, method })).rejects.toThrow(
+      "invalid train/y: label 2 of sample 5 (the outputs have 2 columns: give 0 to 1)",
+    );
+  });
+
+  const returning = (forward: (losses: np.Array) => unknown): Problem => {
+    const problem = clouds();
+    return {
+      ...problem,
+      forward: (...given) => forward(problem.forward(...given).losses) as Forward,
+    };
+  };
+  it.each<[string, Problem, string]>([
+    [
+      "a mean",
+      returning((losses) => ({ losses: np.mean(losses) })),
+      "invalid losses: shape [] (give one loss per sample, shape [6]; training takes their mean)",
+    ],
+    [
+      "a column",
+      returning((losses) => ({ losses: losses.reshape([6, 1]) })),
+      "invalid losses: shape [6, 1]",
+    ],
+    ["an array alone", returning((losses) => losses), "missing losses"],
+    ["a number", returning(() => ({ losses: 3 })), "invalid losses: number"],
+    ["nothing", returning(() => undefined), "missing losses"],
+    [
+      "a promise",
+      returning(async (losses) => ({ losses })),
+      "invalid forward: it returns a promise (make it a plain function",
+    ],
+  ])("a forward pass that returns %s is refused", async (_, problem, message) => {
+    await expect(prepareTraining({ problem, method })).rejects.toThrow(message);
+  });
+});

@@ -1,0 +1,259 @@
+/**
+ * Training as one uses it: a problem and a method, with screen, history, scores, and how to stop and
+ * go on.
+ */
+import {
+  createScreen,
+  type Screen,
+  type ScreenState,
+  type Warning,
+} from "../diagnostics/screen/screen.ts";
+import type { Verdict } from "../diagnostics/verdict.ts";
+import { InputError } from "../engine/errors.ts";
+import type { Program } from "../engine/program.ts";
+import type { Model, Problem, Split } from "../problems/problem.ts";
+import { gradientDescent } from "../sam/methods/sam.ts";
+import type { Method, Outer } from "../sam/contract/method.ts";
+import { isOuter } from "../sam/parts/outer.ts";
+import { prepareEvaluation, type EvaluationResult } from "../sam/training/evaluation.ts";
+import type { Records } from "../sam/training/records.ts";
+import { modelOf, type TrainingState } from "../sam/training/state.ts";
+import {
+  compileTraining,
+  type CompiledTraining,
+  type CompiledTrainingOptions,
+  type TrainOptions,
+} from "../sam/training/training.ts";
+import { decodeCheckpoint, encodeCheckpoint, type Checkpoint } from "./checkpoint.ts";
+import { defaultStride, rowAt, thin, type MetricRow } from "./history.ts";
+
+/** What is compiled, and how. */
+export interface TrainingOptions extends Omit<CompiledTrainingOptions, "method"> {
+  /** A method such as `sam({ rho: 0.05 })`, or an optimizer alone such as `adamW()`: plain descent with it. */
+  readonly method: Method | Outer;
+}
+
+/** What a chunk of steps brought. */
+export interface RunChunk {
+  readonly checkpoint: Checkpoint;
+  /** Rows to keep: those of every `recordEvery`-th step. */
+  readonly rows: readonly MetricRow[];
+  /** The last step of the chunk. */
+  readonly latest: MetricRow;
+  /** Given once, in the chunk that first supports it. */
+  readonly warning?: Warning;
+}
+
+/** How good the model was after so many steps. */
+export interface Scores {
+  readonly step: number;
+  readonly train: EvaluationResult;
+  /** Absent for problems without test samples. */
+  readonly test?: EvaluationResult;
+}
+
+/** One run. */
+export interface RunTrainingOptions extends Omit<TrainOptions, "from" | "method"> {
+  /** Continue from a checkpoint, or, with a screen and a count of evaluations that begin anew, from a state. */
+  readonly from?: Checkpoint | TrainingState | undefined;
+  /** Knobs in place of the method's own, of the same structure: another ρ without recompiling. */
+  readonly method?: Method | Outer | undefined;
+  /** Keep a row of the history of every so many steps; default: the smallest power of two that keeps at most 1000. */
+  readonly recordEvery?: number | undefined;
+  /** Evaluate the model on all training and test samples after every so many steps and at the end; default never. */
+  readonly evaluateEvery?: number | undefined;
+  /** Awaited after every evaluation. */
+  readonly onScores?: ((scores: Scores) => void | Promise<void>) | undefined;
+  /** Told, once, when the evidence first supports a warning. */
+  readonly onWarning?: ((warning: Warning) => void) | undefined;
+  /** Awaited after every chunk of steps. */
+  readonly onChunk?: ((chunk: RunChunk) => void | Promise<void>) | undefined;
+}
+
+/** Where a run stands, and what is known of it. */
+export interface TrainingRun extends TrainingState {
+  /** What was trained. */
+  readonly model: Model;
+  /** What to hand to {@link saveState}, or to `run` as `from`. */
+  readonly checkpoint: Checkpoint;
+  /** What the optimizer saw, every `recordEvery` steps since this run began or was continued. */
+  readonly history: readonly MetricRow[];
+  readonly scores: readonly Scores[];
+  /** The screen's verdict on the run so far. */
+  readonly verdict: Verdict;
+  readonly warning: Warning | undefined;
+}
+
+/** A problem and a method, compiled: any number of runs, one at a time. */
+export interface Training {
+  readonly problem: Problem;
+  readonly program: Program;
+  /** The state before the first step; default seed 0. */
+  start(seed?: number): TrainingState;
+  /**
+   * Train, and return where the run stands; fewer steps than asked only after `signal`.
+   *
+   * @throws {InputError} when the number of steps is missing or invalid, or the training was disposed.
+   */
+  run(options: RunTrainingOptions): Promise<TrainingRun>;
+  /** How good a model is on samples, by default those of the test: loss, and score where the problem has one. */
+  evaluate(model: Model | TrainingState, split?: Split): Promise<EvaluationResult>;
+  /** A screen for records of this training; every run has one of its own already. */
+  screen(from?: ScreenState): Screen;
+  /** See `CompiledTraining.evidence`. */
+  evidence: CompiledTraining["evidence"];
+  /** Free what the compiled programs hold. A second call does nothing. */
+  dispose(): Promise<void>;
+}
+
+/**
+ * Compile the training of a problem with a method or an optimizer.
+ *
+ * @throws {InputError} when the problem, its samples or what its forward pass returns are not in order.
+ * @example
+ * const training = await prepareTraining({ problem, method: sam({ rho: 0.05 }), batchSize: 128 });
+ * const { model, verdict } = await training.run({ steps: 1000 });
+ * console.log((await training.evaluate(model)).score, verdict.sentence);
+ */
+export async function prepareTraining({ method, ...options }: TrainingOptions): Promise<Training> {
+  const { problem } = options;
+  const compiled = await compileTraining({ ...options, method: asMethod(method) });
+  const { program } = compiled;
+  const { engine, threads, provider, onFallback } = options;
+  const evaluation = prepareEvaluation(problem, {
+    ...(engine && { engine }),
+    ...(threads !== undefined && { threads }),
+    ...(provider && { provider }),
+    ...(onFallback && { onFallback }),
+  });
+  let isDisposed = false;
+  const alive = () => {
+    if (isDisposed) {
+      throw new InputError("invalid run: this training was disposed (prepare it again)");
+    }
+  };
+  const screen = (from?: ScreenState) =>
+    createScreen({ dtype: problem.dtype, engine: program.engine, ...(from && { from }) });
+
+  return {
+    problem,
+    program,
+    start: (seed) => compiled.start(seed),
+    screen,
+    evidence: (state, given) => compiled.evidence(state, given),
+    evaluate(of, split = problem.test ?? problem.train) {
+      alive();
+      return evaluation.evaluate("carry" in of ? modelOf(of) : of, split);
+    },
+    async run({ evaluateEvery, recordEvery, from, method, onRecords, ...options }) {
+      alive();
+      const { steps, seed, until = steps, onScores, onWarning, onChunk, signal } = options;
+      checkSteps({ steps, until, evaluateEvery, recordEvery });
+      let checkpoint = asCheckpoint(from ?? compiled.start(seed), screen);
+      const watch = screen(checkpoint.screen);
+      const history: MetricRow[] = [];
+      const scores: Scores[] = [];
+      let began = performance.now();
+      while (checkpoint.state.step < until && !signal?.aborted) {
+        const { step } = checkpoint.state;
+        const next = evaluateEvery ? step - (step % evaluateEvery) + evaluateEvery : until;
+        await compiled.run({
+          steps,
+          ...(seed !== undefined && { seed }),
+          until: Math.min(next, until),
+          from: checkpoint.state,
+          ...(method && { method: asMethod(method) }),
+          ...(signal && { signal }),
+          async onRecords(records: Records, state) {
+            const warning = watch.push(records);
+            if (warning) onWarning?.(warning);
+            const rows = thin(records, recordEvery ?? defaultStride(steps));
+            for (const row of rows) history.push(row);
+            checkpoint = {
+              state,
+              screen: watch.state(),
+              evaluations: sumFrom(checkpoint.evaluations, records.evaluations),
+              seconds: checkpoint.seconds + (performance.now() - began) / 1000,
+            };
+            await onRecords?.(records, state);
+            const latest = rowAt(records, records.count - 1);
+            await onChunk?.({ checkpoint, rows, latest, ...(warning && { warning }) });
+            began = performance.now();
+          },
+        });
+        if (evaluateEvery && !signal?.aborted) {
+          const model = modelOf(checkpoint.state);
+          const train = await evaluation.evaluate(model, problem.train);
+          const test = problem.test && (await evaluation.evaluate(model, problem.test));
+          const now = { step: checkpoint.state.step, train, ...(test && { test }) };
+          scores.push(now);
+          await onScores?.(now);
+          began = performance.now();
+        }
+      }
+      return {
+        ...checkpoint.state,
+        model: modelOf(checkpoint.state),
+        checkpoint,
+        history,
+        scores,
+        verdict: watch.verdict(),
+        warning: watch.warning,
+      };
+    },
+    async dispose() {
+      isDisposed = true;
+      await compiled.dispose();
+      await evaluation.dispose();
+    },
+  };
+}
+
+/** Where a run stands, as the bytes of a safetensors file. */
+export function saveState({
+  checkpoint,
+}: Pick<TrainingRun, "checkpoint">): Uint8Array<ArrayBuffer> {
+  return encodeCheckpoint(checkpoint, 0);
+}
+
+/**
+ * What {@link saveState} kept, for `run({ from })`: the run goes on bit for bit.
+ *
+ * @param name what errors call the bytes; default `state`.
+ * @throws {InputError} when the bytes are no state, or one of another problem or method.
+ */
+export function loadState(bytes: Uint8Array, training: Training, name = "state"): Checkpoint {
+  return decodeCheckpoint(bytes, name).restore(training.start());
+}
+
+/** An optimizer alone is plain descent with it. */
+function asMethod(given: Method | Outer): Method {
+  if (isOuter(given)) return gradientDescent({ outer: given });
+  if (typeof given === "object" && given !== null && "step" in given) return given;
+  const what = given === undefined ? "missing" : "invalid";
+  throw new InputError(`${what} method: give one such as sam({ rho: 0.05 }), or an optimizer`);
+}
+
+function asCheckpoint(from: Checkpoint | TrainingState, screen: () => Screen): Checkpoint {
+  if ("state" in from) return from;
+  const { step, carry } = from;
+  return { state: { step, carry }, screen: screen().state(), evaluations: 0, seconds: 0 };
+}
+
+function checkSteps({ steps, ...others }: { readonly [name: string]: number | undefined }): void {
+  if (steps === undefined) throw new InputError("missing steps: give the length of the run");
+  for (const [name, value] of Object.entries({ steps, ...others })) {
+    if (value === undefined || (Number.isInteger(value) && value >= (name === "steps" ? 0 : 1))) {
+      continue;
+    }
+    const words = name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
+    throw new InputError(`invalid ${words}: ${value} (give a whole number, 1 or more)`);
+  }
+}
+
+/** Added one by one, so that the sum does not depend on how steps were cut into chunks. */
+function sumFrom(start: number, values: Iterable<number>): number {
+  let sum = start;
+  for (const value of values) sum += value;
+  return sum;
+}
