@@ -1,6 +1,6 @@
 /** Problems of one's own: a network over one's own samples, as short as it can be said. */
 import { InputError, unknownName } from "../engine/errors.ts";
-import { np } from "../engine/jax-js.ts";
+import type { np } from "../engine/jax-js.ts";
 import {
   castFloat,
   isTensorType,
