@@ -3,7 +3,7 @@ import { autodiff } from "../../../test/autodiff.ts";
 import { leavesWithPaths, type Tensor } from "../../engine/tensor.ts";
 import { sam } from "../../sam/methods/sam.ts";
 import { sgd } from "../../sam/parts/outer.ts";
-import { prepareTraining } from "../../sam/training/training.ts";
+import { compileTraining } from "../../sam/training/training.ts";
 import { numpyUniform } from "./numpy-random.ts";
 import { regression, type RegressionOptions, type TargetName } from "./regression.ts";
 
@@ -28,7 +28,7 @@ test("plain SAM with ρ = 2 is drawn to a hallucinated minimizer, digit by digit
   const start = randomStart();
   const eight = [-0.49026082, -0.10984739, -0.06453957, 0.0952704, 0.1912387, -0.4470479];
   expect(start).toEqual([...eight, -0.51799646].map((value) => near(value, 8)));
-  const training = await prepareTraining({
+  const training = await compileTraining({
     problem: regression({ start }),
     method: sam({ rho: 2, outer: sgd({ learningRate: 0.01 }) }),
   });
