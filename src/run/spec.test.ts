@@ -97,6 +97,8 @@ describe("parseSpec", () => {
 
   it.each([
     {},
+    { lr: 3e38, rho: "cosine(1, 0)" },
+    { lr: 1e39, dtype: "float64" },
     { problem: "quadratic", separate: true, switch: 0.1 },
     { optimizer: "adamw", clip: 1, schedule: "cosine", batch: 50, rho: "linear(2, 0)" },
   ])("leaves a canonical form as it is: %j", (input) => {
@@ -140,6 +142,16 @@ describe("parseSpec", () => {
     [{ weightDecay: -1 }, "invalid weight decay: -1 (give a number, 0 or more)"],
     [{ clip: 0 }, "invalid clip: 0 (give a number, above 0)"],
     [{ lr: 0 }, "invalid lr: 0 (give a number, above 0)"],
+    [{ lr: 1e39 }, "invalid lr: 1e+39 (float32 makes it Infinity; give another, or dtype float64)"],
+    [{ lr: "1e-46" }, /^invalid lr: 1e-46 \(float32 makes it 0;/],
+    [{ rho: 1e39 }, /^invalid rho: 1e\+39 \(float32 makes it Infinity;/],
+    [{ rho: "cosine(1e39, 0)" }, /^invalid rho: cosine\(1e39, 0\) \(float32 makes it Infinity;/],
+    [{ method: "asam", settings: { eta: 1e-50 } }, /^invalid eta: 1e-50 \(float32 makes it 0;/],
+    [{ weightDecay: 1e39 }, /^invalid weight decay: 1e\+39 \(float32 makes it Infinity;/],
+    [
+      { problem: "cosine", dtype: "float32", start: [1e39, 0] },
+      /^invalid start: 1e\+39,0 \(float32 makes it Infinity;/,
+    ],
     [{ steps: 1.5 }, "invalid steps: 1.5 (give a whole number, 1 or more)"],
     [{ seed: -1 }, "invalid seed: -1 (give a whole number from 0 to 4294967295)"],
     [{ switch: 2 }, "invalid switch: 2 (give a number from 0 to 1)"],

@@ -99,9 +99,30 @@ function complete(parsed: RunSpec): RunSpec {
     ...settings,
     ...(rho !== undefined && { rho }),
   });
+  if (parsed.dtype === "float32") {
+    for (const [name, value] of Object.entries({ ...rest, rho: rhoOrDefault, ...others })) {
+      checkFloat32(name, value);
+    }
+  }
   const fields = { ...rest, method, rho: rhoOrDefault, settings: others };
   const present = Object.entries(fields).filter(([, value]) => value !== undefined);
   return Object.fromEntries(present) as unknown as RunSpec;
+}
+
+/** Numbers that float32 cannot hold would silently ask another question. */
+function checkFloat32(name: string, value: unknown): void {
+  // Schedules are texts with numbers in them.
+  const texts = typeof value === "string" && /^[a-z]+\(/.test(value) && value.match(/[-+.\de]+/g);
+  const numbers = Array.isArray(value) ? (value as unknown[]) : texts ? texts.map(Number) : [value];
+  for (const number of numbers) {
+    if (typeof number !== "number") continue;
+    const held = Math.fround(number);
+    if ((Number.isFinite(number) && !Number.isFinite(held)) || (held === 0 && number !== 0)) {
+      throw new InputError(
+        `invalid ${wordsOf(name)}: ${show(value)} (float32 makes it ${held}; give another, or dtype float64)`,
+      );
+    }
+  }
 }
 
 /** The first thing zod found wrong, in our words. */

@@ -50,6 +50,11 @@ export function summary({
     describeRun(spec),
     ...numbers(final),
     ...(warning ? [`first warned at step ${whole(warning.step)}`] : []),
+    ...(verdict.numbers["skipped"]
+      ? [
+          `${whole(verdict.numbers["skipped"])} steps were not taken: what they led to was not finite`,
+        ]
+      : []),
     `${whole(final.step)} steps, ${whole(evaluations)} gradients in ${short(seconds)} s on ${engine} (${device})`,
     "",
   ].join("\n");

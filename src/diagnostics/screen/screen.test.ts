@@ -44,6 +44,7 @@ describe("verdicts of real runs", () => {
     ["descent is under way", rosenbrock(), descend(1e-4), 200, "descending"],
     ["too large a step", quadratic(), descend(0.3), 120, "diverged"],
     ["a concave loss has no floor", dome(from(0.1, 0)), descend(0.5), 3000, "diverged"],
+    ["no step can be taken", quadratic({ dtype: "float32" }), descend(3e38), 500, "diverged"],
     ["too few steps", quadratic(), descend(0.1), 10, "inconclusive"],
     ["nothing to see", quadratic(from(0, 0)), descend(0.1), 60, "inconclusive"],
   ];
@@ -90,6 +91,29 @@ test("one step that is not finite does not condemn a run, a last one does", () =
   expect(screen.verdict().name).toBe("diverged");
 });
 
+test("steps that were not taken are counted, and condemn a run that ends with them or is mostly them", () => {
+  const fine = { loss: 2, shiftedLoss: 2, gradNorm: 1, shiftedGradNorm: 0.01, cosine: 0 };
+  const push = (screen: Screen, count: number, skipped: 0 | 1) =>
+    screen.push({ ...columns(repeat(fine, count)), skipped: repeat(skipped, count) });
+  const screen = fresh();
+  push(screen, 100, 0);
+  push(screen, 99, 1);
+  const resumed = createScreen({ dtype: "float64", engine: "native", from: screen.state() });
+  for (const each of [screen, resumed]) {
+    expect(each.verdict()).toMatchObject({
+      name: "diverged",
+      numbers: { steps: 199, skipped: 99 },
+    });
+    expect(each.verdict().sentence).toContain("The last 99 of 199 steps were not taken");
+    push(each, 1, 0);
+    expect(each.verdict()).toMatchObject({ name: "hallucinated-point", numbers: { skipped: 99 } });
+  }
+  push(screen, 202, 1);
+  push(screen, 1, 0);
+  expect(screen.verdict().name).toBe("diverged");
+  expect(screen.verdict().sentence).toContain("301 of 403 steps were not taken");
+});
+
 test("a screen continued from its stored state says what an uninterrupted one says", () => {
   const steps = Array.from({ length: 300 }, (_, i) => ({
     loss: 2 + 1 / (i + 1),
@@ -109,7 +133,7 @@ test("a screen continued from its stored state says what an uninterrupted one sa
   expect(rest.warning).toEqual(whole.warning);
 });
 
-const repeat = (step: StepSignals, times: number) => Array.from({ length: times }, () => step);
+const repeat = <T>(step: T, times: number): T[] => Array.from({ length: times }, () => step);
 
 function columns(steps: readonly StepSignals[]) {
   const column = (name: keyof StepSignals) => steps.map((step) => step[name]);

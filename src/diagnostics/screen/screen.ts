@@ -82,8 +82,8 @@ export function createScreen({
     },
     push(records) {
       const known = warning;
-      for (const step of stepsOf(records)) {
-        signals.push(step);
+      for (const { taken, ...step } of stepsOf(records)) {
+        signals.push(step, taken);
         warning ??= warningFrom(signals, tolerances);
       }
       return known === undefined ? warning : undefined;
@@ -113,6 +113,7 @@ function* stepsOf(records: SignalColumns) {
       gradNorm: at(records.gradNorm, i),
       shiftedGradNorm: at(records.shiftedGradNorm, i),
       cosine: at(records.cosine, i),
+      taken: records.skipped === undefined || at(records.skipped, i) === 0,
     };
   }
 }
@@ -149,6 +150,12 @@ function decide(
   tolerances: ScreenTolerances,
 ): { name: VerdictName; because: string } {
   const { recent, earlier, count, first, last, gradRatio, gradNorm, largestGradNorm } = signals;
+  const { stuck, skipped } = signals;
+  if (stuck > 0 || 2 * skipped > count) {
+    const which = stuck > 0 ? `The last ${stuck}` : skipped;
+    const because = `${which} of ${count} steps were not taken: what they led to was not finite.`;
+    return { name: "diverged", because };
+  }
   if (last === undefined || first === undefined || signals.notFinite > 0) {
     return last === undefined
       ? { name: "inconclusive", because: "There were no steps to judge." }
@@ -208,9 +215,10 @@ function decide(
 }
 
 function numbersOf(signals: Signals): Verdict["numbers"] {
-  const { recent, earlier, count } = signals;
+  const { recent, earlier, count, skipped } = signals;
   return {
     steps: count,
+    ...(skipped > 0 && { skipped }),
     loss: recent.loss,
     earlierLoss: earlier.loss,
     lossGap: recent.lossGap,

@@ -13,6 +13,8 @@ export interface StepSignals {
 export type SignalColumns = { readonly [Name in keyof StepSignals]: ArrayLike<number> } & {
   readonly first: number;
   readonly count: number;
+  /** 1 for steps that were not taken, because what they led to was not finite; default: all were. */
+  readonly skipped?: ArrayLike<number> | undefined;
 };
 
 /** Averages over one window. */
@@ -31,6 +33,9 @@ export interface WindowAverages {
 export interface SignalState {
   readonly count: number;
   readonly notFinite: number;
+  /** Steps that were not taken, in all and up to the last; left out while there are none. */
+  readonly skipped?: number;
+  readonly stuck?: number;
   readonly first?: StepSignals;
   readonly last?: StepSignals;
   readonly largestGradNorm: number;
@@ -57,6 +62,10 @@ export class Signals {
   count = 0;
   /** Steps in a row, up to the last, in which something was not finite. */
   notFinite = 0;
+  /** Steps that were not taken. */
+  skipped = 0;
+  /** Those of them in a row, up to the last. */
+  stuck = 0;
   first: StepSignals | undefined;
   last: StepSignals | undefined;
   largestGradNorm = 0;
@@ -69,9 +78,11 @@ export class Signals {
     if (from) Object.assign(this, structuredClone(from));
   }
 
-  /** Take in one step. */
-  push(step: StepSignals): void {
+  /** Take in one step, and whether it was taken. */
+  push(step: StepSignals, taken: boolean): void {
     this.count++;
+    this.stuck = taken ? 0 : this.stuck + 1;
+    if (!taken) this.skipped++;
     this.last = step;
     if (!Object.values(step).every(Number.isFinite)) {
       this.notFinite++;
@@ -101,11 +112,13 @@ export class Signals {
 
   /** Everything remembered, JSON-serializable. */
   state(): SignalState {
-    const { count, notFinite, first, last, largestGradNorm, recent, earlier } = this;
+    const { count, notFinite, skipped, stuck, first, last, largestGradNorm, recent, earlier } =
+      this;
     const extremes = { lowestLoss: this.lowestLoss, highestLoss: this.highestLoss };
     return structuredClone({
       count,
       notFinite,
+      ...(skipped > 0 && { skipped, stuck }),
       ...(first && { first }),
       ...(last && { last }),
       largestGradNorm,
