@@ -9,6 +9,7 @@ import { existsSync } from "node:fs";
 import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { once } from "node:events";
 import { text } from "node:stream/consumers";
 import { setTimeout } from "node:timers/promises";
 import { promisify } from "node:util";
@@ -100,7 +101,7 @@ describe("Ctrl-C", () => {
     expect(essence(await lucid("train", "--resume", out, "--json"))).toEqual(essence(whole));
   });
 
-  it("makes a folder for a run that had none", async () => {
+  it("makes a folder for a run that had none, and says so before", async () => {
     const child = spawn(process.execPath, [bin, ...long], { cwd: folder });
     const outputs = Promise.all([text(child.stdout), text(child.stderr)]);
     // Steps are being taken once the warning is out.
@@ -109,10 +110,22 @@ describe("Ctrl-C", () => {
     expect(await ended(child)).toBe(130);
     const [stdout, stderr] = await outputs;
     expect(stdout).toBe("");
+    expect(stderr).toMatch(/^saving into (lucid-run-[0-9a-f]{16}) … [^]*--resume \1\n$/m);
     const [, out = ""] = /lucid train --resume (lucid-run-[0-9a-f]{16})\n/.exec(stderr) ?? [];
     expect(await readdir(join(folder, out))).toContain("checkpoint.safetensors");
     expect(essence(await lucid("train", "--resume", out, "--json"))).toEqual(essence(whole));
   });
+});
+
+it.each(["SIGINT", "SIGTERM"] as const)("%s ends a start that keeps the thread", async (signal) => {
+  // Half a minute of drawing images, in which no handler could run.
+  const child = spawn(process.execPath, [bin, "train", "--n", "300000"], { cwd: folder });
+  await setTimeout(5000);
+  const killed = performance.now();
+  child.kill(signal);
+  const [, by] = (await once(child, "close")) as [number | null, string | null];
+  expect(by).toBe(signal);
+  expect(performance.now() - killed).toBeLessThan(2000);
 });
 
 it("survives a disk that is full: exit 1, whole lines only, and the run can go on", async () => {

@@ -36,6 +36,23 @@ describe("bad input is refused in one line, with exit code 2", () => {
     ["train --rho 1 --set rho=2", "invalid rho: 1 and 2 (give it once)"],
     ["train --engine wasm", 'unknown engine "wasm" (choose from auto, native, jax)'],
     ["train --threads 0", "invalid threads: 0 (give a whole number, 1 or more)"],
+    [
+      "train --problem cosine --threads 100000",
+      /^invalid threads: 100000 \(this machine has \d+ cores?; give at most \d+\)$/,
+    ],
+    [
+      "train --hidden 100000000",
+      /^invalid run: hidden 100000000 on 500 images: it needs about \d+ GiB of memory where this machine has [\d.]+ GiB \(give fewer\)$/,
+    ],
+    ["export --hidden 9999999,9999999", /^invalid run: hidden 9999999,9999999 on 500 images: it/],
+    [
+      "find --rho 1 --hidden 100000000",
+      /^invalid run: hidden 100000000 on 500 images: it needs about/,
+    ],
+    [
+      "sweep studies/figure-5.ts --preset quick --workers 100000",
+      /^invalid workers: 100000 \(this machine has \d+ cores?; give at most \d+\)$/,
+    ],
     ["train --record-every x", "invalid record-every: x (give a whole number, 1 or more)"],
     ["train --roh 1", 'unknown option "--roh" (did you mean "--rho"?)'],
     ["train fast", /^invalid command line: too many arguments/],

@@ -95,6 +95,12 @@ test.each<[string, unknown, string | undefined, string]>([
     "invalid presets.../../x: give a name of letters, digits, dots and dashes",
   ],
   [
+    "more cells than fit into memory",
+    { ...small, axes: { rho: [1, 2] }, seeds: 4_000_000_000 },
+    undefined,
+    "invalid study: 4000000000 × 2 = 8000000000 cells (give at most 1000000, or several studies)",
+  ],
+  [
     "an unknown entry",
     { ...small, axis: {} },
     undefined,

@@ -203,6 +203,9 @@ function translate(error: z.ZodError): InputError {
   return new InputError(`invalid ${excerpt(what)}: ${reason}`);
 }
 
+/** More would not fit into the memory of an ordinary machine. */
+const mostCells = 1_000_000;
+
 /**
  * All cells of a study in a fixed order: seed by seed, the last axis fastest.
  *
@@ -211,6 +214,13 @@ function translate(error: z.ZodError): InputError {
 export async function expandStudy({ fixed, axes, seeds }: Study): Promise<Cell[]> {
   const lists = Object.entries(axes).map(([name, values]) => readAxis(name, values));
   const seedOf = seedRule(seeds, Object.keys(axes));
+  const count = lists.reduce((product, { length }) => product * length, repetitions(seeds));
+  if (count > mostCells) {
+    const lengths = [repetitions(seeds), ...lists.map(({ length }) => length)].join(" × ");
+    throw new InputError(
+      `invalid study: ${lengths} = ${count} cells (give at most ${mostCells}, or several studies)`,
+    );
+  }
   const cells: Cell[] = [];
   const taken = new Map<string, Coordinates>();
   for (const repetition of range(repetitions(seeds))) {

@@ -38,7 +38,12 @@ export function addTrain(program: Command, terminal: Terminal): void {
       ),
     )
     .option("--trace", "keep a row of every step, and print the rows with --json; planes always do")
-    .addOption(option("--out <folder>", "keep the run in a new folder"))
+    .addOption(
+      option(
+        "--out <folder>",
+        "keep the run in a new folder (default: lucid-run-HASH, and only when it is stopped)",
+      ),
+    )
     .addOption(option("--save-every <seconds>", "save where the run stands so often (default: 10)"))
     .addOption(option("--resume <folder>", "continue the run in a folder, bit for bit"))
     .option("--json", "print one JSON document instead of a summary")

@@ -1,6 +1,8 @@
 /** From fields of a run to flags, and from flags to values. */
 import { Option, type Command } from "@commander-js/extra-typings";
 import { InputError } from "../../engine/errors.ts";
+import { memoryLimit } from "../../platform/node/limits.ts";
+import { checkMemory } from "../../run/memory.ts";
 import { lossFields, specFields, type FieldUse, type SpecField } from "../../run/fields.ts";
 import { parseSpec, show, type RunSpec } from "../../run/spec.ts";
 import { placeholderOf } from "../../settings/fields.ts";
@@ -88,8 +90,10 @@ export function addSpecOptions<C extends Command>(command: C): C {
 /** The spec that flags describe. */
 export function specOf(flags: SpecFlags): RunSpec {
   const fields = Object.entries(flags).filter(([flag]) => specFields.has(flag));
-  return parseSpec({
+  const spec = parseSpec({
     ...Object.fromEntries(fields),
     ...(flags.set && { settings: flags.set }),
   });
+  checkMemory(spec, memoryLimit());
+  return spec;
 }

@@ -34,7 +34,12 @@ export async function carryOut(
 ): Promise<{ result: RunResult; rows: readonly MetricRow[]; out?: string }> {
   const host = await describeHost();
   const progress = startProgress({ stream: terminal.err });
-  const interrupt = catchInterrupt(() => progress.note("saving … (again to stop at once)"));
+  let where = out;
+  // Only once steps are taken: compiling and making data keep the thread, and leave nothing to save.
+  const interrupt = catchInterrupt(
+    () => progress.note(`saving into ${where} … (again to stop at once)`),
+    true,
+  );
   const { signal } = interrupt;
   const runner = createRunner({
     host,
@@ -57,6 +62,8 @@ export async function carryOut(
       signal,
       ...(continued?.from && { from: continued.from }),
       async onStart({ step, engine }) {
+        where ??= freeName(`lucid-run-${await specHash(spec)}`);
+        interrupt.listen();
         makeFolder = (path) =>
           createRunFolder(
             path,
@@ -85,8 +92,8 @@ export async function carryOut(
       rows.push(outcome.last);
       return { result: outcome.result, rows, ...(out !== undefined && { out }) };
     }
-    if (folder === undefined && makeFolder !== undefined) {
-      folder = await makeFolder(freeName(`lucid-run-${await specHash(spec)}`));
+    if (folder === undefined && makeFolder !== undefined && where !== undefined) {
+      folder = await makeFolder(where);
       await folder.append(rows);
     }
     await folder?.save(outcome.checkpoint);
@@ -95,8 +102,6 @@ export async function carryOut(
     );
   } catch (error) {
     progress.done();
-    // What was aborted before the first step left nothing to save.
-    if (signal.aborted && error === signal.reason) throw new Interrupted("stopped");
     if (error instanceof MachineError && folder !== undefined) {
       progress.note(`the run can be continued: lucid train --resume ${folder.path}`);
     }

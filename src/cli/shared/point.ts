@@ -9,8 +9,10 @@ import { readBytes } from "../../platform/node/files.ts";
 import type { Progress } from "../../platform/node/progress.ts";
 import type { Model, Problem } from "../../problems/problem.ts";
 import { buildProblem } from "../../run/build.ts";
+import { memoryLimit } from "../../platform/node/limits.ts";
 import { nodeDatasets } from "../../run/node-datasets.ts";
 import { readRunFolder } from "../../store/run-folder.ts";
+import { checkMemory } from "../../run/memory.ts";
 import { parseSpec, type RunSpec } from "../../run/spec.ts";
 import { lossOf } from "./flags.ts";
 import { downloadLine } from "./report.ts";
@@ -70,6 +72,7 @@ async function build(spec: RunSpec, progress: Progress): Promise<Target> {
     onProgress: (file, received, total) =>
       progress.update(() => downloadLine(file, received, total)),
   });
+  checkMemory(spec, memoryLimit());
   const problem = await buildProblem(spec, loader);
   return { problem, rho: Number(spec.rho), learningRate: spec.lr };
 }

@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { engineChoices, type EngineChoice } from "../../engine/engines.ts";
 import { InputError, unknownName } from "../../engine/errors.ts";
+import { checkThreads } from "../../engine/threads.ts";
 import { readStudyDatabase } from "../../store/database.ts";
 import type { Queue } from "../../store/queue.ts";
 import type { StoredStudy } from "../../store/store.ts";
@@ -54,8 +55,11 @@ export function chooseEngine(name = "auto"): EngineChoice {
   return chosen;
 }
 
-export const chooseWorkers = (text: string | undefined): number =>
-  wholeNumber("workers", text) ?? availableParallelism();
+export function chooseWorkers(text: string | undefined): number {
+  const workers = wholeNumber("workers", text) ?? availableParallelism();
+  checkThreads("workers", workers);
+  return workers;
+}
 
 /** A whole number of 1 or more, as text. */
 export function wholeNumber(flag: string, text: string): number;

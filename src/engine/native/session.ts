@@ -3,6 +3,7 @@ import type { Tensor as OrtTensor } from "#ort";
 import { MachineError } from "../errors.ts";
 import type { CompileOptions, Program, ProgramRun, StepDefinition } from "../program.ts";
 import { checkRun, runInChunks } from "../run.ts";
+import { checkThreads } from "../threads.ts";
 import {
   leavesOf,
   leavesWithPaths,
@@ -36,6 +37,7 @@ export async function openProgram(
   began: number,
 ): Promise<Program> {
   checkProvider(runtime, provider);
+  checkThreads("threads", threads);
   const session = await runtime.InferenceSession.create(bytes, {
     executionProviders: [provider],
     intraOpNumThreads: threads,

@@ -2,6 +2,8 @@
 
 /** A promise to stop soon after SIGINT or SIGTERM. */
 export interface Interrupt {
+  /** Take the signals over from now on, where that was to come later. */
+  listen(): void;
   /** Aborted by the first signal. */
   readonly signal: AbortSignal;
   /** Give SIGINT and SIGTERM back to Node. */
@@ -22,8 +24,10 @@ const samePress = 300;
  * second one ends the process at once.
  *
  * @param onFirst told about the first signal, to say what happens next.
+ * @param later do so only when told to listen. Until then signals end the process, even where
+ *   code that never returns to the event loop could not be asked to stop.
  */
-export function catchInterrupt(onFirst?: () => void): Interrupt {
+export function catchInterrupt(onFirst?: () => void, later = false): Interrupt {
   const controller = new AbortController();
   let first = Infinity;
   const handle = () => {
@@ -36,8 +40,12 @@ export function catchInterrupt(onFirst?: () => void): Interrupt {
     controller.abort();
   };
   const signals = ["SIGINT", "SIGTERM"] as const;
-  for (const name of signals) process.on(name, handle);
+  const listen = () => {
+    for (const name of signals) process.on(name, handle);
+  };
+  if (!later) listen();
   return {
+    listen,
     signal: controller.signal,
     dispose() {
       for (const name of signals) process.off(name, handle);
