@@ -2,7 +2,7 @@
 import { InputError } from "../engine/errors.ts";
 import { packageVersion } from "../platform/node/host.ts";
 import type { Postgres, Sql } from "../platform/node/postgres.ts";
-import { parseHistory, type Row } from "../study/cell.ts";
+import { asCell, asRow, parseHistory, type Row } from "../study/cell.ts";
 import { checkSame, type StoredStudy, type StudyConfig } from "./store.ts";
 import type { Cell, Coordinates } from "../study/study.ts";
 import type { RunSpec } from "../run/spec.ts";
@@ -65,12 +65,29 @@ export async function prepareTables(db: Postgres): Promise<void> {
     );
     if (found === undefined) {
       await sql.query("INSERT INTO lucid.format VALUES ($1, $2)", [format, packageVersion]);
-    } else if (found.format > format) {
-      throw new InputError(
-        `invalid store ${db.name}: written by lucid-sam ${found.version}, which is newer (update lucid-sam)`,
-      );
-    }
+    } else refuseNewer(db, found);
   });
+}
+
+function refuseNewer(db: Postgres, found: { format: number; version: string }): void {
+  if (found.format <= format) return;
+  throw new InputError(
+    `invalid store ${db.name}: written by lucid-sam ${found.version}, which is newer (update lucid-sam)`,
+  );
+}
+
+/** @throws {InputError} when there are no tables, or tables of a newer version. */
+async function checkFormat(db: Postgres, study: string): Promise<void> {
+  const [there] = await db.query<{ there: boolean }>(
+    "SELECT EXISTS (SELECT FROM pg_tables WHERE schemaname = 'lucid' AND tablename = 'format') AS there",
+  );
+  if (there?.there !== true) {
+    throw new InputError(`unknown study "${study}" in ${db.name} (it has none)`);
+  }
+  const [found] = await db.query<{ format: number; version: string }>(
+    "SELECT format, version FROM lucid.format",
+  );
+  if (found) refuseNewer(db, found);
 }
 
 /**
@@ -156,12 +173,18 @@ export async function readFinished(sql: Sql, study: string): Promise<string[]> {
   return found.map(({ cell }) => cell);
 }
 
-/** Read a study. `drop` is told the cells whose rows go, inside its transaction. */
+/**
+ * Read a study; nothing is written, so that a role that only reads will do. `drop` is told the
+ * cells whose rows go, inside its transaction.
+ *
+ * @throws {InputError} when there is no such study, or its tables are of a newer version.
+ */
 export async function readStudyDatabase(
   db: Postgres,
   study: string,
   onDrop: (sql: Sql, cells: readonly string[]) => Promise<void>,
 ): Promise<StoredStudy> {
+  await checkFormat(db, study);
   const config = await readConfig(db, study);
   const cells = await db.query<Cell>(
     "SELECT cell AS id, at, spec FROM lucid.cells WHERE study = $1 ORDER BY place",
@@ -170,7 +193,7 @@ export async function readStudyDatabase(
   return {
     ...config,
     name: `${study} in ${db.name}`,
-    cells,
+    cells: cells.map((cell) => checked(asCell(cell), `cell of study ${study} in lucid.cells`)),
     rows: () => readRows(db, study),
     async history(cell) {
       const [found] = await db.query<{ history: string }>(
@@ -200,6 +223,12 @@ export async function readStudyDatabase(
   };
 }
 
+/** @throws {InputError} when a row or a cell was changed into something else. */
+function checked<T>(entry: T | undefined, what: string): T {
+  if (entry !== undefined) return entry;
+  throw new InputError(`invalid ${what} (it has been changed; delete it)`);
+}
+
 async function* readRows(sql: Sql, study: string): AsyncGenerator<Row> {
   let after = "0";
   for (;;) {
@@ -208,7 +237,9 @@ async function* readRows(sql: Sql, study: string): AsyncGenerator<Row> {
        ORDER BY number LIMIT ${pageSize}`,
       [study, after],
     );
-    for (const { row } of page) yield row;
+    for (const { number, row } of page) {
+      yield checked(asRow(row), `row ${number} of study ${study} in lucid.rows`);
+    }
     const last = page.at(-1);
     if (last === undefined || page.length < pageSize) return;
     after = last.number;

@@ -7,6 +7,7 @@ import { readStudyDatabase } from "../../src/store/database.ts";
 import { openQueue, type Queue } from "../../src/store/queue.ts";
 import { expandStudy, parseStudy, type Cell } from "../../src/study/study.ts";
 import type { ClaimedCell } from "../../src/study/claims.ts";
+import { lucid } from "../lucid.ts";
 import { noPostgres, startServer, type Server } from "./postgres.ts";
 
 if (noPostgres) console.warn(noPostgres);
@@ -157,9 +158,79 @@ describe.skipIf(noPostgres)("a study in PostgreSQL", () => {
     await queue.db.query("UPDATE lucid.format SET format = 1");
   });
 
-  test("a server that refuses gives one line, without the password", async () => {
-    await expect(connectPostgres("postgres://lucid:secret@127.0.0.1:1/x")).rejects.toThrow(
-      /^invalid store postgres:\/\/lucid:\*\*\*@127\.0\.0\.1:1\/x: connect ECONNREFUSED/,
+  test.each([
+    ["lucid:secret@127.0.0.1:1/x", "lucid:***@127.0.0.1:1/x"],
+    ["lucid@127.0.0.1:1/x?password=secret", "lucid@127.0.0.1:1/x"],
+    [
+      "lucid@127.0.0.1:1/x?user=me&PASSWORD=secret&sslpassword=secret",
+      "lucid@127.0.0.1:1/x?user=me",
+    ],
+    ["lucid@127.0.0.1:1/x?options=-c%20a=secret&pass%77ord=secret#secret", "lucid@127.0.0.1:1/x"],
+  ])("a server that refuses gives one line, without the password: %s", async (url, shown) => {
+    const failure: unknown = await connectPostgres(`postgres://${url}`).catch((error) => error);
+    const { message, stack } = failure as Error;
+    expect(message).toContain(`invalid store postgres://${shown}: `);
+    expect(message.split("\n")).toHaveLength(1);
+    expect(`${message}${stack}`).not.toContain("secret");
+  });
+
+  test("a role that only reads can see how a study stands, and is told what it may not do", async () => {
+    const queue = await connect();
+    const { name } = config.study;
+    await queue.submit(config, cells);
+    const done = await take(queue);
+    await done.finish(rowOf(done));
+    for (const role of ["reader", "stranger"]) {
+      await queue.db.query(`DROP OWNED BY ${role}`).catch(() => undefined);
+      await queue.db.query(`DROP ROLE IF EXISTS ${role}`);
+      await queue.db.query(`CREATE ROLE ${role} LOGIN`);
+    }
+    await queue.db.query("GRANT USAGE ON SCHEMA lucid TO reader");
+    await queue.db.query("GRANT SELECT ON ALL TABLES IN SCHEMA lucid TO reader");
+    const as = (role: string, ...command: string[]) =>
+      lucid("sweep", ...command, "--store", server.url.replace("lucid@", `${role}@`));
+    const status = await as("reader", "status", name, "--json");
+    expect(status).toMatchObject({ code: 0, err: "" });
+    expect(JSON.parse(status.out)).toMatchObject({ cells: 4, done: 1 });
+    expect(await as("reader", "export", name)).toMatchObject({ code: 0, err: "" });
+    for (const refused of [
+      await as("reader", "rerun", name, "--failed"),
+      await as("stranger", "status", name),
+    ]) {
+      expect(refused).toMatchObject({ code: 2, out: "" });
+      expect(refused.err).toMatch(
+        /^invalid store postgres:\S+: permission denied for \S+ \S+ \(this role may not do that: have it granted, or use another\)\n$/,
+      );
+    }
+    expect((await rows(queue)).map(({ cell }) => cell)).toEqual([done.cell.id]);
+    expect((await as("lucid", "rerun", name, "--failed")).code).toBe(0);
+    expect(await rows(queue)).toEqual([]);
+  });
+
+  test("a database without studies has none, and reading it makes no tables", async () => {
+    const queue = await connect();
+    await queue.db.query("DROP DATABASE IF EXISTS empty");
+    await queue.db.query("CREATE DATABASE empty");
+    const url = server.url.replace(/postgres$/, "empty");
+    const { code, err } = await lucid("sweep", "status", "x", "--store", url);
+    expect({ code, err }).toEqual({ code: 2, err: `unknown study "x" in ${url} (it has none)\n` });
+    const db = await connectPostgres(url);
+    const schemas = await db.query("SELECT FROM pg_namespace WHERE nspname LIKE 'lucid%'");
+    await db.close();
+    expect(schemas).toEqual([]);
+  });
+
+  test("a row that was changed is refused, not believed", async () => {
+    const queue = await connect();
+    const { name } = config.study;
+    await queue.submit(config, cells);
+    const done = await take(queue);
+    await done.finish(rowOf(done));
+    await queue.db.query('UPDATE lucid.rows SET "row" = \'{"cell": "../x"}\' WHERE study = $1', [
+      name,
+    ]);
+    await expect(rows(queue)).rejects.toThrow(
+      /^invalid row \d+ of study study-\d+ in lucid\.rows \(it has been changed; delete it\)$/,
     );
   });
 

@@ -5,6 +5,7 @@ import { engineChoices, type EngineChoice } from "../../engine/engines.ts";
 import { InputError, unknownName } from "../../engine/errors.ts";
 import { checkThreads } from "../../engine/threads.ts";
 import { readStudyDatabase } from "../../store/database.ts";
+import type { Postgres } from "../../platform/node/postgres.ts";
 import type { Queue } from "../../store/queue.ts";
 import type { StoredStudy } from "../../store/store.ts";
 import { readStudyFolder } from "../../store/study-folder.ts";
@@ -20,31 +21,41 @@ export const workersOption = () =>
 export const storeUrl = (flag: string | undefined): string | undefined =>
   flag ?? process.env["DATABASE_URL"];
 
+/** Loaded on demand: most commands do without a database. */
+const connect = async (url: string) =>
+  (await import("../../platform/node/postgres.ts")).connectPostgres(url);
+const openQueue = async (db: Postgres, seconds?: number) =>
+  (await import("../../store/queue.ts")).openQueue(db, seconds);
+
 export const connectQueue = async (url: string, heartbeat?: string): Promise<Queue> => {
   const seconds = wholeNumber("heartbeat", heartbeat);
   if (seconds !== undefined && seconds < 10) {
     throw new InputError(`invalid heartbeat: ${seconds} (give 10 seconds or more)`);
   }
-  // Loaded on demand: most commands do without a database.
-  const [{ connectPostgres }, { openQueue }] = await Promise.all([
-    import("../../platform/node/postgres.ts"),
-    import("../../store/queue.ts"),
-  ]);
-  return openQueue(await connectPostgres(url), seconds);
+  return openQueue(await connect(url), seconds);
 };
 
 /** A study that was swept before. */
 export async function openStored(name: string, store: string | undefined): Promise<StoredStudy> {
   const url = storeUrl(store);
   if (url === undefined || (store === undefined && existsSync(name))) return readStudyFolder(name);
-  const queue = await connectQueue(url);
+  const db = await connect(url);
   try {
-    const stored = await readStudyDatabase(queue.db, name, (sql, cells) =>
-      queue.requeue(sql, name, cells),
+    let queue: Queue | undefined;
+    const stored = await readStudyDatabase(db, name, async (sql, cells) =>
+      queue?.requeue(sql, name, cells),
     );
-    return { ...stored, close: () => queue.close() };
+    return {
+      ...stored,
+      async drop(unwanted) {
+        // Only this needs the queue, and the right to write.
+        queue ??= await openQueue(db);
+        return stored.drop(unwanted);
+      },
+      close: () => (queue ?? db).close(),
+    };
   } catch (error) {
-    await queue.close();
+    await db.close();
     throw error;
   }
 }

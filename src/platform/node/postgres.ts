@@ -9,7 +9,7 @@ export interface Sql {
 }
 
 export interface Postgres extends Sql {
-  /** The address without its password. */
+  /** The address without anything that may be secret. */
   readonly name: string;
   /** Run `work` in one transaction: all of it or nothing. */
   transaction<T>(work: (sql: Sql) => Promise<T>): Promise<T>;
@@ -20,7 +20,8 @@ export interface Postgres extends Sql {
  * Connect.
  *
  * @param url `postgres://user:password@host:5432/database`.
- * @throws {InputError} when the address is none, or the server refuses.
+ * @throws {InputError} when the address is none, or the server refuses; so does every statement
+ *   that this role may not make.
  */
 export async function connectPostgres(url: string): Promise<Postgres> {
   const name = redact(url);
@@ -33,11 +34,20 @@ export async function connectPostgres(url: string): Promise<Postgres> {
     query_timeout: 60_000,
     keepAlive: true,
   });
+  const forbidden = (cause: unknown) =>
+    new InputError(
+      `invalid store ${name}: ${reasonOf(cause)} (this role may not do that: have it granted, or use another)`,
+      { cause },
+    );
   // Connections that break while idle are replaced by the next query.
   pool.on("error", () => {});
   const sqlOf = (client: Pick<PoolClient, "query"> | Pool): Sql => ({
     async query<R extends object>(text: string, values?: readonly unknown[]) {
-      const result: QueryResult | QueryResult[] = await client.query(text, values as unknown[]);
+      const result: QueryResult | QueryResult[] = await client
+        .query(text, values as unknown[])
+        .catch((error: unknown) => {
+          throw isForbidden(error) ? forbidden(error) : error;
+        });
       // Several statements at once bring several results; the last one counts.
       const last = Array.isArray(result) ? result.at(-1) : result;
       return (last?.rows ?? []) as R[];
@@ -93,5 +103,17 @@ function redact(url: string): string {
     );
   }
   if (parsed.password !== "") parsed.password = "***";
+  // What else the query may hold, a password among it, nobody needs to see.
+  for (const key of new Set(parsed.searchParams.keys())) {
+    if (!shownParameters.includes(key)) parsed.searchParams.delete(key);
+  }
+  parsed.hash = "";
   return parsed.href;
 }
+
+/** What of a query tells one database from another. */
+const shownParameters = ["host", "port", "user", "dbname"];
+
+/** Insufficient privilege, and writes in a transaction or a server that only reads. */
+const isForbidden = (error: unknown): boolean =>
+  error instanceof Error && "code" in error && ["42501", "25006"].includes(String(error.code));
