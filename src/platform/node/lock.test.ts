@@ -1,8 +1,10 @@
 import { spawn } from "node:child_process";
-import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { once } from "node:events";
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterEach, beforeEach, expect, onTestFinished, test } from "vitest";
 import { completeLength, readLines } from "./lines.ts";
 import { takeLock } from "./lock.ts";
 
@@ -58,6 +60,46 @@ test("a lock from another machine stands, and the message says what to do", asyn
   await expect(takeLock(folder)).rejects.toThrow(
     `process 1 on elsewhere has been writing to it since 2026-01-01T00:00:00.000Z (wait for it; if that machine is gone, delete ${folder}/lock-1.json)`,
   );
+});
+
+test.runIf(process.platform === "linux")(
+  "a process that has ended holds nothing, though its parent has not asked about it",
+  async () => {
+    // The shell becomes a program that never asks what became of its child.
+    const parent = spawn("sh", ["-c", "sleep 0.3 & echo $!; exec sleep 60"]);
+    onTestFinished(() => void parent.kill("SIGKILL"));
+    const [line] = (await once(parent.stdout, "data")) as [Buffer];
+    const pid = Number(line.toString());
+    const state = async () => / ([A-Z]) /.exec(await readFile(`/proc/${pid}/stat`, "utf8"))?.[1];
+    while ((await state()) !== "Z") await sleep(10);
+    await leave({ pid, host: hostname() });
+    await (await takeLock(folder)).release();
+    expect(await readdir(folder)).toEqual([]);
+  },
+);
+
+test.each([
+  "",
+  "{",
+  "null",
+  "{}",
+  '{"pid":"1","host":"x","since":"","process":null}',
+  '{"pid":-1}',
+])("a lock file that is none is named, not believed: %j", async (text) => {
+  await writeFile(join(folder, "lock-1.json"), text);
+  await expect(takeLock(folder)).rejects.toThrow(
+    `invalid file ${folder}/lock-1.json: not the lock of a process (delete it if nothing writes to the folder)`,
+  );
+  expect(await readdir(folder)).toEqual(["lock-1.json"]);
+});
+
+test("a lock that cannot be released does not hide why it was to be", async () => {
+  const lock = await takeLock(folder);
+  const [name = ""] = await readdir(folder);
+  // Nothing removes a folder that is not empty.
+  await rm(join(folder, name));
+  await mkdir(join(folder, name, "in the way"), { recursive: true });
+  await expect(lock.release()).resolves.toBeUndefined();
 });
 
 test("a torn last line is not read, however long the line before it", async () => {

@@ -18,6 +18,10 @@ interface Holder {
 }
 
 export interface Lock {
+  /**
+   * Give the lock back; a file that cannot be removed stays, and is cleared away by the next
+   * process once this one is gone. Never fails, so that it cannot hide why it was called.
+   */
   release(): Promise<void>;
 }
 
@@ -44,9 +48,13 @@ export async function takeLock(folder: string): Promise<Lock> {
   };
   for (let attempt = 1; ; attempt++) {
     await writeJson(path, holder);
-    const other = await liveHolder(folder, name);
-    if (other === undefined) return { release: () => rm(path, { force: true }) };
-    await rm(path, { force: true });
+    const release = () => rm(path, { force: true }).catch(() => undefined);
+    const other = await liveHolder(folder, name).catch(async (error: unknown) => {
+      await release();
+      throw error;
+    });
+    if (other === undefined) return { release };
+    await release();
     if (attempt === tries) throw new InputError(refusal(folder, other));
     await sleep(50 + 100 * Math.random());
   }
@@ -63,11 +71,33 @@ async function liveHolder(folder: string, own?: string) {
     const text = await readFile(path, "utf8").catch(() => undefined);
     // Released in this moment.
     if (text === undefined) continue;
-    const holder = JSON.parse(text) as Holder;
+    const holder = parseHolder(text, path);
     if (await isAlive(holder)) return { ...holder, path };
-    await rm(path, { force: true });
+    await rm(path, { force: true }).catch((error: unknown) => {
+      throw fileError(error, "write", path);
+    });
   }
   return undefined;
+}
+
+function parseHolder(text: string, path: string): Holder {
+  try {
+    const { pid, host, since, process } = JSON.parse(text) as { [Key in keyof Holder]: unknown };
+    if (
+      Number.isSafeInteger(pid) &&
+      Number(pid) > 0 &&
+      typeof host === "string" &&
+      typeof since === "string" &&
+      (typeof process === "string" || process === null)
+    ) {
+      return { pid: Number(pid), host, since, process };
+    }
+  } catch {
+    // No JSON, or nothing that has fields.
+  }
+  throw new InputError(
+    `invalid file ${path}: not the lock of a process (delete it if nothing writes to the folder)`,
+  );
 }
 
 function refusal(folder: string, { pid, host, since, path }: Holder & { path: string }): string {
@@ -76,7 +106,11 @@ function refusal(folder: string, { pid, host, since, path }: Holder & { path: st
     : `invalid folder ${folder}: process ${pid} on ${host} has been writing to it since ${since} (wait for it; if that machine is gone, delete ${path})`;
 }
 
-/** Of processes elsewhere nothing is known: they count as alive. */
+/**
+ * Of processes elsewhere nothing is known: they count as alive. A process that has ended, but that
+ * its parent has not asked about yet, still has a pid: in containers whose first process never
+ * asks, for ever.
+ */
 async function isAlive({ pid, host, process: identity }: Holder): Promise<boolean> {
   if (host !== hostname()) return true;
   try {
@@ -84,6 +118,8 @@ async function isAlive({ pid, host, process: identity }: Holder): Promise<boolea
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ESRCH") return false;
   }
+  const stat = await processStat(pid);
+  if (stat?.state === "Z" || stat?.state === "X") return false;
   return identity === null || identity === (await processIdentity(pid));
 }
 
@@ -92,12 +128,19 @@ async function processIdentity(pid: number): Promise<string | null> {
   try {
     const [boot, stat] = await Promise.all([
       readFile("/proc/sys/kernel/random/boot_id", "utf8"),
-      readFile(`/proc/${pid}/stat`, "utf8"),
+      processStat(pid),
     ]);
-    // The name in parentheses may hold spaces; the start time is the 20th field after it.
-    const started = stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19];
-    return `${boot.trim()} ${started}`;
+    return stat ? `${boot.trim()} ${stat.started}` : null;
   } catch {
     return null;
   }
+}
+
+/** State and start time of a process; `undefined` where the system does not say. Linux only. */
+async function processStat(pid: number) {
+  const stat = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => undefined);
+  if (stat === undefined) return undefined;
+  // The name in parentheses may hold spaces. The state follows it, and 19 fields on the start.
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  return { state: fields[0], started: fields[19] };
 }
