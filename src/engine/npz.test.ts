@@ -164,3 +164,28 @@ test.each<[string, Uint8Array, string]>([
   expect(() => readNpy(bytes, "x.npy")).toThrow(InputError);
   expect(() => readNpy(bytes, "x.npy")).toThrow(`invalid file x.npy: ${reason}`);
 });
+
+test("no flipped bit of an archive changes a number unnoticed", () => {
+  const expected = readNpz(archive);
+  // In an order that does not depend on names.
+  const tensorsOf = (found: typeof expected) =>
+    Object.values(found)
+      .map((tensor) => JSON.stringify(tensor))
+      .toSorted();
+  let refused = 0;
+  for (let bit = 0; bit < 8 * archive.length; bit++) {
+    const damaged = archive.slice();
+    damaged[bit >> 3] = (archive[bit >> 3] ?? 0) ^ (1 << (bit & 7));
+    let found: typeof expected;
+    try {
+      found = readNpz(damaged);
+    } catch (error) {
+      expect(error).toBeInstanceOf(InputError);
+      refused++;
+      continue;
+    }
+    // What is not covered: names of members, dates, what the local headers repeat.
+    expect(tensorsOf(found), `bit ${bit}`).toEqual(tensorsOf(expected));
+  }
+  expect(refused).toBeGreaterThan(3000);
+});

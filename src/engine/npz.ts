@@ -13,6 +13,7 @@ import {
   uint8Format,
   type ElementFormat,
 } from "./bytes.ts";
+import { crc32 } from "./crc32.ts";
 import { InputError } from "./errors.ts";
 import { sizeOf, type Tensor } from "./tensor.ts";
 
@@ -39,9 +40,10 @@ const largestRatio = 1032;
 
 /**
  * Read an .npz archive as tensors by name, without the `.npy`. Half precision becomes float32,
- * and 64-bit integers become int32. The archive's checksums are not verified.
+ * and 64-bit integers become int32.
  *
- * @throws {InputError} when it is no such archive, or unpacks to more than `limit`.
+ * @throws {InputError} when it is no such archive, unpacks to more than `limit`, or does not have
+ *   the checksums that it says.
  */
 export function readNpz(
   bytes: Uint8Array,
@@ -49,6 +51,8 @@ export function readNpz(
 ): Readonly<Record<string, Tensor>> {
   const refuse = (reason: string) => new InputError(`invalid file ${name}: ${reason}`);
   const sizes = new Map<string, number>();
+  const checksums = readChecksums(bytes);
+  const expected = new Map<string, number | undefined>();
   let total = 0;
   let members: Record<string, Uint8Array>;
   try {
@@ -56,6 +60,7 @@ export function readNpz(
       // Sizes are judged before anything is unpacked: this is what stops a ZIP bomb.
       filter({ name: member, size, originalSize }) {
         if (sizes.has(member)) throw refuse(`it has "${member}" twice`);
+        expected.set(member, checksums[sizes.size]);
         sizes.set(member, originalSize);
         total += originalSize;
         if (total > limit) throw refuse(`it unpacks to more than ${limit} bytes`);
@@ -69,12 +74,37 @@ export function readNpz(
     if (error instanceof InputError) throw error;
     throw refuse(`not a ZIP archive (${(error as Error).message})`);
   }
+  if (sizes.size !== checksums.length) throw refuse("its directory is damaged");
   const tensors = Object.entries(members).map(([member, content]) => {
     if (!member.endsWith(".npy")) throw refuse(`"${member}" in it is no .npy`);
-    if (content.length !== sizes.get(member)) throw refuse(`"${member}" in it is damaged`);
+    const intact = content.length === sizes.get(member) && crc32(content) === expected.get(member);
+    if (!intact) throw refuse(`"${member}" in it is damaged`);
     return [member.slice(0, -4), readNpy(content, `${name}/${member}`)] as const;
   });
   return Object.fromEntries(tensors);
+}
+
+/** The CRC-32 of all members in the order of the directory at the end of a ZIP archive. */
+function readChecksums(bytes: Uint8Array): number[] {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  // The last record has 22 bytes and a comment of at most 65,535.
+  let end = bytes.length - 22;
+  while (end >= 0 && view.getUint32(end, true) !== 0x06054b50) end--;
+  if (end < 0) return [];
+  let at = view.getUint32(end + 16, true);
+  if (at === 0xffffffff && end >= 20) {
+    // ZIP64: the record before says where the larger one lies.
+    const large = Number(view.getBigUint64(end - 12, true));
+    if (large + 56 > bytes.length) return [];
+    at = Number(view.getBigUint64(large + 48, true));
+  }
+  const checksums: number[] = [];
+  while (at + 46 <= bytes.length && view.getUint32(at, true) === 0x02014b50) {
+    checksums.push(view.getUint32(at + 16, true));
+    const [name, extra, comment] = [28, 30, 32].map((field) => view.getUint16(at + field, true));
+    at += 46 + (name ?? 0) + (extra ?? 0) + (comment ?? 0);
+  }
+  return checksums;
 }
 
 /**

@@ -171,3 +171,21 @@ test.each<[string, Uint8Array, string]>([
   expect(() => readSafetensors(bytes, "x.safetensors")).toThrow(InputError);
   expect(() => readSafetensors(bytes, "x.safetensors")).toThrow(reason);
 });
+
+test("no flipped bit of what is written here goes unnoticed", () => {
+  const tree = { w: tensor([1.5, -2, NaN], [3], "float32"), n: tensor([7], [1], "int32") };
+  const metadata = { by: "x", "1": '"crc32":"00000000"' };
+  const bytes = writeSafetensors(tree, metadata);
+  expect(readSafetensors(bytes)).toEqual({ tensors: tree, metadata });
+  expect(bytes.length).toBeGreaterThan(100);
+  for (let bit = 0; bit < 8 * bytes.length; bit++) {
+    const damaged = bytes.slice();
+    damaged[bit >> 3] = (bytes[bit >> 3] ?? 0) ^ (1 << (bit & 7));
+    expect(() => readSafetensors(damaged, "x"), `bit ${bit}`).toThrow(/^invalid file x: /);
+  }
+  const text = new TextDecoder("latin1").decode(bytes);
+  const data = bytes.with(text.length - 1, 1);
+  expect(() => readSafetensors(data, "x")).toThrow(
+    "invalid file x: its content does not have its checksum (it was damaged or changed)",
+  );
+});

@@ -13,6 +13,7 @@ import {
   uint8Format,
   type ElementFormat,
 } from "./bytes.ts";
+import { crc32, crcText } from "./crc32.ts";
 import { InputError } from "./errors.ts";
 import { leavesWithPaths, sizeOf, type DType, type Tensor, type Tree } from "./tensor.ts";
 
@@ -28,6 +29,15 @@ export interface SafetensorsFile {
 const largestHeader = 100_000_000;
 
 const metadataKey = "__metadata__";
+
+/**
+ * Two entries of the metadata of what is written here: that there is a checksum, and a CRC-32 of
+ * all bytes of the file, taken while its own digits are zeros. Either demands the other, so that
+ * damage to one name is noticed too.
+ */
+const checksumKey = "checksum";
+const digitsKey = "crc32";
+const noDigits = "00000000";
 
 const formatName: Readonly<Record<DType, string>> = {
   float32: "F32",
@@ -51,7 +61,8 @@ const formats: Readonly<Record<string, ElementFormat>> = {
 };
 
 /**
- * Write tensors, or a tree of them whose paths become names (`layers/0/weight`).
+ * Write tensors, or a tree of them whose paths become names (`layers/0/weight`), with a checksum
+ * that {@link readSafetensors} compares.
  *
  * @throws {InputError} when two leaves have the same name.
  */
@@ -64,7 +75,8 @@ export function writeSafetensors(
     ([, a], [, b]) => b.data.BYTES_PER_ELEMENT - a.data.BYTES_PER_ELEMENT,
   );
   const entries = new Map<string, unknown>();
-  if (Object.keys(metadata).length > 0) entries.set(metadataKey, metadata);
+  const own = { [checksumKey]: digitsKey, [digitsKey]: noDigits };
+  entries.set(metadataKey, { ...own, ...metadata, ...own });
   let end = 0;
   for (const [name, { dtype, shape, data }] of leaves) {
     if (name === metadataKey || entries.has(name)) {
@@ -85,14 +97,34 @@ export function writeSafetensors(
     bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), at);
     at += data.byteLength;
   }
+  const digits = digitsAt(bytes.subarray(8, start));
+  bytes.set(new TextEncoder().encode(crcText(crc32(bytes))), 8 + digits);
   return bytes;
+}
+
+/** Where the digits of the checksum begin in a header; -1 when there are none. */
+function digitsAt(header: Uint8Array): number {
+  const mark = `"${digitsKey}":"`;
+  // Characters stand for bytes here, so that places are places of bytes.
+  const at = new TextDecoder("latin1").decode(header).indexOf(mark);
+  return at < 0 ? at : at + mark.length;
+}
+
+/** Whether the digits in a header are those of the file. */
+function isIntact(bytes: Uint8Array, start: number, digits: string): boolean {
+  const at = 8 + digitsAt(bytes.subarray(8, start));
+  const end = at + noDigits.length;
+  const before = crc32(bytes.subarray(0, at));
+  const zeros = crc32(new TextEncoder().encode(noDigits), before);
+  return at >= 8 && end <= start && crcText(crc32(bytes.subarray(end), zeros)) === digits;
 }
 
 /**
  * Read a safetensors file. Half precision becomes float32, and 64-bit integers become int32.
  *
  * @param name what messages call the file.
- * @throws {InputError} when any byte is not accounted for exactly as the format demands.
+ * @throws {InputError} when any byte is not accounted for exactly as the format demands, or the
+ *   file has a checksum and was changed.
  */
 export function readSafetensors(bytes: Uint8Array, name = "safetensors"): SafetensorsFile {
   const refuse = (reason: string) => new InputError(`invalid file ${name}: ${reason}`);
@@ -102,6 +134,12 @@ export function readSafetensors(bytes: Uint8Array, name = "safetensors"): Safete
   const { [metadataKey]: metadata = {}, ...entries } = header;
   if (!isRecord(metadata) || Object.values(metadata).some((text) => typeof text !== "string")) {
     throw refuse(`its ${metadataKey} is not text by name`);
+  }
+  const { [checksumKey]: kind, [digitsKey]: digits, ...free } = metadata as Metadata;
+  if (kind === digitsKey || digits !== undefined) {
+    if (kind !== digitsKey || digits === undefined || !isIntact(bytes, start, digits)) {
+      throw refuse("its content does not have its checksum (it was damaged or changed)");
+    }
   }
   const places = Object.entries(entries).map(([tensorName, entry]) =>
     readPlace(tensorName, entry, data.length, refuse),
@@ -124,10 +162,11 @@ export function readSafetensors(bytes: Uint8Array, name = "safetensors"): Safete
   });
   return {
     tensors: Object.fromEntries(tensors),
-    metadata: metadata as Readonly<Record<string, string>>,
+    metadata: kind === digitsKey ? free : (metadata as Metadata),
   };
 }
 
+type Metadata = Readonly<Record<string, string>>;
 type Refuse = (reason: string) => InputError;
 
 /** Where the data begin: behind the header, whose length comes first. */

@@ -9,10 +9,9 @@ import {
   fileError,
   makeFolder,
   readBytes,
-  readJson,
   readText,
   writeBytes,
-  writeJson,
+  writeText,
 } from "../platform/node/files.ts";
 import { takeLock, type Lock } from "../platform/node/lock.ts";
 import type { TrainingState } from "../sam/training/state.ts";
@@ -21,7 +20,9 @@ import type { MetricRow } from "../run/history.ts";
 import type { Checkpoint } from "../run/checkpoint.ts";
 import type { Outcome, RunResult } from "../run/run.ts";
 import type { RunChunk } from "../run/training.ts";
+import { parseHistory } from "../study/cell.ts";
 import { parseSpec, type RunSpec } from "../run/spec.ts";
+import { formatChecked, fromJson, withoutCheck } from "./checked.ts";
 
 /** Version of the layout of run folders. */
 const format = 1;
@@ -94,7 +95,7 @@ export async function createRunFolder(
     throw new InputError(`invalid out: ${path} is not empty (choose a new or empty folder)`);
   }
   try {
-    await writeJson(join(path, files.config), { format, ...config });
+    await writeText(join(path, files.config), `${formatChecked({ format, ...config }, 2)}\n`);
     return await locked(path, (lock) => openRunFolder(path, lock, 0, saveEvery));
   } catch (error) {
     // Leave the disk as it was.
@@ -128,7 +129,7 @@ export async function readRunFolder(path: string): Promise<StoredRun> {
   }
   const config = await readConfig(join(path, files.config));
   const result = content.includes(files.result)
-    ? ((await readJson(join(path, files.result))) as RunResult)
+    ? await readResult(join(path, files.result))
     : undefined;
   const rows = content.includes(files.metrics) ? await readRows(join(path, files.metrics)) : [];
   return { config, rows, ...(result && { result }) };
@@ -202,7 +203,11 @@ async function openRunFolder(
       await append([last]);
       await metrics.sync();
       await writeBytes(at("final"), encodeModel(model));
-      await writeJson(at("result"), result);
+      await writeText(
+        at("result"),
+        `${formatChecked(result, 2)}
+`,
+      );
       await rm(at("checkpoint"), { force: true });
     },
     async close() {
@@ -223,7 +228,7 @@ async function list(path: string): Promise<string[]> {
 }
 
 async function readConfig(path: string): Promise<RunConfig> {
-  const parsed = configSchema.safeParse(await readJson(path));
+  const parsed = configSchema.safeParse(await readChecked(path));
   if (!parsed.success) {
     throw new InputError(`invalid file ${path}: not the configuration of a run`);
   }
@@ -233,22 +238,50 @@ async function readConfig(path: string): Promise<RunConfig> {
       `invalid file ${path}: written by lucid-sam ${rest.version}, which is newer (update lucid-sam)`,
     );
   }
-  return { ...rest, spec: parseSpec(spec) };
-}
-
-/** Rows of all complete lines: a crash may have cut the last one. */
-async function readRows(path: string): Promise<MetricRow[]> {
-  const text = await readText(path);
-  const lines = text.slice(0, text.lastIndexOf("\n") + 1).split("\n");
   try {
-    return lines.filter((line) => line !== "").map(parseRow);
-  } catch (cause) {
-    throw new InputError(`invalid file ${path}: not the rows of a run`, { cause });
+    return { ...rest, spec: parseSpec(spec) };
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error;
+    throw new InputError(`invalid file ${path}: ${error.message}`, { cause: error });
   }
 }
 
+/** What every reader of a result relies on. */
+const resultSchema = z.looseObject({
+  spec: z.looseObject({}),
+  hash: z.string(),
+  final: z.looseObject({ step: z.int(), loss: z.number().nullable() }),
+  verdict: z.looseObject({
+    name: z.string(),
+    sentence: z.string(),
+    numbers: z.record(z.string(), z.number().nullable()),
+  }),
+  warning: z.looseObject({ step: z.int(), sentence: z.string() }).nullable(),
+  evaluations: z.number(),
+  provenance: z.looseObject({ engine: z.string(), device: z.string(), seconds: z.number() }),
+});
+
+async function readResult(path: string): Promise<RunResult> {
+  const found = await readChecked(path);
+  if (resultSchema.safeParse(found).success) return found as RunResult;
+  throw new InputError(`invalid file ${path}: not the result of a run (it was changed)`);
+}
+
+/** What a JSON file with a checksum, or one of an older version without, says. */
+async function readChecked(path: string): Promise<unknown> {
+  const text = withoutCheck(await readText(path));
+  if (text === undefined) {
+    throw new InputError(
+      `invalid file ${path}: its content does not have its checksum (it was damaged or changed)`,
+    );
+  }
+  const found = fromJson(text);
+  if (found === undefined) throw new InputError(`invalid file ${path}: not JSON`);
+  return found;
+}
+
+const readRows = async (path: string): Promise<MetricRow[]> =>
+  parseHistory(await readText(path), path);
+
 /** One line; numbers that are not finite become `null`. */
 const formatRow = (row: MetricRow) => `${JSON.stringify(row)}\n`;
-
-const parseRow = (line: string) =>
-  JSON.parse(line, (_, value: unknown) => (value === null ? NaN : value)) as MetricRow;

@@ -118,7 +118,8 @@ test("a rerun takes rows out of the way, and keeps them elsewhere", async () => 
   const dropped = await (await readStudyFolder(folder)).drop(({ cell }) => cell === cells[0]?.id);
   expect(dropped).toEqual(before.slice(0, 1));
   expect(await rowsOf()).toEqual(before.slice(1));
-  expect(JSON.parse(await readFile(join(folder, "replaced.jsonl"), "utf8"))).toEqual(before[0]);
+  const replaced = await readFile(join(folder, "replaced.jsonl"), "utf8");
+  expect(JSON.parse(replaced)).toEqual({ ...before[0], check: expect.any(String) });
   const second = await open();
   expect((await take(second)).cell.id).toBe(cells[0]?.id);
   await second.close();
@@ -150,6 +151,21 @@ test("refuses, in one line, what would mix rows or lose them", async () => {
   expect((await readdir(folder)).filter((name) => name.startsWith("lock-"))).toEqual([]);
 });
 
+test("a row whose numbers were changed is refused; one without a checksum is not", async () => {
+  const first = await open();
+  await finish(await take(first));
+  await first.close();
+  const file = join(folder, "rows.jsonl");
+  const text = await readFile(file, "utf8");
+  const before = await rowsOf();
+  await writeFile(file, text.replace('"wallSeconds":1', '"wallSeconds":2'));
+  await expect(rowsOf()).rejects.toThrow(
+    /^invalid file .+rows\.jsonl: line 1 is not what was written/,
+  );
+  await writeFile(file, text.replace(/,"check":"[0-9a-f]{8}"/, ""));
+  expect(await rowsOf()).toEqual(before);
+});
+
 describe("what a file calls a cell cannot be a path to another file:", () => {
   const damage = async (file: string, from: RegExp, to: string) => {
     const path = join(folder, file);
@@ -168,6 +184,7 @@ describe("what a file calls a cell cannot be a path to another file:", () => {
   });
 
   test("a rerun deletes nothing outside the folder", async () => {
+    await damage("rows.jsonl", /,"check":"[0-9a-f]+"/, "");
     await damage("rows.jsonl", /"cell":"[0-9a-f]+"/, '"cell":"../../victim"');
     const stored = await readStudyFolder(folder);
     await expect(stored.drop(() => true)).rejects.toThrow(

@@ -20,6 +20,7 @@ import { takeLock } from "../platform/node/lock.ts";
 import { programKey } from "../run/build.ts";
 import { asCell, asRow, formatHistory, parseHistory, type Row } from "../study/cell.ts";
 import { decodeCheckpoint } from "../run/checkpoint.ts";
+import { formatChecked, fromJson, withoutCheck } from "./checked.ts";
 import {
   checkSame,
   describeStudy,
@@ -180,7 +181,7 @@ async function claim(
       }
       await metrics.sync();
       await metrics.close();
-      await rows.append(`${JSON.stringify(row)}\n`);
+      await rows.append(formatRow(row));
       await rows.sync();
       finished.add(cell.id);
       await rm(checkpointPath, { force: true });
@@ -225,7 +226,7 @@ export async function readStudyFolder(path: string): Promise<StoredStudy> {
     rows: () => readRows(path),
     async history(cell) {
       const file = pathIn(join(path, files.metrics), cell, ".jsonl");
-      return existsSync(file) ? parseHistory(await readText(file)) : [];
+      return existsSync(file) ? parseHistory(await readText(file), file) : [];
     },
     drop: (unwanted) => dropRows(path, unwanted),
     close: async () => {},
@@ -251,7 +252,7 @@ export async function writeStudyFolder(path: string, stored: StoredStudy): Promi
     const history = formatHistory(await stored.history(id));
     if (history !== "") await writeText(pathIn(join(path, files.metrics), id, ".jsonl"), history);
   }
-  await writeLines(join(path, files.rows), rows);
+  await writeText(join(path, files.rows), rows.map(formatRow).join(""));
   await writeLines(join(path, files.cells), stored.cells);
   // Last: what a crash leaves is no study, and nobody adds to it.
   await writeJson(join(path, files.study), describeStudy(stored, stored.cells.length));
@@ -265,11 +266,11 @@ async function dropRows(path: string, unwanted: (row: Row) => boolean): Promise<
     const dropped: Row[] = [];
     for await (const row of readRows(path)) {
       if (unwanted(row)) dropped.push(row);
-      else kept.push(`${JSON.stringify(row)}\n`);
+      else kept.push(formatRow(row));
     }
     if (dropped.length === 0) return [];
     const replaced = await openAppend(join(path, files.replaced));
-    await replaced.append(dropped.map((row) => `${JSON.stringify(row)}\n`).join(""));
+    await replaced.append(dropped.map(formatRow).join(""));
     await replaced.close();
     for (const { cell } of dropped) {
       await rm(pathIn(join(path, files.running), cell, ".safetensors"), { force: true });
@@ -292,6 +293,8 @@ const readRows = (path: string): AsyncGenerator<Row> =>
     remedy: "delete the line and its cell runs again",
   });
 
+const formatRow = (row: Row) => `${formatChecked(row)}\n`;
+
 /** What the lines of a file say, each checked by `as`. */
 async function* readEntries<T>(
   file: string,
@@ -300,23 +303,16 @@ async function* readEntries<T>(
   let number = 0;
   for await (const line of readLines(file)) {
     number++;
-    const value = fromJson(line);
+    const text = withoutCheck(line);
+    const value = text === undefined ? undefined : fromJson(text);
     const entry = as(value);
     if (entry === undefined) {
-      const fault = value === undefined ? "JSON" : what;
+      const fault = text === undefined ? "what was written" : value === undefined ? "JSON" : what;
       throw new InputError(
         `invalid file ${file}: line ${number} is not ${fault} (it has been changed; ${remedy})`,
       );
     }
     yield entry;
-  }
-}
-
-function fromJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
   }
 }
 

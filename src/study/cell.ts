@@ -1,5 +1,6 @@
 /** What a study keeps of a cell: one row, whatever happened, and a thinned history. */
 import { z } from "zod";
+import { InputError } from "../engine/errors.ts";
 import type { Certificate } from "../diagnostics/certificate/certificate.ts";
 import type { Warning } from "../diagnostics/screen/screen.ts";
 import type { Verdict, VerdictName } from "../diagnostics/verdict.ts";
@@ -135,14 +136,47 @@ export const formatHistory = (rows: readonly MetricRow[]): string =>
 const shorten = (_: string, value: unknown) =>
   typeof value === "number" && Number.isFinite(value) ? Number(value.toPrecision(digits)) : value;
 
-/** The rows of all complete lines. */
-export function parseHistory(text: string): MetricRow[] {
+/**
+ * The rows of all complete lines: a crash may have cut the last one.
+ *
+ * @param file what errors call the text.
+ * @throws {InputError} when a line is no row.
+ */
+export function parseHistory(text: string, file = "history"): MetricRow[] {
   const lines = text.slice(0, text.lastIndexOf("\n") + 1).split("\n");
-  return lines.filter((line) => line !== "").map(parseHistoryRow);
+  return lines.flatMap((line, i) => {
+    if (line === "") return [];
+    const row = parseHistoryRow(line);
+    if (row !== undefined) return [row];
+    throw new InputError(
+      `invalid file ${file}: line ${i + 1} is not a row of a history (it was damaged or changed)`,
+    );
+  });
 }
 
-const parseHistoryRow = (line: string): MetricRow =>
-  JSON.parse(line, (_, value: unknown) => (value === null ? NaN : value)) as MetricRow;
+function parseHistoryRow(line: string): MetricRow | undefined {
+  try {
+    const row: unknown = JSON.parse(line, (_, value: unknown) => (value === null ? NaN : value));
+    return metricSchema.safeParse(row).success ? (row as MetricRow) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Any number: zod's own refuses those that are not finite. */
+const numeric = z.custom<number>((value) => typeof value === "number");
+const pointSchema = z.tuple([numeric, numeric]).optional();
+const metricSchema = z.looseObject({
+  step: z.int(),
+  loss: numeric,
+  shiftedLoss: numeric,
+  gradNorm: numeric,
+  shiftedGradNorm: numeric,
+  cosine: numeric,
+  point: pointSchema,
+  ascentPoint: pointSchema,
+  details: z.record(z.string(), numeric).optional(),
+});
 
 /** Rows kept of a run's history unless the study says otherwise. */
 const historyRows = 256;

@@ -37,6 +37,8 @@ export async function run(args: readonly string[], env?: NodeJS.ProcessEnv): Pro
 export interface Comparable {
   readonly cell: string;
   readonly provenance?: unknown;
+  /** Checksum of the line, provenance included; absent in a database. */
+  readonly check?: unknown;
 }
 
 /** Rows of a study folder by cell, without provenance; a cell with two rows is an error. */
@@ -55,7 +57,7 @@ export function byCell(rows: readonly Comparable[]): Map<string, string> {
   const found = new Map<string, string>();
   for (const row of rows) {
     if (found.has(row.cell)) throw new Error(`two rows of cell ${row.cell}`);
-    found.set(row.cell, JSON.stringify({ ...row, provenance: undefined }));
+    found.set(row.cell, JSON.stringify({ ...row, provenance: undefined, check: undefined }));
   }
   return found;
 }
