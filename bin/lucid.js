@@ -5,7 +5,7 @@ import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { constants } from "node:os";
 import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const built = join(root, "dist", "cli", "main.js");
@@ -13,12 +13,14 @@ const source = join(root, "src", "cli", "main.ts");
 const entry = existsSync(source) ? source : built;
 
 if (Number(process.versions.node.split(".")[0]) >= 24) {
-  const { main } = await import(entry);
+  watchParent();
+  const { main } = await import(pathToFileURL(entry).href);
   process.exitCode = await main(process.argv);
 } else {
   const node = pinnedNode();
   const child = spawn(node, [fileURLToPath(import.meta.url), ...process.argv.slice(2)], {
-    stdio: "inherit",
+    // The channel carries nothing: it breaks when this process is gone, however it went.
+    stdio: ["inherit", "inherit", "inherit", "ipc"],
   });
   // Ctrl-C reaches the child through the terminal; here it only must not end the parent first.
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
@@ -29,6 +31,13 @@ if (Number(process.versions.node.split(".")[0]) >= 24) {
   child.on("exit", (code, signal) => {
     process.exitCode = signal === null ? (code ?? 1) : 128 + constants.signals[signal];
   });
+}
+
+/** Stop, as on SIGTERM, when the process that people see is gone: nobody could stop this one then. */
+function watchParent() {
+  if (process.channel === undefined) return;
+  process.on("disconnect", () => process.kill(process.pid, "SIGTERM"));
+  process.channel.unref();
 }
 
 /** The binary of the npm package `node`. */

@@ -1,0 +1,82 @@
+/** How the command line starts: from any folder, on any Node, and never without its parent. */
+import { execFile, execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { delimiter, join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { promisify } from "node:util";
+import { afterEach, beforeEach, expect, test } from "vitest";
+
+const root = join(import.meta.dirname, "../..");
+let folder = "";
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "lucid-start-"));
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+test("it runs from a folder whose path would mean something else in an address", async () => {
+  const copy = join(folder, "a #1?b%20c%");
+  mkdirSync(copy);
+  for (const part of ["bin", "src", "package.json"]) {
+    cpSync(join(root, part), join(copy, part), { recursive: true });
+  }
+  symlinkSync(join(root, "node_modules"), join(copy, "node_modules"));
+  const study = join(copy, "study.ts");
+  const bin = join(copy, "bin/lucid.js");
+  cpSync(join(root, "studies/examples/rho.json"), join(copy, "study.json"));
+  writeFileSync(study, `export { default } from "./study.json" with { type: "json" };`);
+  const args = ["sweep", study, "--dry-run", "--json", "--workers", "1"];
+  const { stdout } = await promisify(execFile)(process.execPath, [bin, ...args], { cwd: copy });
+  expect(JSON.parse(stdout)).toMatchObject({ workers: 1 });
+});
+
+/** A Node older than the one that the command line runs on, if this machine has one. */
+const older = (process.env["PATH"] ?? "")
+  .split(delimiter)
+  .map((path) => join(path, "node"))
+  .find((node) => {
+    if (!existsSync(node)) return false;
+    const version = execFileSync(node, ["--version"], { encoding: "utf8" });
+    return Number(/^v(\d+)/.exec(version)?.[1]) < 24;
+  });
+
+test.skipIf(older === undefined)(
+  "the process that works ends with the one that is killed",
+  async () => {
+    const out = join(folder, "run");
+    const args = ["train", "--problem", "himmelblau", "--lr", "0.001", "--steps", "100000000"];
+    const parent = spawn(older ?? "", [join(root, "bin/lucid.js"), ...args, "--out", out], {
+      stdio: "ignore",
+    });
+    const locks = () =>
+      existsSync(out) ? readdirSync(out).filter((name) => name.startsWith("lock-")) : [];
+    while (locks().length === 0) await sleep(50);
+    await sleep(500);
+    parent.kill("SIGKILL");
+    await once(parent, "exit");
+    for (let tries = 0; tries < 100 && locks().length > 0; tries++) await sleep(100);
+    expect(locks()).toEqual([]);
+    expect(readdirSync(out)).toContain("checkpoint.safetensors");
+  },
+);
+
+test.skipIf(older === undefined)(
+  "under an older Node it ends by itself, with its exit code",
+  async () => {
+    const bin = join(root, "bin/lucid.js");
+    const { stdout } = await promisify(execFile)(older ?? "", [bin, "methods", "sam", "--json"]);
+    expect(JSON.parse(stdout)).toMatchObject({ name: "sam" });
+    const failed = promisify(execFile)(older ?? "", [bin, "methods", "samm"]);
+    await expect(failed).rejects.toMatchObject({ code: 2 });
+  },
+);
