@@ -73,6 +73,30 @@ describe("bad input is refused in one line, with exit code 2", () => {
   });
 });
 
+it("what a line echoes is short, and cannot steer the terminal", async () => {
+  for (const args of [
+    ["train", "--resume", "x".repeat(100_000)],
+    ["train", "--rho", "\u001B]0;title\u0007\u001B[2J"],
+    ["\u001B[2J".repeat(1000)],
+    ["methods", "y".repeat(100_000)],
+  ]) {
+    const { code, err } = await lucid(...args);
+    expect(code).toBe(2);
+    expect(err.length).toBeLessThan(700);
+    expect(err.trimEnd()).toMatch(/^[\u0020-\u007E\u00A0-\uFFFF]+$/);
+  }
+});
+
+it("doctor does not take what is no folder for a place of a cache", async () => {
+  const cache = process.env["LUCID_CACHE"];
+  process.env["LUCID_CACHE"] = join(import.meta.filename, "cache");
+  const { out } = await lucid("doctor", "--json");
+  if (cache === undefined) delete process.env["LUCID_CACHE"];
+  else process.env["LUCID_CACHE"] = cache;
+  const findings = JSON.parse(out) as { name: string }[];
+  expect(findings.find(({ name }) => name === "cache folder")).toMatchObject({ status: "missing" });
+});
+
 describe("lucid train", () => {
   it("prints one JSON document with --json", async () => {
     const { code, out } = await lucid(...plane, "--json");
@@ -156,7 +180,8 @@ describe("lucid train", () => {
   it("refuses a folder of a newer version", async () => {
     const out = join(folder, "newer");
     await lucid(...plane, "--out", out);
-    const config = JSON.parse(await readFile(join(out, "config.json"), "utf8")) as object;
+    const text = await readFile(join(out, "config.json"), "utf8");
+    const { check: _, ...config } = JSON.parse(text) as { check: string };
     await writeFile(join(out, "config.json"), JSON.stringify({ ...config, format: 2 }));
     const { code, err } = await lucid("train", "--resume", out);
     expect(err).toMatch(/which is newer \(update lucid-sam\)/);

@@ -1,6 +1,7 @@
 /** The command line `lucid`. Data on stdout, progress on stderr; exit 0 done, 1 failed, 2 bad input. */
 import { Command, CommanderError } from "@commander-js/extra-typings";
-import { InputError, MachineError } from "../engine/errors.ts";
+import { InputError, MachineError, printable } from "../engine/errors.ts";
+import { fileError } from "../platform/node/files.ts";
 import { packageVersion } from "../platform/node/host.ts";
 import { addDemo } from "./commands/demo.ts";
 import { addCertify } from "./commands/certify.ts";
@@ -35,14 +36,17 @@ export async function main(argv: string[], terminal: Terminal = processTerminal)
 }
 
 /**
- * A reader that has seen enough, as in `lucid methods | head -1`, is no error. It may show only
- * after the command is done, so the listeners stay.
+ * A reader that has seen enough, as in `lucid methods | head -1`, is no error; a full disk is. Both
+ * may show only after the command is done, so the listeners stay.
  */
 function allowClosedPipes(): void {
   for (const stream of [process.stdout, process.stderr]) {
     stream.on("error", (error: NodeJS.ErrnoException) => {
       if (error.code === "EPIPE") process.exit(0);
-      throw error;
+      const { message } = fileError(error, "write", "standard output") as Error;
+      // Where even this cannot be written, the exit code is all that is left to say.
+      if (stream === process.stdout) process.stderr.write(`${message}\n`);
+      process.exit(1);
     });
   }
 }
@@ -76,7 +80,7 @@ function createProgram(terminal: Terminal) {
 function report(error: unknown, { err }: Terminal): number {
   if (error instanceof CommanderError) {
     if (error.exitCode === 0) return 0;
-    err.write(`${translate(error)}\n`);
+    err.write(`${oneLine(translate(error))}\n`);
     return 2;
   }
   if (error instanceof Interrupted) {
@@ -85,11 +89,22 @@ function report(error: unknown, { err }: Terminal): number {
   }
   const { message, stack } = error instanceof Error ? error : new Error(String(error));
   const expected = error instanceof InputError || error instanceof MachineError;
-  const line = message.split("\n", 1)[0] ?? "";
+  const line = oneLine(message);
   err.write(expected ? `${line}\n` : `invalid state inside lucid: ${line}\n`);
   if (process.env["LUCID_DEBUG"]) err.write(`${stack}\n`);
   else if (!expected) err.write("(LUCID_DEBUG=1 shows where)\n");
   return error instanceof InputError ? 2 : 1;
+}
+
+/** Characters of a line that people still read. */
+const longestLine = 600;
+
+/** The first line, without what would steer the terminal; of a very long one, beginning and end. */
+function oneLine(message: string): string {
+  const line = printable(message.split("\n", 1)[0] ?? "");
+  if (line.length <= longestLine) return line;
+  const half = longestLine / 2;
+  return `${line.slice(0, half)} … ${line.slice(-half)}`;
 }
 
 /** Commander's complaints in our words. */

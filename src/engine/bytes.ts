@@ -47,8 +47,18 @@ export const boolFormat: ElementFormat = {
 export const float16Format: ElementFormat = {
   dtype: "float32",
   bytes: 2,
-  decode: (buffer) => Float32Array.from(new Float16Array(buffer)),
+  decode: (buffer) => Float32Array.from(new Uint16Array(buffer), widenHalf),
 };
+
+/** IEEE 754 binary16: a sign, 5 bits of exponent, 10 of fraction. Float16Array needs Node 24. */
+function widenHalf(half: number): number {
+  const sign = half & 0x8000 ? -1 : 1;
+  const exponent = (half >> 10) & 31;
+  const fraction = half & 1023;
+  if (exponent === 31) return fraction === 0 ? sign * Infinity : NaN;
+  // Below the smallest normal number the leading 1 is missing.
+  return sign * (exponent === 0 ? fraction * 2 ** -24 : (1024 + fraction) * 2 ** (exponent - 25));
+}
 
 /** The upper half of a float32, widened. */
 export const bfloat16Format: ElementFormat = {

@@ -25,6 +25,15 @@ export function excerpt(text: string): string {
   return printable(shown);
 }
 
+/** What a message shows of any value: texts as they are, objects as JSON, lists by their entries. */
+export function show(value: unknown): string {
+  if (Array.isArray(value)) return excerpt(value.slice(0, longestExcerpt).map(show).join(","));
+  // Not String(): it calls what an object brings along.
+  return excerpt(
+    typeof value === "object" && value !== null ? (JSON.stringify(value) ?? "") : String(value),
+  );
+}
+
 /** Text that cannot move the cursor, recolor or rewrite what a terminal shows. */
 export const printable = (text: string): string =>
   text.replace(

@@ -189,3 +189,11 @@ test("no flipped bit of what is written here goes unnoticed", () => {
     "invalid file x: its content does not have its checksum (it was damaged or changed)",
   );
 });
+
+test("half precision is what Float16Array reads, in all its 65,536 values", () => {
+  const halves = Uint16Array.from({ length: 65_536 }, (_, i) => i);
+  const bytes = file({ h: entry("F16", [65_536], 0, 131_072) });
+  const whole = new Uint8Array([...bytes, ...new Uint8Array(halves.buffer)]);
+  const { data } = readSafetensors(whole).tensors["h"] ?? { data: [] };
+  expect(data).toEqual(Float32Array.from(new Float16Array(halves.buffer)));
+});

@@ -1,7 +1,7 @@
 /** Memory of a run, estimated before any of it is taken. */
 import { z } from "zod";
-import { InputError } from "../engine/errors.ts";
-import { show, type RunSpec } from "./spec.ts";
+import { InputError, show } from "../engine/errors.ts";
+import type { RunSpec } from "./spec.ts";
 
 /** What the size of a dense network follows from; other problems are not estimated. */
 const dense = z.object({

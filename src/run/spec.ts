@@ -1,6 +1,6 @@
 /** What a run is: everything that decides its numbers, and nothing else. */
 import { z } from "zod";
-import { InputError, unknownName } from "../engine/errors.ts";
+import { InputError, show, unknownName } from "../engine/errors.ts";
 import { datasets, findDataset } from "../problems/datasets/registry.ts";
 import { findProblem } from "../problems/registry.ts";
 import { findMethod, resolveSettings } from "../sam/registry.ts";
@@ -43,10 +43,10 @@ export function parseSpec(input: unknown): RunSpec {
     Object.entries(input).filter(([, value]) => value !== undefined),
   );
   const { problem: name = "mlp", data = "digits", optimizer = "sgd" } = given;
-  const problem = findProblem(String(name));
-  const dataset = problem.data === "none" ? undefined : findDataset(String(data));
+  const problem = findProblem(show(name));
+  const dataset = problem.data === "none" ? undefined : findDataset(show(data));
   if (optimizer !== "sgd" && optimizer !== "adamw") {
-    throw unknownName("optimizer", String(optimizer), Object.keys(optimizerFields));
+    throw unknownName("optimizer", show(optimizer), Object.keys(optimizerFields));
   }
   const fields = {
     ...problemShape(problem, dataset),
@@ -131,19 +131,13 @@ function translate(error: z.ZodError, given: { readonly [field: string]: unknown
   const field = String(issue.path[0]);
   const value = given[field];
   if (issue.code === "invalid_value" && issue.values.length > 1) {
-    return unknownName(wordsOf(field), String(value), issue.values.map(String));
+    return unknownName(wordsOf(field), show(value), issue.values.map(String));
   }
   return new InputError(`invalid ${wordsOf(field)}: ${show(value)} (${issue.message})`);
 }
 
 /** `weightDecay` as people say it: `weight decay`. */
 const wordsOf = (field: string) => field.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
-
-/** A value as people write it: `128,64`. */
-export function show(value: unknown): string {
-  if (Array.isArray(value)) return value.map(show).join(",");
-  return typeof value === "object" && value !== null ? JSON.stringify(value) : String(value);
-}
 
 /** JSON with keys in sorted order: equal values have equal texts. */
 export function canonicalJson(value: unknown): string {

@@ -1,5 +1,5 @@
 /** Every method by name. */
-import { unknownName } from "../engine/errors.ts";
+import { show, unknownName } from "../engine/errors.ts";
 import { describeOptions, type OptionDescription } from "../settings/fields.ts";
 import { checkSettings } from "../settings/options.ts";
 import type { Method, Outer } from "./contract/method.ts";
@@ -114,7 +114,7 @@ export function resolveSettings(name: string, settings: Settings): Record<string
 function divide(method: MethodEntry, settings: Settings) {
   if (method.wraps === undefined) return { own: settings };
   const { of = method.wraps, ...rest } = settings;
-  const wrapped = findMethod(String(of));
+  const wrapped = findMethod(show(of));
   const isOwn = (key: string) => Object.hasOwn(method.options.shape, key);
   const part = (own: boolean) =>
     Object.fromEntries(Object.entries(rest).filter(([key]) => isOwn(key) === own));

@@ -2,6 +2,7 @@ import { appendFile, mkdtemp, readFile, readdir, rm, writeFile } from "node:fs/p
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { lucid } from "../../test/lucid.ts";
 import type { Host } from "../platform/host.ts";
 import { failedRow, type Row } from "../study/cell.ts";
 import { studyStatus } from "../study/status.ts";
@@ -149,6 +150,24 @@ test("refuses, in one line, what would mix rows or lose them", async () => {
   await writeFile(file, text);
   await expect(rowsOf()).rejects.toThrow(/^invalid file .+rows\.jsonl: line 1 is not JSON/);
   expect((await readdir(folder)).filter((name) => name.startsWith("lock-"))).toEqual([]);
+});
+
+test("a cell with two rows is one cell done, and the other row is counted", async () => {
+  const first = await open();
+  await finish(await take(first));
+  await first.close();
+  const file = join(folder, "rows.jsonl");
+  await appendFile(file, await readFile(file));
+  const stored = await readStudyFolder(folder);
+  expect(await studyStatus(stored.cells, stored.rows())).toMatchObject({
+    cells: 4,
+    done: 1,
+    statuses: { failed: 1 },
+    repeated: 1,
+  });
+  expect((await lucid("sweep", "status", folder)).out).toContain(
+    "1 rows of cells that have one already; the first counts\n",
+  );
 });
 
 test("a row whose numbers were changed is refused; one without a checksum is not", async () => {

@@ -22,6 +22,8 @@ export interface StudyStatus {
   readonly failures: readonly Pick<Row, "cell" | "at" | "error">[];
   /** Rows of cells that the study no longer has. */
   readonly foreign: number;
+  /** Rows of cells that have one already; left out while there are none. */
+  readonly repeated?: number;
 }
 
 /** Count. */
@@ -46,6 +48,8 @@ export async function studyStatus(
   const failures: StudyStatus["failures"][number][] = [];
   let done = 0;
   let foreign = 0;
+  let repeated = 0;
+  const seen = new Set<string>();
   for await (const row of rows) {
     const { cell, at, status, final, error } = row;
     const group = groupOf.get(cell);
@@ -53,6 +57,11 @@ export async function studyStatus(
       foreign++;
       continue;
     }
+    if (seen.has(cell)) {
+      repeated++;
+      continue;
+    }
+    seen.add(cell);
     done++;
     group.done++;
     statuses[status] = (statuses[status] ?? 0) + 1;
@@ -62,7 +71,15 @@ export async function studyStatus(
     if (status === "failed") failures.push({ cell, at, error });
   }
   for (const { losses } of groups.values()) losses.sort((a, b) => a - b);
-  return { cells: cells.length, done, statuses, groups: [...groups.values()], failures, foreign };
+  return {
+    cells: cells.length,
+    done,
+    statuses,
+    groups: [...groups.values()],
+    failures,
+    foreign,
+    ...(repeated > 0 && { repeated }),
+  };
 }
 
 interface Counters {

@@ -61,3 +61,20 @@ test("Parquet keeps numbers, truth values and nulls", async () => {
     },
   ]);
 });
+
+test("a spreadsheet runs no label as a formula", () => {
+  const labels = ["=1+1", "+x", "-x", "@x", "\t=x", "-1", "+1e5", "a=b", -1];
+  expect(toCsv([{ name: "label", values: labels }]).split("\r\n")).toEqual([
+    "label",
+    "'=1+1",
+    "'+x",
+    "'-x",
+    "'@x",
+    "'\t=x",
+    "-1",
+    "+1e5",
+    "a=b",
+    "-1",
+    "",
+  ]);
+});

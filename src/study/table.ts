@@ -41,7 +41,10 @@ function flatten(value: object, prefix = ""): [string, Value][] {
   });
 }
 
-/** Comma-separated values as in RFC 4180, `null` as nothing. */
+/**
+ * Comma-separated values as in RFC 4180, `null` as nothing. Text that a spreadsheet would run as a
+ * formula gets an apostrophe in front, as spreadsheets themselves mark text.
+ */
 export function toCsv(columns: readonly Column[]): string {
   const lines = [columns.map(({ name }) => quote(name)).join(",")];
   const [first] = columns;
@@ -52,9 +55,13 @@ export function toCsv(columns: readonly Column[]): string {
 }
 
 const quote = (value: Value): string => {
-  const text = value === null ? "" : String(value);
+  const plain = value === null ? "" : String(value);
+  const text = typeof value === "string" && isFormula(value) ? `'${plain}` : plain;
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 };
+
+const isFormula = (text: string): boolean =>
+  /^[=+\-@\t\r]/.test(text) && !Number.isFinite(Number(text));
 
 /** Parquet: numbers as DOUBLE, truth values as BOOLEAN, everything else as text. */
 export function toParquet(columns: readonly Column[]): Uint8Array<ArrayBuffer> {

@@ -80,3 +80,29 @@ test.skipIf(older === undefined)(
     await expect(failed).rejects.toMatchObject({ code: 2 });
   },
 );
+
+test.runIf(existsSync("/dev/full"))(
+  "output that cannot be written is one line and exit code 1",
+  async () => {
+    const bin = join(root, "bin/lucid.js");
+    const failed = promisify(execFile)("sh", [
+      "-c",
+      'exec "$0" "$@" > /dev/full',
+      process.execPath,
+      bin,
+      "methods",
+    ]);
+    await expect(failed).rejects.toMatchObject({
+      code: 1,
+      stderr: "invalid file standard output: cannot write it, the disk is full; free some space\n",
+    });
+    const silent = promisify(execFile)("sh", [
+      "-c",
+      'exec "$0" "$@" 2> /dev/full',
+      process.execPath,
+      bin,
+      "x",
+    ]);
+    await expect(silent).rejects.toMatchObject({ code: expect.any(Number), stdout: "" });
+  },
+);

@@ -1,6 +1,6 @@
 /** `lucid doctor`: what this machine offers, and what to do about what it does not. */
 import { execFile } from "node:child_process";
-import { access, constants } from "node:fs/promises";
+import { access, constants, stat } from "node:fs/promises";
 import { availableParallelism, cpus, totalmem } from "node:os";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
@@ -168,7 +168,12 @@ async function checkCache(): Promise<Finding> {
   while (!(await can(existing, constants.F_OK)) && dirname(existing) !== existing) {
     existing = dirname(existing);
   }
-  const writable = await can(existing, constants.W_OK);
+  // Nothing can be made in what is no folder, whatever its permissions.
+  const isFolder = await stat(existing).then(
+    (entry) => entry.isDirectory(),
+    () => false,
+  );
+  const writable = isFolder && (await can(existing, constants.W_OK | constants.X_OK));
   return {
     name: "cache folder",
     status: writable ? "ok" : "missing",

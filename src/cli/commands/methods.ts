@@ -1,7 +1,7 @@
 /** `lucid methods`: what there is to train with. */
 import type { Command } from "@commander-js/extra-typings";
 import { describeSettings, findMethod, methods, type MethodEntry } from "../../sam/registry.ts";
-import { table } from "../shared/table.ts";
+import { fitted, wrap } from "../shared/table.ts";
 import { printJson, type Terminal } from "../shared/terminal.ts";
 
 export function addMethods(program: Command, terminal: Terminal): void {
@@ -14,9 +14,12 @@ export function addMethods(program: Command, terminal: Terminal): void {
       if (name !== undefined) {
         const method = findMethod(name);
         if (json) printJson(terminal, toJson(method));
-        else terminal.out(describe(method));
+        else terminal.out(describe(method, terminal.columns));
       } else if (json) printJson(terminal, methods.map(toJson));
-      else terminal.out(table(methods.map(({ name, title, formula }) => [name, title, formula])));
+      else {
+        const rows = methods.map(({ name, title, formula }) => [name, title, formula]);
+        terminal.out(fitted(rows, terminal.columns));
+      }
     });
 }
 
@@ -27,29 +30,38 @@ const toJson = (method: MethodEntry) => ({
   settings: describeSettings(method),
 });
 
-function describe(method: MethodEntry): string {
+function describe(method: MethodEntry, columns = Infinity): string {
   const { name, aliases, title, formula, state, evaluations, hallucination, citation } = method;
   const settings = describeSettings(method);
   const list = (heading: string, lines: readonly string[]) =>
-    lines.length === 0 ? "" : `\n${heading}\n${lines.map((line) => `  ${line}\n`).join("")}`;
+    lines.length === 0
+      ? ""
+      : `\n${heading}\n${lines
+          .flatMap((line) => wrap(line, columns - 2))
+          .map((line) => `  ${line}\n`)
+          .join("")}`;
   return [
     `${title}\n\n`,
-    table([
-      ["name", [name, ...aliases].join(", ")],
-      ["rule", formula],
-      ["state", state],
-      ["gradients per step", String(evaluations)],
-      ["can hallucinate", `${hallucination.possible}: ${hallucination.why}`],
-      ["source", citation],
-      ...Object.entries(method.elsewhere).map(([library, its]) => [`in ${library}`, its]),
-    ]),
+    fitted(
+      [
+        ["name", [name, ...aliases].join(", ")],
+        ["rule", formula],
+        ["state", state],
+        ["gradients per step", String(evaluations)],
+        ["can hallucinate", `${hallucination.possible}: ${hallucination.why}`],
+        ["source", citation],
+        ...Object.entries(method.elsewhere).map(([library, its]) => [`in ${library}`, its]),
+      ],
+      columns,
+    ),
     list(
       "Settings",
-      table(
+      fitted(
         settings.map(({ name, description, default: value }) => [
           name === "rho" ? "--rho" : `--set ${name}`,
           `${description}${defaultOf(value)}`,
         ]),
+        columns - 2,
       )
         .split("\n")
         .filter((line) => line !== ""),

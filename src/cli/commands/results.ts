@@ -2,7 +2,7 @@
 import { extname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Command, OptionValues } from "@commander-js/extra-typings";
-import { InputError, unknownName } from "../../engine/errors.ts";
+import { InputError, printable, unknownName } from "../../engine/errors.ts";
 import { writeBytes, writeText } from "../../platform/node/files.ts";
 import type { Row } from "../../study/cell.ts";
 import { studyStatus, type StudyStatus } from "../../study/status.ts";
@@ -99,7 +99,15 @@ export function showStatus(status: StudyStatus, json: boolean, terminal: Termina
 /** Groups shown in a table; beyond that it says how many more there are. */
 const mostGroups = 60;
 
-function describeStatus({ cells, done, statuses, groups, failures, foreign }: StudyStatus): string {
+function describeStatus({
+  cells,
+  done,
+  statuses,
+  groups,
+  failures,
+  foreign,
+  repeated = 0,
+}: StudyStatus): string {
   const axes = Object.keys(groups[0]?.at ?? {});
   const median = (losses: readonly number[]) => losses[Math.floor(losses.length / 2)];
   const lines = groups.slice(0, mostGroups).map(({ at, cells, done, losses, verdicts }) => [
@@ -118,8 +126,12 @@ function describeStatus({ cells, done, statuses, groups, failures, foreign }: St
     table([[...axes, "done", "median loss", "range", "verdicts"], ...lines]),
     ...(groups.length > mostGroups ? [`and ${groups.length - mostGroups} more\n`] : []),
     ...failures.map(
-      ({ cell, at, error }) => `failed ${cell} ${describeCoordinates(at)}: ${error}\n`,
+      ({ cell, at, error }) =>
+        `${printable(`failed ${cell} ${describeCoordinates(at)}: ${error}`)}\n`,
     ),
+    ...(repeated > 0
+      ? [`${whole(repeated)} rows of cells that have one already; the first counts\n`]
+      : []),
     ...(foreign > 0 ? [`${whole(foreign)} rows of cells that the study no longer has\n`] : []),
   ].join("");
 }
@@ -160,7 +172,7 @@ async function exportRows(
 /** Rows in the order of the cells, whichever order they were finished in. */
 async function rowsOf(stored: StoredStudy): Promise<Row[]> {
   const found = new Map<string, Row>();
-  for await (const row of stored.rows()) found.set(row.cell, row);
+  for await (const row of stored.rows()) if (!found.has(row.cell)) found.set(row.cell, row);
   return stored.cells.flatMap(({ id }) => found.get(id) ?? []);
 }
 

@@ -1,10 +1,10 @@
 /** From fields of a run to flags, and from flags to values. */
 import { Option, type Command } from "@commander-js/extra-typings";
-import { InputError } from "../../engine/errors.ts";
+import { InputError, show } from "../../engine/errors.ts";
 import { memoryLimit } from "../../platform/node/limits.ts";
 import { checkMemory } from "../../run/memory.ts";
 import { lossFields, specFields, type FieldUse, type SpecField } from "../../run/fields.ts";
-import { parseSpec, show, type RunSpec } from "../../run/spec.ts";
+import { parseSpec, type RunSpec } from "../../run/spec.ts";
 import { placeholderOf } from "../../settings/fields.ts";
 
 /** An option that refuses the flag after it, or nothing, as its value. */

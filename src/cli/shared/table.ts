@@ -1,7 +1,9 @@
 /** Columns of text. */
+import { printable } from "../../engine/errors.ts";
 
 /** Rows with every column but the last padded to its widest entry, one line each. */
-export function table(rows: readonly (readonly string[])[]): string {
+export function table(given: readonly (readonly string[])[]): string {
+  const rows = given.map((row) => row.map(printable));
   const widths: number[] = [];
   for (const row of rows) {
     row.forEach((cell, i) => (widths[i] = Math.max(widths[i] ?? 0, cell.length)));
@@ -14,4 +16,32 @@ export function table(rows: readonly (readonly string[])[]): string {
       return `${cells.join("  ")}\n`;
     })
     .join("");
+}
+
+/** A {@link table} that fits a width, or else one paragraph per row: its first column, the others below. */
+export function fitted(
+  rows: readonly (readonly string[])[],
+  columns: number | undefined = Infinity,
+): string {
+  const wide = table(rows);
+  if (wide.split("\n").every((line) => line.length <= columns)) return wide;
+  return rows
+    .map(([head = "", ...rest]) => {
+      const below = rest.flatMap((cell) => wrap(printable(cell), columns - 2));
+      return [printable(head), ...below.map((line) => `  ${line}`)].join("\n").concat("\n");
+    })
+    .join("");
+}
+
+/** Lines of at most `width` characters, broken at spaces where there are any. */
+export function wrap(text: string, width: number): string[] {
+  const lines: string[] = [];
+  let rest = text;
+  while (rest.length > width) {
+    const space = rest.lastIndexOf(" ", width);
+    const end = space > 0 ? space : Math.max(1, width);
+    lines.push(rest.slice(0, end));
+    rest = rest.slice(end).trimStart();
+  }
+  return [...lines, rest];
 }

@@ -6,12 +6,17 @@ export interface Terminal {
   readonly out: (text: string) => void;
   /** Progress, notes, errors: stderr. */
   readonly err: ProgressStream;
+  /** Width of what shows the data; absent where it goes to a file or a pipe. */
+  readonly columns?: number | undefined;
 }
 
 /** The terminal of this process. */
 export const processTerminal: Terminal = {
   out: (text) => process.stdout.write(text),
   err: process.stderr,
+  get columns() {
+    return process.stdout.columns as number | undefined;
+  },
 };
 
 /** Thrown by a command that was stopped by Ctrl-C and has left everything in good order. */

@@ -1,4 +1,5 @@
 /** Progress for people, on stderr, so that stdout stays data. */
+import { printable } from "../../engine/errors.ts";
 
 /** The part of a stream that progress needs; `process.stderr` has it. */
 export interface ProgressStream {
@@ -55,11 +56,11 @@ export function startProgress({
       const time = now();
       if (time - shown < interval) return;
       shown = time;
-      show(text());
+      show(printable(text()));
     },
     note(text) {
       erase();
-      stream.write(`${text}\n`);
+      stream.write(`${printable(text)}\n`);
       shown = terminal ? -Infinity : shown;
     },
     done(text) {
