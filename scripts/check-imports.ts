@@ -21,6 +21,7 @@ const allowed: { readonly [room: string]: readonly string[] } = {
   sweep: ["engine", "problems", "diagnostics", "platform", "run", "study"],
   store: ["engine", "problems", "sam", "diagnostics", "platform", "run", "study", "sweep"],
   figures: ["engine", "settings", "problems", "sam", "diagnostics", "run", "study"],
+  report: ["engine", "problems", "sam", "diagnostics", "run", "figures"],
   bench: ["engine", "problems", "sam", "platform", "run", "study"],
   cli: [
     "engine",
@@ -34,6 +35,7 @@ const allowed: { readonly [room: string]: readonly string[] } = {
     "sweep",
     "store",
     "figures",
+    "report",
     "bench",
     "index.ts",
   ],
@@ -84,12 +86,14 @@ function forbid(entry: string, banned: RegExp, reason: string): void {
 }
 
 const needsNode = /^node:|^(onnxruntime-node|pg|pg-boss|@resvg\/resvg-js|env-paths|linkedom)(\/|$)/;
+/** Entry points for Node alone. */
+const nodeEntries = ["./store", "./report"];
 const { exports } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
   exports: { [entry: string]: { readonly source?: string } };
 };
 for (const [entry, { source: file }] of Object.entries(exports)) {
-  // Studies are stored in folders and databases.
-  if (file === undefined || entry === "./store") continue;
+  // Studies are stored in folders and databases; pages are rendered without a browser.
+  if (file === undefined || nodeEntries.includes(entry)) continue;
   forbid(resolve(root, file), needsNode, "a browser may load this");
 }
 forbid(join(source, "run/spec.ts"), /^@jax-js\/jax$/, "reading a spec loads this");

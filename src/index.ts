@@ -5,6 +5,8 @@ import { provideJax } from "./engine/jax-js.ts";
 // Who imports the library means to train: nothing is gained by loading jax-js later.
 provideJax(jax);
 
+// jax-js, for the functions that are traced. Two copies of it do not work together: import it from here.
+export { grad, jvp, lax, nn, numpy as np, random, valueAndGrad, vjp } from "@jax-js/jax";
 export { compile } from "./engine/index.ts";
 export type { EngineChoice, EngineOptions } from "./engine/index.ts";
 export { InputError } from "./engine/errors.ts";
@@ -36,6 +38,14 @@ export {
 export { tensor } from "./engine/tensor.ts";
 export type { Tensor, Tree } from "./engine/tensor.ts";
 
+export { defineProblem } from "./problems/define.ts";
+export type { Numbers, ProblemDefinition } from "./problems/define.ts";
+export { dense } from "./problems/layers.ts";
+export type { DenseLayer, Initializer } from "./problems/layers.ts";
+export { parseCsv, standardized } from "./problems/table.ts";
+export type { Table } from "./problems/table.ts";
+export type { ProblemFile, ProblemFileContext } from "./problems/sources.ts";
+export { crossEntropy, isRight } from "./problems/networks/classification.ts";
 export { digits } from "./problems/datasets/digits.ts";
 export { imageSplits } from "./problems/datasets/images.ts";
 export { mlp } from "./problems/networks/mlp.ts";

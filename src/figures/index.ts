@@ -4,6 +4,7 @@ export type { FigureData, FigureEntry } from "./registry.ts";
 export { verdictMarks } from "./marks.ts";
 export type { Mark } from "./marks.ts";
 export type { Figure } from "./figure.ts";
+export { figureRun } from "./runs.ts";
 export type { FigureRun } from "./runs.ts";
 export { gradRatioFigure, lossFigure } from "./trajectories.ts";
 export { finalLossFigure } from "./final.ts";

@@ -1,12 +1,19 @@
 /** Runs as figures read them, and how they are grouped. */
+import { InputError } from "../engine/errors.ts";
 import type { VerdictName } from "../diagnostics/verdict.ts";
 import type { MetricRow } from "../run/history.ts";
+import { finalOf } from "../run/history.ts";
 import type { RunResult } from "../run/run.ts";
 import type { RunSpec } from "../run/spec.ts";
+import type { TrainingRun } from "../run/training.ts";
+
+/** What tells runs of one figure apart. */
+export type RunName = Pick<RunSpec, "method" | "rho" | "seed" | "switch">;
 
 /** A finished run: its result and the rows kept of its history, in the order of steps. */
 export interface FigureRun {
-  readonly result: Pick<RunResult, "spec" | "final" | "verdict"> & {
+  readonly result: Pick<RunResult, "final" | "verdict"> & {
+    readonly spec: RunName;
     /** What the end point is by its curvature, where that was examined. */
     readonly certificate?: { readonly verdict: { readonly name: VerdictName } } | null;
   };
@@ -41,7 +48,7 @@ export function byMethod(runs: readonly FigureRun[]): MethodRuns[] {
 }
 
 /** `SAM from the start`, `descent for 10 %, then SAM` */
-export function methodWords({ method, switch: at }: RunSpec): string {
+export function methodWords({ method, switch: at }: Pick<RunName, "method" | "switch">): string {
   const name = method === "gd" ? "gradient descent" : method.toUpperCase();
   if (at !== undefined) return `descent for ${Number((100 * at).toPrecision(3))} %, then ${name}`;
   return method === "gd" ? name : `${name} from the start`;
@@ -64,4 +71,31 @@ export function thinned<Row>(rows: readonly Row[], count: number): readonly Row[
     { length: count },
     (_, i) => rows[Math.round((i * (rows.length - 1)) / (count - 1))] as Row,
   );
+}
+
+/**
+ * A run of one's own, as figures read it.
+ *
+ * @throws {InputError} when it took no steps.
+ * @example
+ * const figure = lossFigure([figureRun({ method: "sam", rho: 0.05 }, await training.run({ steps }))]);
+ */
+export function figureRun(
+  {
+    method,
+    rho,
+    seed = 0,
+  }: { method: string; rho?: number | undefined; seed?: number | undefined },
+  { step, history, verdict, scores }: Pick<TrainingRun, "step" | "history" | "verdict" | "scores">,
+): FigureRun {
+  const [before] = history.slice(-1);
+  if (before === undefined) {
+    throw new InputError("invalid run: it took no steps, so there is nothing to draw (give steps)");
+  }
+  const { train, test } = scores.at(-1) ?? {};
+  const final = finalOf({ ...before, step }, train?.score ?? null, test?.score ?? null);
+  return {
+    result: { spec: { method, rho, seed, switch: undefined }, verdict, final },
+    rows: history,
+  };
 }

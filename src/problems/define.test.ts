@@ -1,17 +1,18 @@
 import { describe, expect, it } from "vitest";
 import { np } from "../engine/jax-js.ts";
 import { leavesOf, tensor, type Tensor } from "../engine/tensor.ts";
-import { defineProblem, inFloat64, type NamedSamples } from "./define.ts";
-import { initializer, linear } from "./layers.ts";
+import { defineProblem, type NamedSamples } from "./define.ts";
+import { inFloat64 } from "./float64.ts";
+import { dense, initializer } from "./layers.ts";
 import { torchUniform } from "./networks/torch-random.ts";
 
 const line = (train: NamedSamples, test?: NamedSamples) =>
   defineProblem({
     train,
     test,
-    init: (random) => random.linear(1, 1),
+    init: (random) => random.dense(1, 1),
     forward(layer, { x, y }) {
-      const error = np.subtract(linear(x as np.Array, layer), (y as np.Array).reshape([-1, 1]));
+      const error = np.subtract(dense(x as np.Array, layer), (y as np.Array).reshape([-1, 1]));
       return { losses: np.mean(np.square(error), 1) };
     },
   });
@@ -32,7 +33,7 @@ describe("a problem of one's own", () => {
   });
 
   it("starts from PyTorch's numbers", () => {
-    const { weight, bias } = initializer(7, "float32").linear(4, 2);
+    const { weight, bias } = initializer(7, "float32").dense(4, 2);
     const draw = torchUniform(7);
     const expected = Array.from({ length: 10 }, () => draw(-0.5, 0.5));
     expect([...weight.data, ...bias.data]).toEqual(expected);

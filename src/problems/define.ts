@@ -1,15 +1,9 @@
 /** Problems of one's own: a network over one's own samples, as short as it can be said. */
 import { InputError, unknownName } from "../engine/errors.ts";
 import type { np } from "../engine/jax-js.ts";
-import {
-  castFloat,
-  isTensorType,
-  mapTree,
-  tensor,
-  type Tensor,
-  type Tree,
-} from "../engine/tensor.ts";
+import { castFloat, isTensorType, tensor, type Tensor, type Tree } from "../engine/tensor.ts";
 import { checkProblem } from "./check.ts";
+import { castTree as cast } from "./float64.ts";
 import { initializer, type Initializer } from "./layers.ts";
 import {
   roleByName,
@@ -103,9 +97,9 @@ const fields = [
  * @example
  * const problem = defineProblem({
  *   train: { x: [[0], [1], [2]], y: [1, 3, 5] },
- *   init: (random) => random.linear(1, 1),
+ *   init: (random) => random.dense(1, 1),
  *   forward(layer, { x, y }) {
- *     const error = np.subtract(linear(x, layer), y.reshape([-1, 1]));
+ *     const error = np.subtract(dense(x, layer), y.reshape([-1, 1]));
  *     return { losses: np.mean(np.square(error), 1) };
  *   },
  * });
@@ -141,30 +135,6 @@ export function defineProblem<
   checkProblem(problem);
   return problem;
 }
-
-/**
- * The same problem in float64: for certificates, whatever training computes in. Samples keep the
- * very numbers that training saw.
- */
-export function inFloat64(problem: Problem): Problem {
-  if (problem.dtype === "float64") return problem;
-  const { train, test, constants } = problem;
-  const split = ({ batch, size }: Split): Split => ({ batch: cast(batch, "float64"), size });
-  return {
-    ...problem,
-    dtype: "float64",
-    init: (seed) => cast(problem.init(seed), "float64"),
-    ...(problem.initStatistics && {
-      initStatistics: () => cast(problem.initStatistics?.() ?? {}, "float64"),
-    }),
-    train: split(train),
-    ...(test && { test: split(test) }),
-    ...(constants !== undefined && { constants: cast(constants, "float64") }),
-  };
-}
-
-const cast = <T extends Tree<Tensor>>(tree: T, dtype: FloatType): T =>
-  mapTree(tree, (leaf: Tensor) => castFloat(leaf, dtype)) as T;
 
 function splitOf(name: string, samples: NamedSamples, dtype: FloatType): Split {
   if (typeof samples !== "object" || samples === null) {

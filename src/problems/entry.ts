@@ -7,6 +7,8 @@ import type { FloatType, Problem } from "./problem.ts";
 export interface SamplesOf {
   readonly images: ImageSamples;
   readonly none: undefined;
+  /** What a file of one's own defines. */
+  readonly file: Problem;
 }
 
 /** What a run is given where it says nothing: fields of training whose default suits the problem. */
@@ -33,7 +35,7 @@ export interface ProblemEntry<
    * another problem uses as well should mean the same.
    */
   readonly options: Options;
-  /** The kind of data set it learns; `none` for problems that bring their own samples. */
+  /** The kind of data set it learns; `none` for problems that bring their own samples, `file` for what a file of one's own defines. */
   readonly data: Data;
   readonly defaults?: TrainingDefaults | undefined;
   /** What a summary calls it, after the data: `hidden 64`. */

@@ -1,5 +1,12 @@
 /** Losses to minimize, functions of two variables and networks, and data sets to learn. */
 export { roleByName } from "./problem.ts";
+export { defineProblem } from "./define.ts";
+export { inFloat64 } from "./float64.ts";
+export { dense, initializer } from "./layers.ts";
+export type { DenseLayer, Initializer } from "./layers.ts";
+export { parseCsv, standardized } from "./table.ts";
+export type { Table } from "./table.ts";
+export type { ProblemFile, ProblemFileContext, Sources } from "./sources.ts";
 export type {
   Batch,
   CriticalKind,

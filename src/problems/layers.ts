@@ -5,7 +5,7 @@ import { torchUniform } from "./networks/torch-random.ts";
 import type { FloatType } from "./problem.ts";
 
 /** A fully connected layer's parameters, as PyTorch's `nn.Linear` names and stores them. */
-export type LinearLayer<Leaf = Tensor> = {
+export type DenseLayer<Leaf = Tensor> = {
   /** [outputs, inputs]. */
   weight: Leaf;
   /** [outputs]. */
@@ -24,7 +24,7 @@ export interface Initializer {
   /** All ones; draws nothing. */
   ones(shape: readonly number[]): Tensor;
   /** Weight, then bias, uniform in ±1/√inputs: bit for bit PyTorch's `nn.Linear(inputs, outputs)`. */
-  linear(inputs: number, outputs: number): LinearLayer;
+  dense(inputs: number, outputs: number): DenseLayer;
 }
 
 /** An initializer whose tensors have the type `dtype`; equal seeds give equal numbers. */
@@ -49,7 +49,7 @@ export function initializer(seed: number, dtype: FloatType): Initializer {
       }),
     zeros: (shape) => zeros(shape, dtype),
     ones: (shape) => filled(shape, () => 1),
-    linear(inputs, outputs) {
+    dense(inputs, outputs) {
       const bound = 1 / Math.sqrt(inputs);
       // In PyTorch's order: the weight draws first.
       const weight = uniform([outputs, inputs], bound);
@@ -64,6 +64,6 @@ export function initializer(seed: number, dtype: FloatType): Initializer {
  * @param x Float, shape [samples, inputs].
  * @returns Shape [samples, outputs].
  */
-export function linear(x: np.Array, { weight, bias }: LinearLayer<np.Array>): np.Array {
+export function dense(x: np.Array, { weight, bias }: DenseLayer<np.Array>): np.Array {
   return np.add(np.matmul(x, np.transpose(weight)), bias);
 }

@@ -6,6 +6,7 @@ import { datasets } from "./datasets/registry.ts";
 import type { ProblemEntry } from "./entry.ts";
 import { mlpEntry } from "./networks/mlp.ts";
 import { regressionEntry } from "./networks/regression.ts";
+import { isProblemFile, problemFileEntry } from "./own.ts";
 import { planeEntries } from "./planes/index.ts";
 
 const listed = [mlpEntry, ...planeEntries, regressionEntry] as const;
@@ -18,11 +19,12 @@ export type ProblemOption = OptionName<(typeof listed)[number]["options"]>;
 type OptionName<Options> = Options extends z.ZodObject<infer Shape> ? keyof Shape & string : never;
 
 /**
- * The problem of a name or alias.
+ * The problem of a name or alias, or that of a file when the name is a path such as `./mine.ts`.
  *
  * @throws {InputError} `unknown problem "cosne" (did you mean "cosine"?)`
  */
 export function findProblem(name: string): ProblemEntry {
+  if (isProblemFile(name)) return problemFileEntry(name);
   const found = problems.find((problem) => namesOf(problem).includes(name));
   if (found) return found;
   throw unknownName("problem", name, problems.flatMap(namesOf));

@@ -2,8 +2,9 @@
 import { z } from "zod";
 import { InputError } from "../engine/errors.ts";
 import { leavesOf } from "../engine/tensor.ts";
-import type { DatasetLoader } from "../problems/datasets/entry.ts";
-import { imageFields, imageSplits, type ImageSamples } from "../problems/datasets/images.ts";
+import type { Sources } from "../problems/sources.ts";
+import { imageFields, imageSplits } from "../problems/datasets/images.ts";
+import type { ProblemEntry, SamplesOf } from "../problems/entry.ts";
 import { findDataset } from "../problems/datasets/registry.ts";
 import type { Problem } from "../problems/problem.ts";
 import { findProblem } from "../problems/registry.ts";
@@ -20,12 +21,11 @@ import { canonicalJson, hexadecimal, type RunSpec } from "./spec.ts";
 /** The problem of a run. Methods, seeds and learning rates of one problem may share it. */
 export async function buildProblem(
   spec: RunSpec,
-  loadDataset: DatasetLoader,
+  sources: Sources,
   signal?: AbortSignal,
 ): Promise<Problem> {
   const entry = findProblem(spec.problem);
-  const samples =
-    spec.data === undefined ? undefined : await loadSamples(spec.data, spec, loadDataset, signal);
+  const samples = await samplesOf(entry, spec, sources, signal);
   const problem = entry.create({ ...entry.options.parse(spec), dtype: spec.dtype }, samples);
   const { size } = problem.train;
   if (spec.batch !== "full" && spec.batch > size) {
@@ -34,15 +34,19 @@ export async function buildProblem(
   return problem;
 }
 
-async function loadSamples(
-  data: string,
+/** What a problem is made of besides its options, by the kind of data. */
+async function samplesOf(
+  { name, data: kind }: ProblemEntry,
   spec: RunSpec,
-  loadDataset: DatasetLoader,
+  sources: Sources,
   signal?: AbortSignal,
-): Promise<ImageSamples> {
+): Promise<SamplesOf[keyof SamplesOf]> {
+  if (kind === "none") return undefined;
+  if (kind === "file") return sources.problem(name, spec.data, spec.dtype);
+  const data = String(spec.data);
   const { n, pool, normalization } = images.parse(spec);
   const options = findDataset(data).options.parse(spec);
-  const dataset = await loadDataset(data, { n, options, signal });
+  const dataset = await sources.dataset(data, { n, options, signal });
   return imageSplits(dataset, { train: n, pool, normalization, dtype: spec.dtype });
 }
 

@@ -3,7 +3,7 @@ import type { Certificate } from "../diagnostics/certificate/certificate.ts";
 import { certify } from "../diagnostics/certificate/certify.ts";
 import type { EngineOptions } from "../engine/index.ts";
 import { castFloat, leavesOf, mapTree, type Tensor, type Tree } from "../engine/tensor.ts";
-import type { DatasetLoader } from "../problems/datasets/entry.ts";
+import type { Sources } from "../problems/sources.ts";
 import type { Model } from "../problems/problem.ts";
 import { buildProblem } from "./build.ts";
 import type { RunSpec } from "./spec.ts";
@@ -15,7 +15,7 @@ import type { RunSpec } from "./spec.ts";
 export async function certifyEnd(
   spec: RunSpec,
   { params, statistics }: Model,
-  loadDataset: DatasetLoader,
+  sources: Sources,
   engine: EngineOptions,
 ): Promise<Certificate | null> {
   // A schedule's text counts as its first number, as in figures.
@@ -24,7 +24,7 @@ export async function certifyEnd(
     data.every(Number.isFinite),
   );
   if (!(rho > 0) || !finite) return null;
-  const problem = await buildProblem({ ...spec, dtype: "float64" }, loadDataset);
+  const problem = await buildProblem({ ...spec, dtype: "float64" }, sources);
   const exact = (tree: Tree<Tensor>) => mapTree(tree, (leaf) => castFloat(leaf, "float64"));
   return certify({
     problem,

@@ -11,7 +11,10 @@ const samples = 'give "full" or a whole number, 1 or more';
 
 const problemField = shownAs(
   "name",
-  z.string().default("mlp").describe("what to train; `lucid problems` lists all"),
+  z
+    .string()
+    .default("mlp")
+    .describe("what to train; `lucid problems` lists all; or a file of your own, ./mine.ts"),
 );
 
 /** Fields of a run whose problem learns a data set, by the kind of data. */
@@ -25,6 +28,12 @@ const dataFields = {
     ...imageFields,
   },
   none: {},
+  file: {
+    data: shownAs(
+      "FILE",
+      z.string().optional().describe("table for a problem file, as comma-separated values"),
+    ),
+  },
 };
 
 const weightDecay = number(0, "λ of the weight decay; default 0, or 0.01 for adamw", { min: 0 });

@@ -60,3 +60,46 @@ function pointAt(points: Tree<Tensor>, i: number): Point {
   });
   return [x1 as number, x2 as number];
 }
+
+/** What a run ended with. Numbers that do not exist or are not finite are `null`. */
+export interface Final {
+  /** Steps taken. */
+  readonly step: number;
+  /** What the method sees at the final parameters, on all training samples. */
+  readonly loss: number | null;
+  readonly shiftedLoss: number | null;
+  readonly gradNorm: number | null;
+  readonly shiftedGradNorm: number | null;
+  /** ‖g⁺‖/‖g‖. */
+  readonly gradRatio: number | null;
+  /** f(x⁺) − f(x). */
+  readonly lossGap: number | null;
+  readonly cosine: number | null;
+  /** Mean scores of the model: fractions classified correctly; where the problem has a score. */
+  readonly trainAccuracy: number | null;
+  readonly testAccuracy: number | null;
+  /** Final parameters; on planes only. */
+  readonly point: Point | null;
+}
+
+/** What a run ended with, from its last row and the scores of its model. */
+export function finalOf(
+  { step, loss, shiftedLoss, gradNorm, shiftedGradNorm, cosine, point }: MetricRow,
+  trainAccuracy: number | null,
+  testAccuracy: number | null,
+): Final {
+  const finite = (value: number) => (Number.isFinite(value) ? value : null);
+  return {
+    step,
+    loss: finite(loss),
+    shiftedLoss: finite(shiftedLoss),
+    gradNorm: finite(gradNorm),
+    shiftedGradNorm: finite(shiftedGradNorm),
+    gradRatio: finite(shiftedGradNorm / gradNorm),
+    lossGap: finite(shiftedLoss - loss),
+    cosine: finite(cosine),
+    trainAccuracy,
+    testAccuracy,
+    point: point ?? null,
+  };
+}

@@ -2,7 +2,8 @@
 export { canonicalJson, parseSpec, specHash } from "./spec.ts";
 export type { OptimizerSpec, RunSpec } from "./spec.ts";
 export { createRunner } from "./run.ts";
-export type { Final, Outcome, Provenance, Runner, RunnerOptions, RunResult } from "./run.ts";
+export type { Outcome, Provenance, Runner, RunnerOptions, RunResult } from "./run.ts";
+export type { Final } from "./history.ts";
 export type { MetricRow } from "./history.ts";
 export { buildMethod, buildProblem } from "./build.ts";
 export { loadState, prepareTraining, saveState } from "./training.ts";

@@ -1,6 +1,6 @@
 /** What runs can share: compiled programs, data, and the hash of the data. */
 import type { EngineOptions } from "../engine/index.ts";
-import type { DatasetLoader } from "../problems/datasets/entry.ts";
+import type { Sources } from "../problems/sources.ts";
 import type { Problem } from "../problems/problem.ts";
 import { buildMethod, buildProblem, hashData, programKey } from "./build.ts";
 import type { RunSpec } from "./spec.ts";
@@ -26,16 +26,12 @@ export interface Workshop {
 /**
  * @param keep number of keys whose programs are kept.
  */
-export function openWorkshop(
-  loadDataset: DatasetLoader,
-  engine: EngineOptions,
-  keep: number,
-): Workshop {
+export function openWorkshop(sources: Sources, engine: EngineOptions, keep: number): Workshop {
   const kept = new Map<string, Prepared>();
   return {
     async prepare(spec, signal) {
       const key = programKey(spec);
-      const found = kept.get(key) ?? (await prepare(spec, loadDataset, engine, signal));
+      const found = kept.get(key) ?? (await prepare(spec, sources, engine, signal));
       kept.delete(key);
       kept.set(key, found);
       for (const [oldest, prepared] of kept) {
@@ -54,11 +50,11 @@ export function openWorkshop(
 
 async function prepare(
   spec: RunSpec,
-  loadDataset: DatasetLoader,
+  sources: Sources,
   engine: EngineOptions,
   signal?: AbortSignal,
 ): Promise<Prepared> {
-  const problem = await buildProblem(spec, loadDataset, signal);
+  const problem = await buildProblem(spec, sources, signal);
   const prepareBatch = (batchSize: number | "full") =>
     prepareTraining({
       problem,

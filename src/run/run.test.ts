@@ -6,7 +6,7 @@ import { describeHost } from "../platform/node/host.ts";
 import type { Tensor } from "../engine/tensor.ts";
 import { digits } from "../problems/datasets/digits.ts";
 import { imageSplits } from "../problems/datasets/images.ts";
-import { nodeDatasets } from "./node-datasets.ts";
+import { nodeSources } from "./node-sources.ts";
 import { continueRunFolder, createRunFolder, readRunFolder } from "../store/run-folder.ts";
 import { createRunner, type Outcome, type Runner, type RunOptions } from "./run.ts";
 import { parseSpec, type RunSpec } from "./spec.ts";
@@ -17,7 +17,7 @@ let runner: Runner;
 let folder = "";
 
 async function openRunner(): Promise<Runner> {
-  return createRunner({ host: await describeHost(), loadDataset: nodeDatasets() });
+  return createRunner({ host: await describeHost(), sources: nodeSources() });
 }
 
 beforeAll(async () => {

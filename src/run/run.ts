@@ -4,36 +4,15 @@ import type { Verdict } from "../diagnostics/verdict.ts";
 import type { EngineOptions } from "../engine/index.ts";
 import type { EngineName } from "../engine/engines.ts";
 import type { Host } from "../platform/host.ts";
-import type { DatasetLoader } from "../problems/datasets/entry.ts";
-import type { FloatType, Model, Point, Split } from "../problems/problem.ts";
+import type { Sources } from "../problems/sources.ts";
+import type { FloatType, Model, Split } from "../problems/problem.ts";
 import type { TrainingState } from "../sam/training/state.ts";
 import { buildMethod } from "./build.ts";
 import { openWorkshop } from "./programs.ts";
 import type { Checkpoint } from "./checkpoint.ts";
-import { rowAt, type MetricRow } from "./history.ts";
+import { finalOf, rowAt, type Final, type MetricRow } from "./history.ts";
 import { specHash, type RunSpec } from "./spec.ts";
 import type { RunChunk } from "./training.ts";
-
-/** What a run ended with. Numbers that do not exist or are not finite are `null`. */
-export interface Final {
-  /** Steps taken. */
-  readonly step: number;
-  /** What the method sees at the final parameters, on all training samples. */
-  readonly loss: number | null;
-  readonly shiftedLoss: number | null;
-  readonly gradNorm: number | null;
-  readonly shiftedGradNorm: number | null;
-  /** ‖g⁺‖/‖g‖. */
-  readonly gradRatio: number | null;
-  /** f(x⁺) − f(x). */
-  readonly lossGap: number | null;
-  readonly cosine: number | null;
-  /** Mean scores of the model: fractions classified correctly; where the problem has a score. */
-  readonly trainAccuracy: number | null;
-  readonly testAccuracy: number | null;
-  /** Final parameters; on planes only. */
-  readonly point: Point | null;
-}
 
 /** Where a result comes from: enough to make it again. */
 export interface Provenance extends Host {
@@ -98,7 +77,7 @@ export type Outcome =
 
 /** What a runner runs on. */
 export interface RunnerOptions extends EngineOptions {
-  readonly loadDataset: DatasetLoader;
+  readonly sources: Sources;
   readonly host: Host;
   /** Compiled programs to keep for later runs that differ in knobs and seed only; default 4. */
   readonly programs?: number;
@@ -114,16 +93,11 @@ export interface Runner {
  * A runner of specs.
  *
  * @example
- * const runner = createRunner({ loadDataset, host });
+ * const runner = createRunner({ sources, host });
  * const outcome = await runner.run(parseSpec({ problem: "cosine", rho: 4 }));
  */
-export function createRunner({
-  loadDataset,
-  host,
-  programs = 4,
-  ...engine
-}: RunnerOptions): Runner {
-  const workshop = openWorkshop(loadDataset, engine, programs);
+export function createRunner({ sources, host, programs = 4, ...engine }: RunnerOptions): Runner {
+  const workshop = openWorkshop(sources, engine, programs);
   return {
     dispose: () => workshop.dispose(),
     async run(spec, options = {}) {
@@ -154,7 +128,7 @@ export function createRunner({
       const result: RunResult = {
         spec,
         hash: await specHash(spec),
-        final: finalFrom(last, await scoreOn(problem.train), await scoreOn(problem.test)),
+        final: finalOf(last, await scoreOn(problem.train), await scoreOn(problem.test)),
         verdict,
         warning: warning ?? null,
         evaluations: checkpoint.evaluations,
@@ -170,26 +144,5 @@ export function createRunner({
       };
       return { status: "finished", result, last, model, checkpoint };
     },
-  };
-}
-
-function finalFrom(
-  { step, loss, shiftedLoss, gradNorm, shiftedGradNorm, cosine, point }: MetricRow,
-  trainAccuracy: number | null,
-  testAccuracy: number | null,
-): Final {
-  const finite = (value: number) => (Number.isFinite(value) ? value : null);
-  return {
-    step,
-    loss: finite(loss),
-    shiftedLoss: finite(shiftedLoss),
-    gradNorm: finite(gradNorm),
-    shiftedGradNorm: finite(shiftedGradNorm),
-    gradRatio: finite(shiftedGradNorm / gradNorm),
-    lossGap: finite(shiftedLoss - loss),
-    cosine: finite(cosine),
-    trainAccuracy,
-    testAccuracy,
-    point: point ?? null,
   };
 }

@@ -44,7 +44,7 @@ export function parseSpec(input: unknown): RunSpec {
   );
   const { problem: name = "mlp", data = "digits", optimizer = "sgd" } = given;
   const problem = findProblem(show(name));
-  const dataset = problem.data === "none" ? undefined : findDataset(show(data));
+  const dataset = problem.data === "images" ? findDataset(show(data)) : undefined;
   if (optimizer !== "sgd" && optimizer !== "adamw") {
     throw unknownName("optimizer", show(optimizer), Object.keys(optimizerFields));
   }
@@ -81,9 +81,9 @@ function complete(parsed: RunSpec): RunSpec {
   if (rest.optimizer === "sgd" && rest.nesterov && rest.momentum === 0) {
     throw new InputError("invalid nesterov: momentum is 0 (give a momentum, such as 0.9)");
   }
-  if (parsed.data !== undefined && batch !== "full" && batch > Number(n)) {
+  if (typeof n === "number" && batch !== "full" && batch > n) {
     throw new InputError(
-      `invalid batch: ${batch} of ${Number(n)} images (give "full" or at most ${Number(n)})`,
+      `invalid batch: ${batch} of ${n} ${rest.data ? "images" : "samples"} (give "full" or at most ${n})`,
     );
   }
   const method = findMethod(name).name;

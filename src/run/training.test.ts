@@ -2,7 +2,7 @@ import { afterAll, describe, expect, it } from "vitest";
 import { np } from "../engine/jax-js.ts";
 import { leavesWithPaths, tensor } from "../engine/tensor.ts";
 import { defineProblem } from "../problems/define.ts";
-import { linear } from "../problems/layers.ts";
+import { dense } from "../problems/layers.ts";
 import { crossEntropy, isRight } from "../problems/networks/classification.ts";
 import { quadratic } from "../problems/planes/index.ts";
 import type { Forward, Problem } from "../problems/problem.ts";
@@ -26,9 +26,9 @@ const clouds = (labels: readonly number[] = [0, 0, 0, 1, 1, 1]) =>
     name: "clouds",
     train: { x: [[-3], [-2], [-1], [1], [2], [3]], y: tensor(labels, [6], "int32") },
     test: { x: [[-4], [4], [5]], y: tensor([0, 1, 0], [3], "int32") },
-    init: (random) => random.linear(1, 2),
+    init: (random) => random.dense(1, 2),
     forward(layer, { x, y }) {
-      const logits = linear(x, layer);
+      const logits = dense(x, layer);
       return { losses: crossEntropy(logits.ref, y), outputs: logits };
     },
     score: (outputs, { y }) => isRight(outputs, y),

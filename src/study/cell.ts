@@ -6,7 +6,8 @@ import type { Warning } from "../diagnostics/screen/screen.ts";
 import type { Verdict, VerdictName } from "../diagnostics/verdict.ts";
 import type { Host } from "../platform/host.ts";
 import type { MetricRow } from "../run/history.ts";
-import type { Final, Provenance, RunResult } from "../run/run.ts";
+import type { Provenance, RunResult } from "../run/run.ts";
+import type { Final } from "../run/history.ts";
 import type { RunSpec } from "../run/spec.ts";
 import { cellId, type Cell, type Coordinates } from "./study.ts";
 

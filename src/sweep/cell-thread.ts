@@ -7,7 +7,7 @@ import { serve, type Protocol, type TaskContext } from "../platform/node/workers
 import { finishedRow, formatHistory, type Row } from "../study/cell.ts";
 import { certifyEnd } from "../run/certify-end.ts";
 import { decodeCheckpoint, encodeCheckpoint, encodeModel } from "../run/checkpoint.ts";
-import { nodeDatasets } from "../run/node-datasets.ts";
+import { nodeSources } from "../run/node-sources.ts";
 import { createRunner, type Runner } from "../run/run.ts";
 import type { RunSpec } from "../run/spec.ts";
 import type { Cell } from "../study/study.ts";
@@ -72,9 +72,9 @@ const timedSeconds = 0.5;
 
 serve<CellProtocol>(({ engine, host }) => {
   const options = { engine, threads: 1 };
-  const loadDataset = nodeDatasets();
-  const runner = createRunner({ host, loadDataset, ...options });
-  const certifyCell: Certify = (spec, model) => certifyEnd(spec, model, loadDataset, options);
+  const sources = nodeSources();
+  const runner = createRunner({ host, sources, ...options });
+  const certifyCell: Certify = (spec, model) => certifyEnd(spec, model, sources, options);
   return (task, context) =>
     task.kind === "run" ? run(runner, certifyCell, task, context) : time(runner, task.spec);
 });

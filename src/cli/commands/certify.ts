@@ -15,7 +15,7 @@ import type { Model } from "../../problems/problem.ts";
 import { encodeModel } from "../../run/checkpoint.ts";
 import { addLossOptions, fieldOption, kebab, lossOf, option } from "../shared/flags.ts";
 import { readModel, targetOf, targetOfRun, type LossFlags, type Target } from "../shared/point.ts";
-import { refinementRows, short } from "../shared/report.ts";
+import { refinementRows, short } from "../../report/words.ts";
 import { chooseEngine, wholeNumber } from "../shared/stored.ts";
 import { table } from "../shared/table.ts";
 import { printJson, type Terminal } from "../shared/terminal.ts";
@@ -126,7 +126,7 @@ async function certifyPoint(
   else terminal.out(asText(before, refined));
   if (flags.html === undefined) return;
   // Loaded on demand, as is all that draws.
-  const { certificatePage } = await import("./certify-report.ts");
+  const { certificatePage } = await import("../../report/certificate-page.ts");
   const f = await compileDerivatives(target.problem, { statistics: model.statistics, ...engine });
   const withProfile = async <T extends Judged>(judged: T) => ({
     ...judged,

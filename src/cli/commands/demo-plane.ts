@@ -8,7 +8,7 @@ import { planeFigure, type PlanePath } from "../../figures/plane.ts";
 import type { Host } from "../../platform/host.ts";
 import { ridge } from "../../problems/planes/index.ts";
 import type { Point } from "../../problems/problem.ts";
-import { nodeDatasets } from "../../run/node-datasets.ts";
+import { nodeSources } from "../../run/node-sources.ts";
 import type { MetricRow } from "../../run/history.ts";
 import { createRunner, type Runner } from "../../run/run.ts";
 import { parseSpec } from "../../run/spec.ts";
@@ -30,7 +30,7 @@ export interface PlaneStory {
 
 /** Train SAM and gradient descent on `ridge` from the same starts; certify where SAM ends. */
 export async function planeStory(host: Host, engine: EngineChoice): Promise<PlaneStory> {
-  const runner = createRunner({ host, engine, loadDataset: nodeDatasets() });
+  const runner = createRunner({ host, engine, sources: nodeSources() });
   const paths: PlanePath[] = [];
   const certificates: Certificate[] = [];
   try {

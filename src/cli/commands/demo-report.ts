@@ -5,9 +5,9 @@ import type { Figure } from "../../figures/figure.ts";
 import { verdictMarks } from "../../figures/marks.ts";
 import { methodWords, type FigureRun } from "../../figures/runs.ts";
 import type { Row } from "../../study/cell.ts";
-import type { Final } from "../../run/run.ts";
-import { capitalized, escape, htmlTable, page, picture, verdictTag } from "../shared/page.ts";
-import { short, whole } from "../shared/report.ts";
+import type { Final } from "../../run/history.ts";
+import { capitalized, escape, htmlTable, page, picture, verdictTag } from "../../report/page.ts";
+import { short, whole } from "../../report/words.ts";
 
 /** The row of a run that was run to its end. */
 export type FinishedRow = Row & { readonly final: Final; readonly verdict: Verdict };

@@ -17,7 +17,7 @@ import type { CellSource } from "../../study/claims.ts";
 import { openSweeper, type SweepEvent } from "../../sweep/sweep.ts";
 import type { DemoRun, FinishedRow } from "./demo-report.ts";
 import { option } from "../shared/flags.ts";
-import { duration, short, whole } from "../shared/report.ts";
+import { duration, short, whole } from "../../report/words.ts";
 import { chooseEngine, chooseWorkers, workersOption } from "../shared/stored.ts";
 import { table } from "../shared/table.ts";
 import { Interrupted, printJson, type Terminal } from "../shared/terminal.ts";

@@ -15,7 +15,7 @@ import { writeBytes } from "../../platform/node/files.ts";
 import { trainingStep } from "../../sam/training/step.ts";
 import { compileTraining } from "../../sam/training/training.ts";
 import { buildMethod, buildProblem } from "../../run/build.ts";
-import { nodeDatasets } from "../../run/node-datasets.ts";
+import { nodeSources } from "../../run/node-sources.ts";
 import { addSpecOptions, option, specOf, type SpecFlags } from "../shared/flags.ts";
 import type { Terminal } from "../shared/terminal.ts";
 
@@ -46,7 +46,7 @@ async function exportStep(flags: ExportFlags, terminal: Terminal): Promise<void>
   if (!out.endsWith(".onnx")) {
     throw new InputError(`invalid out: ${out} (give a file that ends in .onnx)`);
   }
-  const problem = await buildProblem(spec, nodeDatasets());
+  const problem = await buildProblem(spec, nodeSources());
   const what = { problem, method: buildMethod(spec), batchSize: spec.batch } as const;
   const training = await compileTraining({ ...what, engine: "native" });
   try {

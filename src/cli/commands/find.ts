@@ -14,7 +14,7 @@ import { startProgress, type Progress } from "../../platform/node/progress.ts";
 import type { CriticalKind, Model, Plane, Point, Problem } from "../../problems/problem.ts";
 import { addLossOptions, fieldOption, option } from "../shared/flags.ts";
 import { readModel, targetOf, type LossFlags, type Target } from "../shared/point.ts";
-import { short } from "../shared/report.ts";
+import { short } from "../../report/words.ts";
 import { chooseEngine, wholeNumber } from "../shared/stored.ts";
 import { table } from "../shared/table.ts";
 import { printJson, type Terminal } from "../shared/terminal.ts";

@@ -17,7 +17,7 @@ import { describeCoordinates, expandStudy, type Cell, type Study } from "../../s
 import { openSweeper, type Sweeper, type SweepEvent } from "../../sweep/sweep.ts";
 import type { StepTimes } from "../../study/pace.ts";
 import { option } from "../shared/flags.ts";
-import { duration, short, whole } from "../shared/report.ts";
+import { duration, short, whole } from "../../report/words.ts";
 import { addResults, showStatus } from "./results.ts";
 import {
   chooseEngine,

@@ -5,7 +5,7 @@ import type { EngineChoice } from "../../engine/index.ts";
 import { describeHost } from "../../platform/node/host.ts";
 import { catchInterrupt } from "../../platform/node/interrupt.ts";
 import { startProgress } from "../../platform/node/progress.ts";
-import { nodeDatasets } from "../../run/node-datasets.ts";
+import { nodeSources } from "../../run/node-sources.ts";
 import { createRunFolder, type ContinuedRun, type RunFolder } from "../../store/run-folder.ts";
 import type { MetricRow } from "../../run/history.ts";
 import { createRunner, type RunResult } from "../../run/run.ts";
@@ -43,7 +43,7 @@ export async function carryOut(
   const { signal } = interrupt;
   const runner = createRunner({
     host,
-    loadDataset: nodeDatasets({
+    sources: nodeSources({
       onProgress: (file, received, total) =>
         progress.update(() => downloadLine(file, received, total)),
     }),

@@ -10,7 +10,7 @@ import type { Progress } from "../../platform/node/progress.ts";
 import type { Model, Problem } from "../../problems/problem.ts";
 import { buildProblem } from "../../run/build.ts";
 import { memoryLimit } from "../../platform/node/limits.ts";
-import { nodeDatasets } from "../../run/node-datasets.ts";
+import { nodeSources } from "../../run/node-sources.ts";
 import { readRunFolder } from "../../store/run-folder.ts";
 import { checkMemory } from "../../run/memory.ts";
 import { parseSpec, type RunSpec } from "../../run/spec.ts";
@@ -68,7 +68,7 @@ export async function targetOfRun(
 }
 
 async function build(spec: RunSpec, progress: Progress): Promise<Target> {
-  const loader = nodeDatasets({
+  const loader = nodeSources({
     onProgress: (file, received, total) =>
       progress.update(() => downloadLine(file, received, total)),
   });

@@ -1,7 +1,8 @@
-/** Runs and refinements in words: the line while they go, the summary when they are over. */
-import type { RefineStep } from "../../diagnostics/point/refine.ts";
+/** Progress and summary of a run, in lines for the terminal. */
+import { duration, short, whole } from "../../report/words.ts";
 import { findProblem } from "../../problems/registry.ts";
-import type { Final, RunResult } from "../../run/run.ts";
+import type { RunResult } from "../../run/run.ts";
+import type { Final } from "../../run/history.ts";
 import type { RunSpec } from "../../run/spec.ts";
 import type { RunChunk } from "../../run/training.ts";
 
@@ -89,37 +90,5 @@ function numbers(final: Final): string[] {
       : [
           `accuracy         ${percent(trainAccuracy)} train${testAccuracy === null ? "" : `, ${percent(testAccuracy)} test`}`,
         ]),
-  ];
-}
-
-const grouped = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
-
-/** `12,345` */
-export const whole = (value: number) => grouped.format(value);
-
-/** Four digits: enough to compare, few enough to read. */
-export const short = (value: number | null) =>
-  value === null || !Number.isFinite(value) ? "not finite" : String(Number(value.toPrecision(4)));
-
-/** `0:17`, `1:02:03` */
-export function duration(seconds: number): string {
-  if (!Number.isFinite(seconds)) return "?";
-  const total = Math.ceil(seconds);
-  const pad = (value: number) => String(value).padStart(2, "0");
-  const [h, m, s] = [Math.floor(total / 3600), Math.floor(total / 60) % 60, total % 60];
-  return h > 0 ? `${h}:${pad(m)}:${pad(s)}` : `${m}:${pad(s)}`;
-}
-
-/** A refinement step by step, the heads of the columns first. */
-export function refinementRows(
-  steps: readonly RefineStep[],
-  count: (products: number) => string,
-): [heads: string[], ...rows: string[][]] {
-  return [
-    ["products", "f(x)", "f(x⁺)", "‖g‖", "‖g⁺‖", "GradRatio", "moved"],
-    ...steps.map(({ products, loss, shiftedLoss, gradNorm, shiftedGradNorm, gradRatio, moved }) => [
-      count(products),
-      ...[loss, shiftedLoss, gradNorm, shiftedGradNorm, gradRatio, moved].map(short),
-    ]),
   ];
 }

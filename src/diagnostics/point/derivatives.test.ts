@@ -6,7 +6,8 @@ import {
   plainGradient,
   plainNetwork,
 } from "../../../test/oracle/tanh-network.ts";
-import { leavesWithPaths, tensor } from "../../engine/tensor.ts";
+import { leavesWithPaths, tensor, type Tensor } from "../../engine/tensor.ts";
+import { inFloat64 } from "../../problems/float64.ts";
 import { mlp } from "../../problems/networks/mlp.ts";
 import { compileDerivatives, flatten, unflatten } from "./derivatives.ts";
 import { denseSamPoint, samPoint } from "./sam-point.ts";
@@ -118,8 +119,19 @@ test("flatten and unflatten are inverse and keep names and order", () => {
   expect(leavesWithPaths(back)).toEqual(leavesWithPaths(params));
 });
 
-test("refuses float32, and the loss of training where it is drawn at random", async () => {
-  await expect(compileDerivatives(mlp({ train }))).rejects.toThrow(/^invalid dtype: float32/);
+test("a problem in float32 is differentiated in float64, on the samples it has", async () => {
+  const single = mlp({ train });
+  const f = await compileDerivatives(single);
+  const exact = await compileDerivatives(inFloat64(single));
+  const x = flatten(inFloat64(single).init(3));
+  expect(await f.lossAndGradient(x)).toEqual(await exact.lossAndGradient(x));
+  const { data } = leavesWithPaths(single.train.batch)[0]?.[1] as Tensor;
+  expect(data).toBeInstanceOf(Float32Array);
+  await f.dispose();
+  await exact.dispose();
+});
+
+test("refuses the loss of training where it is drawn at random", async () => {
   await expect(compileDerivatives({ ...problem, random: true }, { mode: "train" })).rejects.toThrow(
     /^invalid mode: mlp draws random numbers/,
   );

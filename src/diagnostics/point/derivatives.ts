@@ -12,7 +12,6 @@ import {
   type TensorType,
   type Tree,
 } from "../../engine/tensor.ts";
-import { InputError } from "../../engine/errors.ts";
 import type { Plane, Point, Problem } from "../../problems/problem.ts";
 import { objectiveOf } from "../../sam/contract/objective.ts";
 import { castBytes } from "../../sam/contract/samples.ts";
@@ -53,21 +52,17 @@ export interface DerivativesOptions extends FixedLossOptions, EngineOptions {}
 
 /**
  * Compile loss, gradient and Hessian-vector product of a problem on its whole training set, without
- * masks and augmentation. Points and vectors are inputs of the two programs: nothing is compiled
+ * masks and augmentation, in float64 whatever the problem computes in. Points and vectors are inputs of the two programs: nothing is compiled
  * again for another point.
  *
- * @throws {InputError} when the problem is not in float64, statistics are missing or do not fit, or
- * the mode draws random numbers.
+ * @throws {InputError} when statistics are missing or do not fit, or the mode draws random numbers.
  */
 export async function compileDerivatives(
   problem: Problem,
   { statistics, mode, ...options }: DerivativesOptions = {},
 ): Promise<Derivatives> {
-  if (problem.dtype !== "float64") {
-    throw new InputError(`invalid dtype: ${problem.dtype} (derivatives need a float64 problem)`);
-  }
   const loss = fixedLoss(problem, { statistics, mode });
-  const params = typesOf(problem.init(0));
+  const params = typesOf(loss.init(0));
   const dimension = leavesOf(params).reduce((sum, { shape }) => sum + sizeOf(shape), 0);
   const data = {
     samples: loss.train.batch,

@@ -8,6 +8,7 @@ import {
   type TensorType,
   type Tree,
 } from "../../engine/tensor.ts";
+import { inFloat64 } from "../../problems/float64.ts";
 import type { Mode, Problem } from "../../problems/problem.ts";
 
 /** Which function of its parameters a problem's loss is taken as. */
@@ -24,7 +25,7 @@ export interface FixedLossOptions {
 
 /**
  * The problem whose every forward pass, in training as well, is that of one mode with given
- * statistics: no masks, no augmentation, no update. Only such a loss has a Hessian.
+ * statistics, in float64: no masks, no augmentation, no update. Only such a loss has a Hessian.
  *
  * @throws {InputError} when statistics are missing or do not fit, or the mode draws random numbers.
  */
@@ -32,13 +33,14 @@ export function fixedLoss(
   problem: Problem,
   { statistics, mode = "evaluate" }: FixedLossOptions = {},
 ): Problem {
-  const { name, dtype, train, constants } = problem;
+  const exact = inFloat64(problem);
+  const { name, dtype, train, constants } = exact;
   if (mode === "train" && problem.random) {
     throw new InputError(
       `invalid mode: ${name} draws random numbers in training, so that loss has no Hessian (give evaluate)`,
     );
   }
-  const initial = problem.initStatistics?.();
+  const initial = exact.initStatistics?.();
   if (initial && statistics === undefined && mode === "evaluate") {
     throw new InputError(
       `missing statistics: ${name} keeps running statistics (give those of the trained model)`,
@@ -52,7 +54,7 @@ export function fixedLoss(
     dtype,
     train,
     ...(constants && { constants }),
-    init: (seed) => problem.init(seed),
+    init: (seed) => exact.init(seed),
     role: (path) => problem.role(path),
     ...(initial && { initStatistics: () => fixed }),
     forward(params, batch, { statistics: given, constants: data }) {

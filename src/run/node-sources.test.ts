@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
-import { nodeDatasets } from "./node-datasets.ts";
+import { nodeSources } from "./node-sources.ts";
 
 test("the last data set is kept as long as the same is asked for", async () => {
-  const load = nodeDatasets();
+  const { dataset: load } = nodeSources();
   const first = await load("digits", { n: 30, options: {} });
   expect(first.train).toMatchObject({ count: 30, width: 14 });
   expect(await load("digits", { n: 30, options: {} })).toBe(first);
@@ -12,7 +12,7 @@ test("the last data set is kept as long as the same is asked for", async () => {
 });
 
 test("a data set that could not be made is asked for again", async () => {
-  const load = nodeDatasets();
+  const { dataset: load } = nodeSources();
   await expect(load("digits", { n: 0, options: {} })).rejects.toThrow(/^invalid number/);
   await expect(load("digits", { n: 0, options: {} })).rejects.toThrow(/^invalid number/);
   expect((await load("digits", { n: 5, options: {} })).train.count).toBe(5);

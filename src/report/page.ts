@@ -1,8 +1,8 @@
 /** Pages for the browser that need nothing but themselves. */
-import type { Figure } from "../../figures/figure.ts";
-import { verdictMarks } from "../../figures/marks.ts";
-import { renderInline } from "../../figures/render.ts";
-import type { VerdictName } from "../../diagnostics/verdict.ts";
+import type { Figure } from "../figures/figure.ts";
+import { verdictMarks } from "../figures/marks.ts";
+import { renderInline } from "../figures/render.ts";
+import type { VerdictName } from "../diagnostics/verdict.ts";
 
 /** A whole page; `body` is HTML, `title` is text. */
 export const page = (title: string, body: string): string => `<!doctype html>

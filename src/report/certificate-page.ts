@@ -1,13 +1,13 @@
 /** A certificate as a page for the browser, for people who have not read the paper. */
-import type { Certificate } from "../../diagnostics/certificate/certificate.ts";
-import { certificateNumbers, normalizations } from "../../diagnostics/certificate/report.ts";
-import type { Profile } from "../../diagnostics/point/profile.ts";
-import type { Refinement } from "../../diagnostics/point/refine.ts";
-import { isHallucinated } from "../../diagnostics/verdict.ts";
-import { verdictMarks } from "../../figures/marks.ts";
-import { slopeFigure } from "../../figures/slope.ts";
-import { capitalized, escape, htmlTable, page, picture, verdictTag } from "../shared/page.ts";
-import { refinementRows, short, whole } from "../shared/report.ts";
+import type { Certificate } from "../diagnostics/certificate/certificate.ts";
+import { certificateNumbers, normalizations } from "../diagnostics/certificate/report.ts";
+import type { Profile } from "../diagnostics/point/profile.ts";
+import type { Refinement } from "../diagnostics/point/refine.ts";
+import { isHallucinated } from "../diagnostics/verdict.ts";
+import { verdictMarks } from "../figures/marks.ts";
+import { slopeFigure } from "../figures/slope.ts";
+import { capitalized, escape, htmlTable, page, picture, verdictTag } from "./page.ts";
+import { refinementRows, short, whole } from "./words.ts";
 
 /** A point, what it is, and the loss on the way to its ascent point. */
 export interface CertifiedPoint {

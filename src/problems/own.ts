@@ -1,0 +1,18 @@
+/** Problems in files of one's own: `--problem ./mine.ts --data ./mine.csv`. */
+import { z } from "zod";
+import { problemEntry, type ProblemEntry } from "./entry.ts";
+
+/** Whether the name of a problem is the path of a file. */
+export const isProblemFile = (name: string): boolean => /[/\\]|\.[cm]?[jt]s$/.test(name);
+
+/** A problem file as it is listed: what it defines is known once it is loaded. */
+export const problemFileEntry = (file: string): ProblemEntry =>
+  problemEntry({
+    name: file,
+    kind: "network",
+    title: "A problem of one's own.",
+    options: z.object({}),
+    data: "file",
+    describe: () => "",
+    create: (_, problem) => problem,
+  });

@@ -1,0 +1,51 @@
+/** Sources of runs in Node: data sets from files and the network, problems from modules. */
+import { InputError } from "../engine/errors.ts";
+import { loadDataset, type LoadOptions } from "../platform/node/data.ts";
+import { readText } from "../platform/node/files.ts";
+import { loadModule } from "../platform/node/modules.ts";
+import { isDrawn, type DatasetLoader } from "../problems/datasets/entry.ts";
+import type { ImageDataset } from "../problems/datasets/images.ts";
+import { findDataset } from "../problems/datasets/registry.ts";
+import { checkProblem } from "../problems/check.ts";
+import { inFloat64 } from "../problems/float64.ts";
+import type { ProblemFile, Sources } from "../problems/sources.ts";
+import { parseCsv } from "../problems/table.ts";
+
+/** Sources that read files relative to the current folder. */
+export function nodeSources(options: Pick<LoadOptions, "onProgress"> = {}): Sources {
+  return { dataset: datasetLoader(options), problem: problemFromFile };
+}
+
+/** A loader that draws, reads or downloads each data set once and keeps the last. */
+function datasetLoader(options: Pick<LoadOptions, "onProgress">): DatasetLoader {
+  let key: string | undefined;
+  let last: Promise<ImageDataset> | undefined;
+  return (name, { signal, ...request }) => {
+    const entry = findDataset(name);
+    // Files hold what they hold, however much of it is used; what is drawn depends on how much.
+    const wanted = JSON.stringify([name, isDrawn(entry) ? request : request.options]);
+    if (last === undefined || wanted !== key) {
+      key = wanted;
+      last = loadDataset(entry, request, { ...options, signal });
+      last.catch(() => (key = undefined));
+    }
+    return last;
+  };
+}
+
+const problemFromFile: Sources["problem"] = async (file, data, dtype) => {
+  const { default: made } = (await loadModule(file)) as { default?: ProblemFile };
+  if (made === undefined || (typeof made !== "function" && typeof made.forward !== "function")) {
+    throw new InputError(
+      `invalid problem ${file}: no problem is exported (write: export default ({ table, dtype }) => defineProblem({ … }))`,
+    );
+  }
+  const table = data === undefined ? undefined : parseCsv(await readText(data), data);
+  const problem = typeof made === "function" ? await made({ table, dtype }) : made;
+  checkProblem(problem);
+  if (problem.dtype === dtype) return problem;
+  if (dtype === "float64") return inFloat64(problem);
+  throw new InputError(
+    `invalid dtype: ${dtype}, but ${file} computes in ${problem.dtype} (give --dtype ${problem.dtype}, or hand dtype on to defineProblem)`,
+  );
+};
