@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { randomStream } from "../../src/engine/random.ts";
-import { nodeDatasets } from "../../src/run/node-datasets.ts";
+import { nodeSources } from "../../src/run/node-sources.ts";
 import { createRunner } from "../../src/run/run.ts";
 import { parseSpec } from "../../src/run/spec.ts";
 import { createRunFolder } from "../../src/store/run-folder.ts";
@@ -30,7 +30,7 @@ async function stopHalfway(path: string): Promise<void> {
   const host = await describeHost();
   const config = { spec, engine: "native", threads: 1, recordEvery: 1, version: "0" } as const;
   const run = await createRunFolder(path, config, 0);
-  const runner = createRunner({ host, loadDataset: nodeDatasets(), engine: "native" });
+  const runner = createRunner({ host, sources: nodeSources(), engine: "native" });
   const enough = new AbortController();
   const outcome = await runner.run(spec, {
     recordEvery: 1,
