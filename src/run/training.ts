@@ -11,6 +11,7 @@ import {
 import type { Verdict } from "../diagnostics/verdict.ts";
 import { InputError } from "../engine/errors.ts";
 import type { Program } from "../engine/program.ts";
+import { checkProblem } from "../problems/check.ts";
 import type { Model, Problem, Split } from "../problems/problem.ts";
 import { gradientDescent } from "../sam/methods/sam.ts";
 import type { Method, Outer } from "../sam/contract/method.ts";
@@ -117,6 +118,7 @@ export interface Training {
  */
 export async function prepareTraining({ method, ...options }: TrainingOptions): Promise<Training> {
   const { problem } = options;
+  checkProblem(problem);
   const compiled = await compileTraining({ ...options, method: asMethod(method) });
   const { program } = compiled;
   const { engine, threads, provider, onFallback } = options;

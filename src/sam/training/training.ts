@@ -1,5 +1,4 @@
 /** Compiled training: a problem and a method become one step, run as often as asked. */
-import { checkProblem } from "../../problems/check.ts";
 import { compile, type EngineOptions } from "../../engine/index.ts";
 import type { Program, ProgramRun } from "../../engine/program.ts";
 import { sameTypes, tensor } from "../../engine/tensor.ts";
@@ -68,7 +67,6 @@ export interface CompiledTraining {
  */
 export async function compileTraining(options: CompiledTrainingOptions): Promise<CompiledTraining> {
   const { problem, method, batchSize = "full", engine, threads, provider, onFallback } = options;
-  checkProblem(problem);
   const program = await compile(trainingStep(options), {
     ...(engine && { engine }),
     ...(threads !== undefined && { threads }),
