@@ -68,6 +68,20 @@ export function unknownName(what: string, name: string, candidates: Iterable<str
 }
 
 /**
+ * Refuse names that are not in a list.
+ *
+ * @param what what a name is of: `unknown option "batchsize" (did you mean "batchSize"?)`
+ * @throws {InputError} for the first that is not, and for what has no names.
+ */
+export function checkNames(what: string, given: unknown, known: readonly string[]): void {
+  if (typeof given !== "object" || given === null) {
+    throw new InputError(`invalid ${what}s: ${show(given)} (give ${known.join(", ")} by name)`);
+  }
+  const unknown = Object.keys(given).find((name) => !known.includes(name));
+  if (unknown !== undefined) throw unknownName(what, unknown, known);
+}
+
+/**
  * Insertions, deletions, replacements and swaps of neighbors that turn `a` into `b` (Levenshtein
  * 1966, with swaps as in Damerau 1964).
  */

@@ -1,6 +1,6 @@
 /** Engines: compile a training step, run it many times. */
 import { engineChoices, engines, type EngineChoice } from "./engines.ts";
-import { unknownName } from "./errors.ts";
+import { InputError, show, unknownName } from "./errors.ts";
 import { loadJax } from "./jax-js.ts";
 import {
   MissingEngineError,
@@ -49,7 +49,11 @@ export async function compile(
   definition: StepDefinition,
   { engine = "auto", onFallback = console.warn, ...options }: EngineOptions = {},
 ): Promise<Program> {
-  if (!engineChoices.includes(engine)) throw unknownName("engine", engine, engineChoices);
+  if (!engineChoices.includes(engine)) throw unknownEngine(engine);
+  const { threads = 1 } = options;
+  if (!(Number.isInteger(threads) && threads >= 1)) {
+    throw new InputError(`invalid threads: ${show(threads)} (give a whole number, 1 or more)`);
+  }
   await loadJax();
   if (engine !== "auto") return (await engines[engine].load())(definition, options);
   try {
@@ -63,3 +67,14 @@ export async function compile(
     return (await engines.jax.load())(definition, options);
   }
 }
+
+function unknownEngine(engine: string): InputError {
+  return providers.includes(engine)
+    ? new InputError(
+        `unknown engine "${engine}" (it is a provider: give engine: "native", provider: "${engine}")`,
+      )
+    : unknownName("engine", engine, engineChoices);
+}
+
+/** Devices that the native engine knows. */
+const providers: readonly string[] = ["cpu", "cuda", "webgpu", "coreml"];

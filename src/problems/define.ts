@@ -1,5 +1,5 @@
 /** Problems of one's own: a network over one's own samples, as short as it can be said. */
-import { InputError, unknownName } from "../engine/errors.ts";
+import { checkNames, InputError, unknownName } from "../engine/errors.ts";
 import type { np } from "../engine/jax-js.ts";
 import { castFloat, isTensorType, tensor, type Tensor, type Tree } from "../engine/tensor.ts";
 import { checkProblem } from "./check.ts";
@@ -109,8 +109,7 @@ export function defineProblem<
   Samples extends NamedSamples,
   Statistics extends Tree<Tensor> = Tree<Tensor>,
 >(definition: ProblemDefinition<Params, Samples, Statistics>): Problem {
-  const unknown = Object.keys(definition).find((key) => !fields.includes(key));
-  if (unknown !== undefined) throw unknownName("field", unknown, fields);
+  checkNames("field", definition, fields);
   const { name = "own", dtype = "float32", train, test, init, role = roleByName } = definition;
   if (dtype !== "float32" && dtype !== "float64") {
     throw unknownName("dtype", String(dtype), ["float32", "float64"]);

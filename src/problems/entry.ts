@@ -38,8 +38,8 @@ export interface ProblemEntry<
   /** The kind of data set it learns; `none` for problems that bring their own samples, `file` for what a file of one's own defines. */
   readonly data: Data;
   readonly defaults?: TrainingDefaults | undefined;
-  /** What a summary calls it, after the data: `hidden 64`. */
-  describe(options: z.output<Options>): string;
+  /** What a summary calls it, after the data: `hidden 64`. `data` is what the run learns. */
+  describe(options: z.output<Options>, data?: string): string;
   /** @throws {InputError} where options do not fit each other or the samples. */
   create(
     options: z.output<Options> & { readonly dtype: FloatType },

@@ -13,6 +13,6 @@ export const problemFileEntry = (file: string): ProblemEntry =>
     title: "A problem of one's own.",
     options: z.object({}),
     data: "file",
-    describe: () => "",
+    describe: (_, data) => (data === undefined ? file : `${file}, ${data}`),
     create: (_, problem) => problem,
   });

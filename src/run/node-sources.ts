@@ -2,13 +2,14 @@
 import { InputError } from "../engine/errors.ts";
 import { loadDataset, type LoadOptions } from "../platform/node/data.ts";
 import { readText } from "../platform/node/files.ts";
-import { loadModule } from "../platform/node/modules.ts";
+import { loadDefault } from "../platform/node/modules.ts";
 import { isDrawn, type DatasetLoader } from "../problems/datasets/entry.ts";
 import type { ImageDataset } from "../problems/datasets/images.ts";
 import { findDataset } from "../problems/datasets/registry.ts";
 import { checkProblem } from "../problems/check.ts";
 import { inFloat64 } from "../problems/float64.ts";
-import type { ProblemFile, Sources } from "../problems/sources.ts";
+import type { Problem } from "../problems/problem.ts";
+import type { ProblemFile, ProblemFileContext, Sources } from "../problems/sources.ts";
 import { parseCsv } from "../problems/table.ts";
 
 /** Sources that read files relative to the current folder. */
@@ -34,14 +35,13 @@ function datasetLoader(options: Pick<LoadOptions, "onProgress">): DatasetLoader 
 }
 
 const problemFromFile: Sources["problem"] = async (file, data, dtype) => {
-  const { default: made } = (await loadModule(file)) as { default?: ProblemFile };
-  if (made === undefined || (typeof made !== "function" && typeof made.forward !== "function")) {
-    throw new InputError(
-      `invalid problem ${file}: no problem is exported (write: export default ({ table, dtype }) => defineProblem({ … }))`,
-    );
-  }
+  const remedy = "({ table, dtype }) => defineProblem({ … })";
+  const made = (await loadDefault(file, "problem", remedy)) as ProblemFile | undefined;
   const table = data === undefined ? undefined : parseCsv(await readText(data), data);
-  const problem = typeof made === "function" ? await made({ table, dtype }) : made;
+  const problem = typeof made === "function" ? await make(file, made, { table, dtype }) : made;
+  if (typeof problem !== "object" || problem === null || !("forward" in problem)) {
+    throw new InputError(`invalid file ${file}: not a problem (export default ${remedy})`);
+  }
   checkProblem(problem);
   if (problem.dtype === dtype) return problem;
   if (dtype === "float64") return inFloat64(problem);
@@ -49,3 +49,18 @@ const problemFromFile: Sources["problem"] = async (file, data, dtype) => {
     `invalid dtype: ${dtype}, but ${file} computes in ${problem.dtype} (give --dtype ${problem.dtype}, or hand dtype on to defineProblem)`,
   );
 };
+
+/** What the file's function makes; its errors are about what it was given. */
+async function make(
+  file: string,
+  makeProblem: Exclude<ProblemFile, Problem>,
+  context: ProblemFileContext,
+): Promise<Problem> {
+  try {
+    return await makeProblem(context);
+  } catch (error) {
+    if (error instanceof InputError) throw error;
+    const [line] = String(error instanceof Error ? error.message : error).split("\n", 1);
+    throw new InputError(`invalid problem ${file}: ${line}`, { cause: error });
+  }
+}

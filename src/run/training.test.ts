@@ -96,6 +96,9 @@ describe("at the door", () => {
     [{ steps: -1 }, "invalid steps: -1"],
     [{ steps: 5, recordEvery: 0 }, "invalid record every: 0"],
     [{ steps: 5, evaluateEvery: "2" }, "invalid evaluate every: 2"],
+    [{ steps: 5, evalEvery: 2 }, 'unknown option "evalEvery"'],
+    [{ steps: 5, seed: -1 }, "invalid seed: -1 (give a whole number from 0 to 4294967295)"],
+    [{ steps: 5, from: 3 }, "invalid from: 3 (give a checkpoint, such as loadState makes)"],
   ])("a run with %j is refused", async (options, message) => {
     const training = await prepare({ problem: clouds(), method });
     await expect(training.run(options as never)).rejects.toThrow(message);
@@ -125,6 +128,26 @@ describe("at the door", () => {
     await expect(prepareTraining({ problem: clouds(), method: given as never })).rejects.toThrow(
       message,
     );
+  });
+
+  it.each([
+    [{ method }, "missing problem: give one such as mlp({ train })"],
+    [undefined, "invalid options: undefined (give problem, method, "],
+    [
+      { problem: clouds(), method, batchsize: 2 },
+      'unknown option "batchsize" (did you mean "batchSize"?)',
+    ],
+    [
+      { problem: clouds(), method, engine: "cuda" },
+      'unknown engine "cuda" (it is a provider: give engine: "native", provider: "cuda")',
+    ],
+    [{ problem: clouds(), method, engine: "tpu" }, 'unknown engine "tpu"'],
+    [
+      { problem: clouds(), method, threads: 0 },
+      "invalid threads: 0 (give a whole number, 1 or more)",
+    ],
+  ])("a training of %o is refused", async (options, message) => {
+    await expect(prepareTraining(options as never)).rejects.toThrow(message);
   });
 
   it.each([0, 7, 2.5])("a batch of %d samples is refused", async (batchSize) => {

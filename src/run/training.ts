@@ -9,7 +9,7 @@ import {
   type Warning,
 } from "../diagnostics/screen/screen.ts";
 import type { Verdict } from "../diagnostics/verdict.ts";
-import { InputError } from "../engine/errors.ts";
+import { checkNames, InputError, show } from "../engine/errors.ts";
 import type { Program } from "../engine/program.ts";
 import { checkProblem } from "../problems/check.ts";
 import type { Model, Problem, Split } from "../problems/problem.ts";
@@ -116,8 +116,15 @@ export interface Training {
  * const { model, verdict } = await training.run({ steps: 1000 });
  * console.log((await training.evaluate(model)).score, verdict.sentence);
  */
-export async function prepareTraining({ method, ...options }: TrainingOptions): Promise<Training> {
+export async function prepareTraining(given: TrainingOptions): Promise<Training> {
+  checkNames("option", given, preparationNames);
+  const { method, ...options } = given;
   const { problem } = options;
+  if (typeof problem !== "object" || problem === null) {
+    throw new InputError(
+      "missing problem: give one such as mlp({ train }) or defineProblem({ … })",
+    );
+  }
   checkProblem(problem);
   const compiled = await compileTraining({ ...options, method: asMethod(method) });
   const { program } = compiled;
@@ -147,10 +154,13 @@ export async function prepareTraining({ method, ...options }: TrainingOptions): 
       alive();
       return evaluation.evaluate("carry" in of ? modelOf(of) : of, split);
     },
-    async run({ evaluateEvery, recordEvery, from, method, onRecords, ...options }) {
+    async run(given) {
       alive();
+      checkNames("option", given, runNames);
+      const { evaluateEvery, recordEvery, from, method, onRecords, ...options } = given;
       const { steps, seed, until = steps, onScores, onWarning, onChunk, signal } = options;
       checkSteps({ steps, until, evaluateEvery, recordEvery });
+      checkSeed(seed);
       let checkpoint = asCheckpoint(from ?? compiled.start(seed), screen);
       const watch = screen(checkpoint.screen);
       const history: MetricRow[] = [];
@@ -237,6 +247,11 @@ function asMethod(given: Method | Outer): Method {
 }
 
 function asCheckpoint(from: Checkpoint | TrainingState, screen: () => Screen): Checkpoint {
+  if (typeof from !== "object" || !("state" in from || "carry" in from)) {
+    throw new InputError(
+      `invalid from: ${show(from)} (give a checkpoint, such as loadState makes)`,
+    );
+  }
   if ("state" in from) return from;
   const { step, carry } = from;
   return { state: { step, carry }, screen: screen().state(), evaluations: 0, seconds: 0 };
@@ -252,6 +267,36 @@ function checkSteps({ steps, ...others }: { readonly [name: string]: number | un
     throw new InputError(`invalid ${words}: ${value} (give a whole number, 1 or more)`);
   }
 }
+
+function checkSeed(seed = 0): void {
+  if (Number.isInteger(seed) && seed >= 0 && seed < 2 ** 32) return;
+  throw new InputError(`invalid seed: ${show(seed)} (give a whole number from 0 to 4294967295)`);
+}
+
+const preparationNames: readonly (keyof TrainingOptions)[] = [
+  "problem",
+  "method",
+  "batchSize",
+  "recordPoints",
+  "engine",
+  "threads",
+  "provider",
+  "onFallback",
+];
+const runNames: readonly (keyof RunTrainingOptions)[] = [
+  "steps",
+  "seed",
+  "from",
+  "until",
+  "signal",
+  "method",
+  "recordEvery",
+  "evaluateEvery",
+  "onRecords",
+  "onScores",
+  "onWarning",
+  "onChunk",
+];
 
 /** Added one by one, so that the sum does not depend on how steps were cut into chunks. */
 function sumFrom(start: number, values: Iterable<number>): number {

@@ -33,6 +33,6 @@ test("native refuses, with a remedy", async () => {
 test("a name that is no engine is refused with those that are", async () => {
   expect(engineChoices).toEqual(["auto", ...engineNames]);
   expect(engineNames).toEqual(["native", "jax"]);
-  const failing = compile(definition, { engine: "cuda" as "auto" });
-  await expect(failing).rejects.toThrow('unknown engine "cuda" (choose from auto, native, jax)');
+  const failing = compile(definition, { engine: "tpu" as "auto" });
+  await expect(failing).rejects.toThrow('unknown engine "tpu" (choose from auto, native, jax)');
 });

@@ -70,8 +70,8 @@ function describeRun(spec: RunSpec): string {
   ].join(" ");
   const problem = findProblem(spec.problem);
   const what = [
-    ...(spec.data === undefined ? [] : [`${String(spec["n"])} images of ${spec.data}`]),
-    problem.describe(problem.options.parse(spec)),
+    ...(problem.data === "images" ? [`${String(spec["n"])} images of ${spec.data}`] : []),
+    problem.describe(problem.options.parse(spec), spec.data),
     // Every seed starts at the same point of a plane.
     ...(problem.kind === "plane" ? [] : [`seed ${seed}`]),
   ].join(", ");

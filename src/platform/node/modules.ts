@@ -1,15 +1,36 @@
 /** Modules that users write, such as study files: they import this library by its name. */
+import { access } from "node:fs/promises";
 import { registerHooks } from "node:module";
 import { extname, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
+import { InputError } from "../../engine/errors.ts";
+import { fileError } from "./files.ts";
 
 let registered = false;
 
 /**
- * Load a module of a user. Wherever it lies, `lucid-sam` and its entry points are in it the library
+ * What a module of a user exports by default. Wherever it lies, `lucid-sam` and its entry points are in it the library
  * that loads it: installed elsewhere, or a clone that nobody has built.
+ *
+ * @param what the file should be, in messages; `remedy` is an example of its default export.
+ * @throws {InputError} in one line, when the file is missing, no module, or exports nothing by default.
  */
-export async function loadModule(path: string): Promise<object> {
+export async function loadDefault(path: string, what: string, remedy: string): Promise<unknown> {
+  if (!/^\.[cm]?[jt]s$/.test(extname(path))) {
+    throw new InputError(`invalid file ${path}: not a ${what} (give a .ts or .js file)`);
+  }
+  await access(path).catch((error: unknown) => {
+    throw fileError(error, "read", path);
+  });
+  const module = await load(path).catch((error: unknown) => {
+    const [line] = String(error instanceof Error ? error.message : error).split("\n", 1);
+    throw new InputError(`invalid file ${path}: cannot load it, ${line}`, { cause: error });
+  });
+  if ("default" in module) return module.default;
+  throw new InputError(`invalid file ${path}: no default export (export default ${remedy})`);
+}
+
+async function load(path: string): Promise<object> {
   if (!registered) {
     registered = true;
     const here = import.meta.url;

@@ -1,7 +1,7 @@
 /** A fully connected network with cross-entropy loss. */
 import { z } from "zod";
 import { np } from "../../engine/jax-js.ts";
-import { InputError, unknownName } from "../../engine/errors.ts";
+import { checkNames, InputError, unknownName } from "../../engine/errors.ts";
 import { sizeOf, tensor, type Tensor } from "../../engine/tensor.ts";
 import { choice, list, shownAs } from "../../settings/fields.ts";
 import { problemEntry } from "../entry.ts";
@@ -44,6 +44,7 @@ export interface MlpOptions {
  * const problem = mlp({ train, hidden: [128, 64], activation: "relu" });
  */
 export function mlp(options: MlpOptions): Problem {
+  checkNames("option", options, names);
   const { hidden = [64], activation = "tanh", dtype = "float32" } = options;
   for (const width of hidden) {
     if (!Number.isInteger(width) || width < 1) {
@@ -113,6 +114,7 @@ export function mlp(options: MlpOptions): Problem {
   };
 }
 
+const names = ["train", "test", "hidden", "activation", "classes", "dtype"];
 const widths = "give widths of 1 or more, such as 128,64";
 
 /** `mlp` as it is listed. */

@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { np } from "../../engine/jax-js.ts";
 import { add, multiply, scalar, square, subtract } from "../../engine/arrays.ts";
-import { InputError, unknownName } from "../../engine/errors.ts";
+import { checkNames, InputError, unknownName } from "../../engine/errors.ts";
 import { tensor, type Tensor } from "../../engine/tensor.ts";
 import { choice, fromList, number, shownAs } from "../../settings/fields.ts";
 import { problemEntry } from "../entry.ts";
@@ -59,6 +59,7 @@ export interface RegressionOptions {
  * const problem = regression({ target: "runge", n: 40, hidden: [5] });
  */
 export function regression(options: RegressionOptions = {}): Problem {
+  checkNames("option", options, names);
   const { hidden = [2], gain = 4, penalty = 0.003, target = "sine", start } = options;
   const { n = 16, range = 1, dataSeed = 1, dtype = "float64" } = options;
   const [width] = hidden;
@@ -125,6 +126,7 @@ function draw(width: number, seed: number): number[] {
   });
 }
 
+const names = ["hidden", "gain", "penalty", "target", "n", "range", "dataSeed", "start", "dtype"];
 const oneWidth = "give one width of 1 or more, such as 2";
 const numbers = "give numbers, w, b, a and c one after the other";
 
