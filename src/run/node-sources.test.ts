@@ -41,7 +41,8 @@ const lineOver = (train, dtype) => defineProblem({ train, dtype,
   lineOver({ x: table.numbers("x"), y: table.numbers("y").data }, dtype);`;
   const alone = `${line}export default lineOver({ x: [[0], [1]], y: [1, 2] });`;
   const table = write("line.csv", "x,y\n0,1\n1,3\n2,5\n");
-  const { problem: load } = nodeSources();
+  const sources = nodeSources();
+  const load = (...given: Parameters<typeof sources.problem>) => sources.problem(...given);
 
   it.each([
     ["missing.mjs", undefined, /^missing file .*missing\.mjs: it does not exist$/],
