@@ -30,7 +30,7 @@ test("CSV quotes what needs it", () => {
 });
 
 test("Parquet keeps numbers, truth values and nulls", async () => {
-  const file = toParquet(toColumns(rows)).buffer;
+  const file = (await toParquet(toColumns(rows))).buffer;
   expect(await parquetReadObjects({ file })).toEqual([
     {
       cell: "a",

@@ -1,5 +1,4 @@
 /** Rows as tables: one flat row each, for spreadsheets, pandas, DuckDB. */
-import { parquetWriteBuffer } from "hyparquet-writer";
 
 /** A table's cell. */
 export type Value = string | number | boolean | null;
@@ -64,7 +63,9 @@ const isFormula = (text: string): boolean =>
   /^[=+\-@\t\r]/.test(text) && !Number.isFinite(Number(text));
 
 /** Parquet: numbers as DOUBLE, truth values as BOOLEAN, everything else as text. */
-export function toParquet(columns: readonly Column[]): Uint8Array<ArrayBuffer> {
+export async function toParquet(columns: readonly Column[]): Promise<Uint8Array<ArrayBuffer>> {
+  // Loaded when a table is written: half a hundred modules that no other command needs.
+  const { parquetWriteBuffer } = await import("hyparquet-writer");
   const columnData = columns.map(({ name, values }) => {
     const present = values.filter((value) => value !== null);
     const all = (type: string) => present.every((value) => typeof value === type);

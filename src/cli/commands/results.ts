@@ -161,7 +161,7 @@ async function exportRows(
   }
   const rows = await withStored(name, store, history ? historiesOf : rowsOf);
   if (chosen === "parquet" && to !== undefined) {
-    await writeBytes(to, toParquet(toColumns(rows)));
+    await writeBytes(to, await toParquet(toColumns(rows)));
     return;
   }
   const document = chosen === "json" ? `${JSON.stringify(rows)}\n` : toCsv(toColumns(rows));
