@@ -101,6 +101,11 @@ export interface Problem<
   readonly outputs?: number;
   /** Whether `forward` uses the random key. */
   readonly random?: boolean;
+  /**
+   * Training loss of the best constant answer, where labels are known: what has learned nothing
+   * cannot do better. A screen measures with it.
+   */
+  readonly guessLoss?: number | undefined;
   /** Closed forms, for functions of two variables. */
   readonly plane?: Plane;
 }

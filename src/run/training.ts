@@ -141,8 +141,15 @@ export async function prepareTraining(given: TrainingOptions): Promise<Training>
       throw new InputError("invalid run: this training was disposed (prepare it again)");
     }
   };
+  const { batchSize = "full" } = options;
   const screen = (from?: ScreenState) =>
-    createScreen({ dtype: problem.dtype, engine: program.engine, ...(from && { from }) });
+    createScreen({
+      dtype: problem.dtype,
+      engine: program.engine,
+      evidence: batchSize === "full" || batchSize === problem.train.size ? "full" : "batch",
+      guessLoss: problem.guessLoss,
+      from,
+    });
 
   return {
     problem,

@@ -1,144 +1,314 @@
-/** Streaming averages of what the optimizer saw, in constant memory. */
+/** Signals of a run in constant memory: what rows say, averaged over stretches of steps. */
+
+/** Columns that a judgment needs. */
+export const neededColumns = [
+  "loss",
+  "shiftedLoss",
+  "gradNorm",
+  "shiftedGradNorm",
+  "cosine",
+] as const;
+
+/** Columns that a judgment uses where they are there. */
+export const furtherColumns = ["directionNorm", "descentLoss"] as const;
+
+type NeededColumn = (typeof neededColumns)[number];
+type FurtherColumn = (typeof furtherColumns)[number];
 
 /** One step's evidence in plain numbers. */
-export interface StepSignals {
-  readonly loss: number;
-  readonly shiftedLoss: number;
-  readonly gradNorm: number;
-  readonly shiftedGradNorm: number;
-  readonly cosine: number;
-}
+export type StepSignals = { readonly [Name in NeededColumn]: number } & {
+  /** ‖v‖ of the direction v that the outer optimizer is given; SAM's is g⁺. NaN where unknown. */
+  readonly directionNorm?: number | undefined;
+  /** Loss after a few plain descent steps in a copy, on the batch of `loss`. NaN where unknown. */
+  readonly descentLoss?: number | undefined;
+};
 
-/** Evidence of consecutive steps by column, as training reports it. */
-export type SignalColumns = { readonly [Name in keyof StepSignals]: ArrayLike<number> } & {
+/** Evidence of several steps by column, as training reports it. */
+export type SignalColumns = {
+  readonly [Name in NeededColumn | FurtherColumn]?: ArrayLike<number> | undefined;
+} & {
+  /** Step of the first row. */
   readonly first: number;
+  /** Number of rows. */
   readonly count: number;
+  /** Step of each row, rising; default: consecutive steps from `first` on. */
+  readonly step?: ArrayLike<number> | undefined;
   /** 1 for steps that were not taken, because what they led to was not finite; default: all were. */
   readonly skipped?: ArrayLike<number> | undefined;
 };
 
-/** Averages over one window. */
+/** What is summed over the rows of a bin. */
+const sums = [
+  "rows",
+  "loss",
+  "gap",
+  "cosine",
+  "product",
+  "square",
+  "logGrad",
+  "logShifted",
+  "directions",
+  "logDirection",
+  "probes",
+  "probedLoss",
+  "descentLoss",
+] as const;
+
+type Sum = (typeof sums)[number];
+
+/** Averages over the rows of one window. */
 export interface WindowAverages {
-  loss: number;
-  /** f(x⁺) − f(x). */
-  lossGap: number;
-  cosine: number;
-  /** Mean of log ‖g‖. */
-  logGradNorm: number;
-  /** Mean of log ‖g⁺‖. */
-  logShiftedGradNorm: number;
+  readonly rows: number;
+  readonly loss: number;
+  /** Mean of f(x⁺) − f(x). */
+  readonly lossGap: number;
+  readonly cosine: number;
+  /**
+   * Σ⟨g, g⁺⟩ / Σ‖g‖²: how fast steps along g⁺ lower the loss, to first order, where steps along
+   * g lower it by 1.
+   */
+  readonly agreement: number;
+  /** Geometric means of ‖g‖ and of ‖g⁺‖/‖g‖. */
+  readonly gradNorm: number;
+  readonly gradRatio: number;
+  /** Geometric mean of ‖v‖/‖g‖; NaN where no row has ‖v‖. */
+  readonly directionRatio: number;
+  /** Mean share of the loss that descent in a copy took away; NaN where no row has it. */
+  readonly descentFall: number;
 }
 
-/** What {@link Signals} remembers. Infinite extremes, before the first step, are left out. */
-export interface SignalState {
-  readonly count: number;
-  readonly notFinite: number;
-  /** Steps that were not taken, in all and up to the last; left out while there are none. */
-  readonly skipped?: number;
-  readonly stuck?: number;
-  readonly first?: StepSignals;
-  readonly last?: StepSignals;
-  readonly largestGradNorm: number;
-  readonly lowestLoss?: number;
-  readonly highestLoss?: number;
-  readonly recent: WindowAverages;
-  readonly earlier: WindowAverages;
+/** A slope of the loss, per step, with the ends of its 95 % interval. */
+export interface Slope {
+  readonly slope: number;
+  readonly low: number;
+  readonly high: number;
 }
+
+/** What {@link Signals} remembers, JSON-serializable. Extremes are absent before the first row. */
+export interface SignalState {
+  readonly version: 2;
+  readonly rows: number;
+  readonly notFinite: number;
+  readonly skipped: number;
+  readonly stuck: number;
+  readonly missing: readonly string[];
+  readonly origin?: number | undefined;
+  readonly step?: number | undefined;
+  readonly firstLoss?: number | undefined;
+  readonly scale: number;
+  readonly largestGradNorm: number;
+  /** Steps a bin covers: a power of two. */
+  readonly width: number;
+  readonly bins: { readonly [Name in Sum]: readonly number[] };
+}
+
+/** Bins kept; beyond, two neighbors become one. */
+const capacity = 128;
 
 /** Below this a norm counts as zero, so that logarithms stay finite. */
 const tiny = 1e-300;
 
-/** Trailing windows cover these fractions of the steps so far … */
-const fractions = { recent: 0.1, earlier: 0.4 };
-/** … but at least this many steps. */
-const shortestWindow = 25;
+/** Blocks that a window is cut into before slopes are taken: noise within a block averages out. */
+const blocks = 16;
 
 /**
- * Running averages of the signals of theory: each is an exponential average whose memory grows
- * with the run, so that "recent" always means about the last tenth of it.
+ * Sums of the signals over stretches of equal numbers of steps. Stretches double as the run grows,
+ * so that any part of the run can be averaged to about a hundredth of its length.
  */
 export class Signals {
-  /** Steps seen. */
-  count = 0;
-  /** Steps in a row, up to the last, in which something was not finite. */
+  /** Rows taken in. */
+  rows = 0;
+  /** Rows in a row, up to the last, in which something was not finite. */
   notFinite = 0;
-  /** Steps that were not taken. */
+  /** Rows of steps that were not taken. */
   skipped = 0;
   /** Those of them in a row, up to the last. */
   stuck = 0;
-  first: StepSignals | undefined;
-  last: StepSignals | undefined;
+  /** Needed columns that a row lacked. */
+  missing: string[] = [];
+  /** Step of the first row, and of the last. */
+  origin: number | undefined;
+  step: number | undefined;
+  /** Loss of the first finite row. */
+  firstLoss: number | undefined;
+  /** Size of what the first row says about the loss: of its value or of its change along the ascent. */
+  scale = 0;
   largestGradNorm = 0;
-  lowestLoss = Infinity;
-  highestLoss = -Infinity;
-  recent: WindowAverages = zeroAverages();
-  earlier: WindowAverages = zeroAverages();
+  /** Steps a bin covers. */
+  width = 1;
+  private bins: { [Name in Sum]: number[] } = emptyBins();
 
   constructor(from?: SignalState) {
-    if (from) Object.assign(this, structuredClone(from));
+    if (from) Object.assign(this, structuredClone({ ...from, version: undefined }));
   }
 
-  /** Take in one step, and whether it was taken. */
-  push(step: StepSignals, taken: boolean): void {
-    this.count++;
+  /**
+   * Take in one row. Rows of steps that were seen before, as in the log of a run that was resumed
+   * from a checkpoint, are left out.
+   *
+   * @returns whether the row began a new bin.
+   */
+  push(step: number, row: StepSignals, taken: boolean): boolean {
+    if (this.step !== undefined && step <= this.step) return false;
+    this.rows++;
+    this.origin ??= step;
+    this.step = step;
     this.stuck = taken ? 0 : this.stuck + 1;
     if (!taken) this.skipped++;
-    this.last = step;
-    if (!Object.values(step).every(Number.isFinite)) {
+    if (!neededColumns.every((name) => Number.isFinite(row[name]))) {
       this.notFinite++;
-      return;
+      return false;
     }
     this.notFinite = 0;
-    this.first ??= step;
-    this.largestGradNorm = Math.max(this.largestGradNorm, step.gradNorm);
-    this.lowestLoss = Math.min(this.lowestLoss, step.loss);
-    this.highestLoss = Math.max(this.highestLoss, step.loss);
-    const now: WindowAverages = {
-      loss: step.loss,
-      lossGap: step.shiftedLoss - step.loss,
-      cosine: step.cosine,
-      logGradNorm: Math.log(Math.max(step.gradNorm, tiny)),
-      logShiftedGradNorm: Math.log(Math.max(step.shiftedGradNorm, tiny)),
-    };
-    for (const window of ["recent", "earlier"] as const) {
-      const length = Math.max(shortestWindow, fractions[window] * this.count);
-      const weight = Math.max(1 / length, 1 / this.count);
-      const averages = this[window];
-      for (const key of Object.keys(now) as (keyof WindowAverages)[]) {
-        averages[key] += weight * (now[key] - averages[key]);
-      }
+    if (this.firstLoss === undefined) {
+      this.firstLoss = row.loss;
+      this.scale = Math.max(Math.abs(row.loss), Math.abs(row.shiftedLoss - row.loss));
     }
+    this.largestGradNorm = Math.max(this.largestGradNorm, row.gradNorm);
+    while (step - this.origin >= capacity * this.width) this.halve();
+    const index = Math.floor((step - this.origin) / this.width);
+    const isNew = (this.bins.rows[index] ?? 0) === 0;
+    const { directionNorm = NaN, descentLoss = NaN } = row;
+    const hasDirection = Number.isFinite(directionNorm);
+    const hasDescent = Number.isFinite(descentLoss);
+    const now: { readonly [Name in Sum]: number } = {
+      rows: 1,
+      loss: row.loss,
+      gap: row.shiftedLoss - row.loss,
+      cosine: row.cosine,
+      product: row.gradNorm * row.shiftedGradNorm * row.cosine,
+      square: row.gradNorm ** 2,
+      logGrad: logarithm(row.gradNorm),
+      logShifted: logarithm(row.shiftedGradNorm),
+      directions: hasDirection ? 1 : 0,
+      logDirection: hasDirection ? logarithm(directionNorm) - logarithm(row.gradNorm) : 0,
+      probes: hasDescent ? 1 : 0,
+      probedLoss: hasDescent ? row.loss : 0,
+      descentLoss: hasDescent ? descentLoss : 0,
+    };
+    for (const name of sums) {
+      const column = this.bins[name];
+      while (column.length <= index) column.push(0);
+      column[index] = (column[index] ?? 0) + now[name];
+    }
+    return isNew;
+  }
+
+  /** Note that rows lack a column that a judgment needs. */
+  lack(name: string): void {
+    if (!this.missing.includes(name)) this.missing.push(name);
+  }
+
+  /** Steps from the first row to the last, both included. */
+  get horizon(): number {
+    return this.step === undefined || this.origin === undefined ? 0 : this.step - this.origin + 1;
+  }
+
+  /**
+   * Averages over the part of the run between two fractions of it, widened to whole bins, and back to
+   * the last row before where that part has none.
+   */
+  window(from: number, to: number): WindowAverages {
+    let first = this.bin(from);
+    const end = this.bin(to) + 1;
+    const rowsFrom = (bin: number) => this.bins.rows.slice(bin, end).some((rows) => rows > 0);
+    while (first > 0 && !rowsFrom(first)) first--;
+    const total = Object.fromEntries(
+      sums.map((name) => [name, this.bins[name].slice(first, end).reduce((a, b) => a + b, 0)]),
+    ) as { readonly [Name in Sum]: number };
+    const { rows } = total;
+    return {
+      rows,
+      loss: total.loss / rows,
+      lossGap: total.gap / rows,
+      cosine: total.cosine / rows,
+      agreement: total.product / total.square,
+      gradNorm: Math.exp(total.logGrad / rows),
+      gradRatio: Math.exp((total.logShifted - total.logGrad) / rows),
+      directionRatio: Math.exp(total.logDirection / total.directions),
+      descentFall: (total.probedLoss - total.descentLoss) / Math.abs(total.probedLoss),
+    };
+  }
+
+  /** Mean losses of stretches of the run between two fractions of it, with the steps of their middles. */
+  losses(from: number, to: number): { readonly step: number; readonly loss: number }[] {
+    const first = this.bin(from);
+    const end = this.bin(to) + 1;
+    const each = Math.max(1, (end - first) / blocks);
+    const found: { step: number; loss: number }[] = [];
+    for (let i = 0; i * each < end - first; i++) {
+      const [a, b] = [Math.round(first + i * each), Math.round(first + (i + 1) * each)];
+      let [rows, loss] = [0, 0];
+      for (let j = a; j < Math.min(b, end); j++) {
+        rows += this.bins.rows[j] ?? 0;
+        loss += this.bins.loss[j] ?? 0;
+      }
+      if (rows > 0) found.push({ step: ((a + b) / 2) * this.width, loss: loss / rows });
+    }
+    return found;
+  }
+
+  /**
+   * Median of the slopes between all pairs of stretches (Theil 1950, Sen 1968), with Sen's interval:
+   * robust against bursts, and without a word on how noise is distributed.
+   */
+  slope(from: number, to: number): Slope | undefined {
+    const points = this.losses(from, to);
+    const n = points.length;
+    const slopes = points
+      .flatMap((a, i) => points.slice(i + 1).map((b) => (b.loss - a.loss) / (b.step - a.step)))
+      .toSorted((a, b) => a - b);
+    if (n < 4) return undefined;
+    // Kendall's S has the variance n(n − 1)(2n + 5)/18 where there is no trend.
+    const spread = 1.96 * Math.sqrt((n * (n - 1) * (2 * n + 5)) / 18);
+    const at = (rank: number) =>
+      slopes[Math.min(slopes.length - 1, Math.max(0, Math.round(rank)))] as number;
+    return {
+      slope: (at((slopes.length - 1) / 2 - 0.25) + at((slopes.length - 1) / 2 + 0.25)) / 2,
+      low: at((slopes.length - spread) / 2 - 1),
+      high: at((slopes.length + spread) / 2),
+    };
   }
 
   /** Everything remembered, JSON-serializable. */
   state(): SignalState {
-    const { count, notFinite, skipped, stuck, first, last, largestGradNorm, recent, earlier } =
-      this;
-    const extremes = { lowestLoss: this.lowestLoss, highestLoss: this.highestLoss };
+    const { rows, notFinite, skipped, stuck, missing, origin, step, firstLoss } = this;
+    const { scale, largestGradNorm, width, bins } = this;
     return structuredClone({
-      count,
+      version: 2,
+      rows,
       notFinite,
-      ...(skipped > 0 && { skipped, stuck }),
-      ...(first && { first }),
-      ...(last && { last }),
+      skipped,
+      stuck,
+      missing,
+      origin,
+      step,
+      firstLoss,
+      scale,
       largestGradNorm,
-      ...(first && extremes),
-      recent,
-      earlier,
+      width,
+      bins,
     });
   }
 
-  /** Geometric mean of GradRatio = ‖g⁺‖/‖g‖ over the recent window. */
-  get gradRatio(): number {
-    return Math.exp(this.recent.logShiftedGradNorm - this.recent.logGradNorm);
+  /** Bin of the step at a fraction of the run. */
+  private bin(fraction: number): number {
+    return Math.floor((fraction * (this.horizon - 1)) / this.width);
   }
 
-  /** Geometric mean of ‖g‖ over the recent window. */
-  get gradNorm(): number {
-    return Math.exp(this.recent.logGradNorm);
+  private halve(): void {
+    for (const name of sums) {
+      const old = this.bins[name];
+      this.bins[name] = Array.from(
+        { length: Math.ceil(old.length / 2) },
+        (_, i) => (old[2 * i] ?? 0) + (old[2 * i + 1] ?? 0),
+      );
+    }
+    this.width *= 2;
   }
 }
 
-function zeroAverages(): WindowAverages {
-  return { loss: 0, lossGap: 0, cosine: 0, logGradNorm: 0, logShiftedGradNorm: 0 };
-}
+const logarithm = (norm: number): number => Math.log(Math.max(norm, tiny));
+
+const emptyBins = () =>
+  Object.fromEntries(sums.map((name) => [name, [] as number[]])) as { [Name in Sum]: number[] };

@@ -54,6 +54,19 @@ export function isRight(logits: np.Array, labels: np.Array): np.Array {
 }
 
 /**
+ * Entropy of the shares of the classes, −Σ p ln p: the mean cross-entropy of the best answer that is
+ * the same for all samples.
+ */
+export function labelEntropy({ data }: Tensor): number {
+  const counts = new Map<number, number>();
+  for (const label of data) counts.set(Number(label), (counts.get(Number(label)) ?? 0) + 1);
+  return [...counts.values()].reduce((sum, count) => {
+    const share = count / data.length;
+    return sum - share * Math.log(share);
+  }, 0);
+}
+
+/**
  * Check samples `{ x: float[n, ...], y: int32[n] }` and cast their inputs.
  *
  * @param name What to call the samples in errors.

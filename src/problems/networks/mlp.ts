@@ -12,6 +12,7 @@ import {
   countClasses,
   crossEntropy,
   isRight,
+  labelEntropy,
   labeledSamples,
 } from "./classification.ts";
 import { torchUniform } from "./torch-random.ts";
@@ -82,6 +83,7 @@ export function mlp(options: MlpOptions): Problem {
     ...(test && { test }),
     role: roleByName,
     outputs: classes,
+    guessLoss: labelEntropy(train.batch.y),
     init(seed) {
       const uniform = torchUniform(seed);
       const draw = (shape: number[], bound: number): Tensor => {

@@ -1,0 +1,96 @@
+/** The bank: runs that the screen is judged on, with labels that do not use its signals. */
+import { readFileSync } from "node:fs";
+import { gunzipSync } from "node:zlib";
+import {
+  createScreen,
+  type Screen,
+  type ScreenTolerances,
+} from "../../src/diagnostics/screen/screen.ts";
+
+/** What runs.py and collect.ts write of a run. */
+export interface BankRun {
+  readonly family: string;
+  readonly rho: number;
+  readonly seed: string;
+  readonly steps: number;
+  /** Whether rows were taken on one fixed set of samples; else on each step's mini-batch. */
+  readonly probe: boolean;
+  /** Loss of the best constant answer. */
+  readonly guess: number;
+  /** Descent steps of the counterfactual; 0 where rows have none. */
+  readonly k: number;
+  /** Full-batch loss at the start, at the end (`null`: not finite), after half as many steps again. */
+  readonly start: number;
+  readonly end: number | null;
+  /** `null` where the run was not continued. */
+  readonly later: number | null;
+  /** The same of the run's twin without SAM: its start, batches and optimizer. */
+  readonly twinEnd: number | null;
+  readonly twinLater: number | null;
+  /** step, loss, shiftedLoss, gradNorm, shiftedGradNorm, cosine, and descentLoss where it was taken. */
+  readonly rows: readonly (readonly (number | null)[])[];
+}
+
+/** All runs of the bank. */
+export const readBank = (): BankRun[] =>
+  gunzipSync(readFileSync(new URL("histories.jsonl.gz", import.meta.url)))
+    .toString()
+    .trimEnd()
+    .split("\n")
+    .map((line) => JSON.parse(line) as BankRun);
+
+/**
+ * `stalled`: of the fall from the start, or from a constant answer, to where descent ends with the
+ * same steps, SAM made less than half, and half as many steps again took less than a twentieth off
+ * the loss. Of a run that was not continued: less than a tenth of the fall. `trained`: it made nine
+ * tenths, then and later. `between`: anything else, such as runs that come down slowly, or rest
+ * partway. `diverged`: it ended in numbers that are not finite, or at more than ten
+ * times the loss of the start.
+ */
+export type Label = "stalled" | "trained" | "between" | "diverged";
+
+export function labelOf({ start, guess, end, later, twinEnd, twinLater }: BankRun): Label {
+  const top = Math.min(start, guess);
+  if (end === null || twinEnd === null || end > 10 * start) return "diverged";
+  const made = (top - end) / (top - twinEnd);
+  if (later === null || twinLater === null)
+    return made >= 0.9 ? "trained" : made < 0.1 ? "stalled" : "between";
+  const madeLater = (top - later) / (top - twinLater);
+  if (made >= 0.9 && madeLater >= 0.9) return "trained";
+  const isStalled = made < 0.5 && end - later < 0.05 * Math.abs(end);
+  return isStalled ? "stalled" : "between";
+}
+
+export interface JudgeOptions {
+  /** Give the screen the loss of a constant answer. */
+  readonly withGuess?: boolean;
+  /** Give it what the counterfactual saw. */
+  readonly withDescent?: boolean;
+  readonly tolerances?: ScreenTolerances | undefined;
+}
+
+/** A screen that has seen a run. */
+export function screened(run: BankRun, options: JudgeOptions = {}): Screen {
+  const { withGuess = false, withDescent = false, tolerances } = options;
+  const { rows } = run;
+  const screen = createScreen({
+    dtype: "float32",
+    engine: "PyTorch",
+    evidence: run.probe ? "probe" : "batch",
+    guessLoss: withGuess ? run.guess : undefined,
+    tolerances,
+  });
+  const column = (i: number) => rows.map((row) => row[i] ?? NaN);
+  screen.push({
+    first: 0,
+    count: rows.length,
+    step: rows.map(([step]) => step ?? NaN),
+    loss: column(1),
+    shiftedLoss: column(2),
+    gradNorm: column(3),
+    shiftedGradNorm: column(4),
+    cosine: column(5),
+    descentLoss: withDescent ? column(6) : undefined,
+  });
+  return screen;
+}

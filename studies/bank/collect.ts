@@ -1,0 +1,104 @@
+/**
+ * Puts the bank together: the files that runs.py wrote, and the stored histories of the study
+ * figure-5-quick, thinned to at most 200 rows a run with five digits.
+ *
+ *     node studies/bank/collect.ts FOLDER
+ */
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { gunzipSync, gzipSync } from "node:zlib";
+import type { BankRun } from "./bank.ts";
+
+const most = 200;
+const [folder] = process.argv.slice(2);
+if (folder === undefined) throw new Error("missing folder: give the one that runs.py wrote to");
+
+type Raw = Omit<BankRun, "twinEnd" | "twinLater">;
+
+const text = (path: string | URL) => readFileSync(path);
+const lines = (content: string) => content.trimEnd().split("\n");
+
+const families = readdirSync(folder)
+  .filter((name) => name.endsWith(".gz"))
+  .toSorted()
+  .map((name) =>
+    lines(gunzipSync(text(`${folder}/${name}`)).toString()).map((line) => JSON.parse(line) as Raw),
+  );
+
+const runs = [...families.flatMap(withTwins), ...figure5()];
+writeFileSync(
+  new URL("histories.jsonl.gz", import.meta.url),
+  gzipSync(runs.map((run) => `${JSON.stringify(run, shorten)}\n`).join(""), { level: 9 }),
+);
+
+/** The runs with SAM, and what their twins without it came to. */
+function withTwins(raw: readonly Raw[]): BankRun[] {
+  return raw
+    .filter(({ rho }) => rho > 0)
+    .map((run) => {
+      const twin = raw.find(({ rho, seed }) => rho === 0 && seed === run.seed);
+      if (twin === undefined) throw new Error(`missing twin: ${run.family}, seed ${run.seed}`);
+      return {
+        family: run.family,
+        rho: run.rho,
+        seed: String(run.seed),
+        steps: run.steps,
+        probe: run.probe,
+        guess: run.guess,
+        k: run.k,
+        start: run.start,
+        end: run.end,
+        later: run.later,
+        twinEnd: twin.end,
+        twinLater: twin.later,
+        rows: thin(run.rows),
+      };
+    });
+}
+
+/**
+ * Five seeds of six radii of figure-5-quick, made by lucid: 196–64–10 tanh network, full batch, with
+ * SAM and with a switch at 10 %. Descent ends between 0.001 and 0.004 there; no run was continued.
+ */
+function figure5(): BankRun[] {
+  const study = new URL("../results/figure-5-quick.jsonl.gz", import.meta.url);
+  // The first line is about the study.
+  const cells = lines(gunzipSync(text(study)).toString()).slice(1);
+  return cells.flatMap((line) => {
+    const { at, spec, row, history } = JSON.parse(line) as {
+      at: { rho: number; training: string; seed: number };
+      spec: { steps: number };
+      row: { final: { loss: number } };
+      history: readonly { readonly [name: string]: number }[];
+    };
+    if (at.seed > 4) return [];
+    const names = ["step", "loss", "shiftedLoss", "gradNorm", "shiftedGradNorm", "cosine"];
+    const rows = history.map((m) => names.map((name) => m[name] ?? NaN));
+    return [
+      {
+        family: "figure-5",
+        rho: at.rho,
+        seed: `${at.training} ${at.seed}`,
+        steps: spec.steps,
+        probe: true,
+        guess: 2.2914,
+        k: 0,
+        start: rows[0]?.[1] ?? NaN,
+        end: row.final.loss,
+        later: null,
+        twinEnd: 0.003,
+        twinLater: null,
+        rows: thin(rows),
+      },
+    ];
+  });
+}
+
+/** Every so many rows, with what a counterfactual said at some of them. */
+function thin(rows: BankRun["rows"]): BankRun["rows"] {
+  const stride = 2 ** Math.max(0, Math.ceil(Math.log2(rows.length / most)));
+  return rows.filter((_, i) => i % stride === 0);
+}
+
+function shorten(_: string, value: unknown) {
+  return typeof value === "number" && Number.isFinite(value) ? Number(value.toPrecision(5)) : value;
+}

@@ -1,0 +1,164 @@
+/** How the screen does on the bank: `node studies/bank/report.ts [--runs]` prints docs/screen.md's tables. */
+import {
+  labelOf,
+  readBank,
+  screened,
+  type BankRun,
+  type JudgeOptions,
+  type Label,
+} from "./bank.ts";
+import { screenTolerances, type ScreenTolerances } from "../../src/diagnostics/screen/screen.ts";
+import { clopperPearson } from "./intervals.ts";
+
+export interface Judged {
+  readonly run: BankRun;
+  readonly label: Label;
+  readonly verdict: string;
+  /** Step of the warning, as a fraction of the run. */
+  readonly warned: number | undefined;
+}
+
+export const judgeAll = (runs: readonly BankRun[], options?: JudgeOptions): Judged[] =>
+  runs.map((run) => {
+    const screen = screened(run, options);
+    return {
+      run,
+      label: labelOf(run),
+      verdict: screen.verdict().name,
+      warned: screen.warning && screen.warning.step / run.steps,
+    };
+  });
+
+const share = (some: readonly Judged[], holds: (one: Judged) => boolean) => {
+  const n = some.length;
+  const k = some.filter(holds).length;
+  if (n === 0) return "–";
+  const [low, high] = clopperPearson(k, n).map((bound) => Math.round(100 * bound));
+  return `${k} of ${n} (${low}–${high} %)`;
+};
+
+const early = ({ warned }: Judged) => warned !== undefined && warned < 0.5;
+const isWrong = ({ verdict }: Judged) => verdict === "descending" || verdict === "minimizer";
+
+/** One line per family, and one for all. */
+export function table(judged: readonly Judged[]): string {
+  const families = [...new Set(judged.map(({ run }) => run.family))];
+  const row = (name: string, some: readonly Judged[]) => {
+    const of = (label: Label) => some.filter((one) => one.label === label);
+    const [stalled, trained, between] = [of("stalled"), of("trained"), of("between")];
+    return [
+      name,
+      some.length,
+      share(stalled, early),
+      share(trained, ({ warned }) => warned !== undefined),
+      between.length === 0
+        ? "–"
+        : `${between.filter(({ warned }) => warned !== undefined).length} of ${between.length}`,
+      `${stalled.filter(isWrong).length} of ${stalled.length}`,
+    ];
+  };
+  return [
+    ["family", "runs", "stalls warned of in time", "false alarms", "warned, between", "wrong ends"],
+    ["---", "---", "---", "---", "---", "---"],
+    ...families.map((name) =>
+      row(
+        name,
+        judged.filter(({ run }) => run.family === name),
+      ),
+    ),
+    row("**all**", judged),
+  ]
+    .map((cells) => `| ${cells.join(" | ")} |`)
+    .join("\n");
+}
+
+/** Thresholds that decide on warnings. */
+const tuned = [
+  "agreement",
+  "flat",
+  "slow",
+  "forgone",
+  "misaligned",
+  "largeRatio",
+  "little",
+  "creeping",
+  "raised",
+  "outweighed",
+  "lost",
+  "fewestRows",
+  "patience",
+] as const satisfies readonly (keyof ScreenTolerances)[];
+
+/** The thresholds as they are, and each of them halved and doubled. */
+export const settings: readonly { readonly name: string; readonly tolerances: ScreenTolerances }[] =
+  [
+    { name: "as they are", tolerances: screenTolerances },
+    ...tuned.flatMap((name) =>
+      [0.5, 2].map((factor) => ({
+        name: `${name} × ${factor}`,
+        tolerances: { ...screenTolerances, [name]: factor * screenTolerances[name] },
+      })),
+    ),
+  ];
+
+/** Stalls warned of in time, less twenty times the share of false alarms: what tuning looks for. */
+function merit(judged: readonly Judged[]): number {
+  const stalled = judged.filter(({ label }) => label === "stalled");
+  const trained = judged.filter(({ label }) => label === "trained");
+  const alarms = trained.filter(({ warned }) => warned !== undefined);
+  return stalled.filter(early).length / stalled.length - (20 * alarms.length) / trained.length;
+}
+
+/**
+ * Leave one family out: of all settings the one that does best on the other families, applied to the
+ * one left out. The settings as they are win ties.
+ */
+export function heldOut(bySetting: readonly (readonly Judged[])[]): {
+  readonly chosen: { readonly [family: string]: string };
+  readonly judged: readonly Judged[];
+} {
+  const families = [...new Set((bySetting[0] ?? []).map(({ run }) => run.family))];
+  const chosen: { [family: string]: string } = {};
+  const judged = families.flatMap((family) => {
+    const merits = bySetting.map((all) => merit(all.filter(({ run }) => run.family !== family)));
+    const best = merits.indexOf(Math.max(...merits));
+    chosen[family] = settings[best]?.name ?? "";
+    return (bySetting[best] ?? []).filter(({ run }) => run.family === family);
+  });
+  return { chosen, judged };
+}
+
+/** What halving and doubling each threshold does on all families together. */
+export const sensitivity = (bySetting: readonly (readonly Judged[])[]): string =>
+  [
+    "| thresholds | stalls warned of in time | false alarms |",
+    "| --- | --- | --- |",
+    ...bySetting.map((judged, i) => {
+      const [, , caught, alarms] = lastRow(judged);
+      return `| ${settings[i]?.name} | ${caught} | ${alarms} |`;
+    }),
+  ].join("\n");
+
+const lastRow = (judged: readonly Judged[]) =>
+  (table(judged).split("\n").at(-1) ?? "").slice(2, -2).split(" | ");
+
+if (import.meta.main) {
+  const runs = readBank();
+  const isLong = process.argv.includes("--runs");
+  for (const options of [{}, { withDescent: true }, { withGuess: true }]) {
+    const judged = judgeAll(runs, options);
+    console.log(`\n${JSON.stringify(options)}\n\n${table(judged)}\n`);
+    for (const one of isLong ? judged : []) {
+      const { run, label, verdict, warned } = one;
+      const isMissed = label === "stalled" && (!early(one) || isWrong(one));
+      if (isMissed || (label === "trained" && warned !== undefined)) {
+        const ends = [run.end, run.later, run.twinEnd].map((loss) => loss?.toPrecision(3));
+        console.log(run.family, run.rho, run.seed, label, verdict, warned, ...ends);
+      }
+    }
+  }
+  const bySetting = settings.map(({ tolerances }) => judgeAll(runs, { tolerances }));
+  const { chosen, judged } = heldOut(bySetting);
+  console.log(`\nleave one family out: ${JSON.stringify(chosen)}\n\n${table(judged)}`);
+  console.log(`\n${sensitivity(bySetting)}`);
+}

@@ -1,0 +1,130 @@
+/** The bank of runs: what docs/screen.md says about the screen is what it does. */
+import { readFileSync } from "node:fs";
+import { gunzipSync } from "node:zlib";
+import { describe, expect, test } from "vitest";
+import { createScreen } from "../src/diagnostics/screen/screen.ts";
+import { labelOf, readBank, type BankRun } from "../studies/bank/bank.ts";
+import { clopperPearson } from "../studies/bank/intervals.ts";
+import { heldOut, judgeAll, sensitivity, settings, table } from "../studies/bank/report.ts";
+
+const page = readFileSync(new URL("../docs/screen.md", import.meta.url), "utf8");
+
+/** Tables as a formatter leaves them differ in spaces and dashes only. */
+const plain = (text: string) => text.replaceAll(/ +/g, " ").replaceAll(/-+/g, "-");
+
+describe("the bank", () => {
+  const runs = readBank();
+  const judged = judgeAll(runs);
+
+  test("is large, of several families, and nearly half of it stalls", () => {
+    expect(runs.length).toBeGreaterThanOrEqual(60);
+    expect(new Set(runs.map(({ family }) => family)).size).toBeGreaterThanOrEqual(6);
+    const stalled = judged.filter(({ label }) => label === "stalled");
+    expect(stalled.length / runs.length).toBeGreaterThan(0.35);
+  });
+
+  test("gives the table of the page", () => {
+    expect(plain(page)).toContain(plain(table(judged)));
+  });
+
+  test("is judged as the issue of the screen demands", () => {
+    const stalled = judged.filter(({ label }) => label === "stalled");
+    const inTime = stalled.filter(({ warned = 1 }) => warned < 0.5);
+    expect(inTime.length / stalled.length).toBeGreaterThanOrEqual(0.9);
+    const wrong = stalled.filter(({ verdict }) => ["descending", "minimizer"].includes(verdict));
+    expect(wrong).toEqual([]);
+  });
+
+  test("gives the tables of thresholds and of families left out", { timeout: 120_000 }, () => {
+    const bySetting = settings.map(({ tolerances }) => judgeAll(runs, { tolerances }));
+    expect(plain(page)).toContain(plain(table(heldOut(bySetting).judged)));
+    expect(plain(page)).toContain(plain(sensitivity(bySetting)));
+  });
+});
+
+const run = (losses: Partial<BankRun>): BankRun => ({
+  family: "made up",
+  rho: 1,
+  seed: "0",
+  steps: 100,
+  probe: true,
+  guess: 2,
+  k: 0,
+  start: 3,
+  end: 1,
+  later: 1,
+  twinEnd: 0,
+  twinLater: 0,
+  rows: [],
+  ...losses,
+});
+
+const labels: [string, Partial<BankRun>, string][] = [
+  ["nine tenths of the fall", { end: 0.2, later: 0.2 }, "trained"],
+  ["less than nine tenths", { end: 0.21, later: 0.1 }, "between"],
+  ["nine tenths, lost later", { end: 0.1, later: 0.3 }, "between"],
+  ["less than half the fall", { end: 1.01, later: 1.01 }, "stalled"],
+  ["half the fall", { end: 1, later: 1 }, "between"],
+  ["a fall that goes on", { end: 1.5, later: 1.42 }, "between"],
+  ["a fall that hardly goes on", { end: 1.5, later: 1.43 }, "stalled"],
+  ["a start below a constant answer", { start: 1, end: 0.51, later: 0.51 }, "stalled"],
+  ["not continued, a tenth of the fall", { end: 1.79, later: null }, "between"],
+  ["not continued, less than a tenth", { end: 1.81, later: null }, "stalled"],
+  ["not continued, nine tenths", { end: 0.19, later: null }, "trained"],
+  ["not finite", { end: null, later: null }, "diverged"],
+  ["ten times the start", { end: 31, later: 31 }, "diverged"],
+];
+test.each(labels)("label: %s", (_, losses, label) => {
+  expect(labelOf(run(losses))).toBe(label);
+});
+
+test("Clopper–Pearson intervals are those of tables", () => {
+  // 0 of 4 leaves 60.2 % open; 21 of 21 proves 83.9 %; 5 of 10 is 18.7 to 81.3 %.
+  const cases = [
+    [0, 4, 0, 0.6024],
+    [21, 21, 0.8389, 1],
+    [5, 10, 0.1871, 0.8129],
+  ] as const;
+  for (const [k, n, low, high] of cases) {
+    const [a, b] = clopperPearson(k, n);
+    expect(a).toBeCloseTo(low, 4);
+    expect(b).toBeCloseTo(high, 4);
+  }
+});
+
+test("a run that stands for 60,000 steps and leaves gets verdicts that are true at each time", () => {
+  // 196–64–10 tanh network, 500 images of MNIST, full batch, SAM with ρ = 2, seed 0, η = 0.01.
+  const file = new URL("../studies/bank/slow-leaver.jsonl.gz", import.meta.url);
+  const rows = gunzipSync(readFileSync(file))
+    .toString()
+    .trimEnd()
+    .split("\n")
+    .map((line) => JSON.parse(line) as number[]);
+  const judgedAt = (steps: number) => {
+    const seen = rows.filter(([step = 0]) => step < steps);
+    const column = (i: number) => seen.map((row) => row[i] ?? NaN);
+    const screen = createScreen({ dtype: "float32", engine: "native" });
+    screen.push({
+      first: 0,
+      count: seen.length,
+      step: column(0),
+      loss: column(1),
+      shiftedLoss: column(2),
+      gradNorm: column(3),
+      shiftedGradNorm: column(4),
+      cosine: column(5),
+    });
+    return screen.verdict();
+  };
+  // The loss goes from 2.2773 at 20,000 to 2.2778, 2.2764, 2.2649 and 2.2264.
+  const [a, b, c, d, e] = [20, 40, 60, 80, 100].map((thousands) => judgedAt(1000 * thousands));
+  for (const verdict of [a, b, c, d]) expect(verdict?.name).toBe("hallucinated-point");
+  expect(a?.numbers["driftLow"]).toBeGreaterThan(0);
+  expect(a?.sentence).not.toContain("a tenth of the loss is gone");
+  // From then on it leaves, sooner and sooner.
+  const leave = [b, c, d].map((verdict) => verdict?.numbers["leaveSteps"] ?? NaN);
+  expect(leave.every((steps, i) => steps < (leave[i - 1] ?? Infinity))).toBe(true);
+  expect(leave.at(-1)).toBeLessThan(500_000);
+  expect(d?.sentence).toContain("a tenth of the loss is gone");
+  expect(e?.name).toBe("descending");
+});
