@@ -1,6 +1,21 @@
 /** What a run or a point is: screened while it runs, certified in float64, found, refined, followed. */
 export { createScreen, screenTolerances } from "./screen/screen.ts";
-export type { Screen, ScreenState, ScreenTolerances, Warning } from "./screen/screen.ts";
+export type {
+  EvidenceKind,
+  Screen,
+  ScreenOptions,
+  ScreenState,
+  ScreenTolerances,
+  Warning,
+} from "./screen/screen.ts";
+export type { SignalColumns } from "./screen/signals.ts";
+export { prepareCounterfactual } from "./screen/counterfactual.ts";
+export type {
+  Counterfactual,
+  CounterfactualLook,
+  CounterfactualOptions,
+  CounterfactualRun,
+} from "./screen/counterfactual.ts";
 export { isHallucinated, verdicts } from "./verdict.ts";
 export type { Verdict, VerdictName } from "./verdict.ts";
 

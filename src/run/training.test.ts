@@ -58,6 +58,43 @@ describe("a training", () => {
     expect(run.checkpoint.evaluations).toBe(200);
   });
 
+  it("asks a counterfactual, stopped or not, and ends where it would have ended without", async () => {
+    const training = await prepare({ problem: clouds(), method, batchSize: 2 });
+    const asking = {
+      steps: 90,
+      seed: 4,
+      evaluateEvery: 30,
+      counterfactual: { every: 20, steps: 3 },
+    };
+    const plain = await training.run({ steps: 90, seed: 4, evaluateEvery: 30 });
+    const whole = await training.run(asking);
+    expect(whole.carry).toEqual(plain.carry);
+    expect(whole.scores).toEqual(plain.scores);
+    expect(plain.verdict.numbers["descentFall"]).toBeUndefined();
+    // The last look is at step 80, on all samples: descent with momentum takes some of their loss.
+    const at80 = await training.run({ steps: 90, seed: 4, until: 80 });
+    const descent = await prepare({
+      problem: clouds(),
+      method: sgd({ learningRate: 0.5, momentum: 0.5 }),
+    });
+    const { params, outer, statistics } = at80.carry;
+    const carry = { params, outer, statistics, memory: descent.start().carry.memory };
+    const after = await descent.run({ steps: 83, from: { step: 80, carry } });
+    const train = training.problem.train;
+    const [before, then] = [
+      await training.evaluate(at80.model, train),
+      await training.evaluate(after.model, train),
+    ];
+    const fall = (before.loss - then.loss) / before.loss;
+    expect(fall).toBeGreaterThan(0);
+    expect(whole.verdict.numbers["descentFall"]).toBeCloseTo(fall, 4);
+
+    const half = await training.run({ ...asking, until: 47 });
+    const rest = await training.run({ ...asking, from: loadState(saveState(half), training) });
+    expect(rest.verdict).toEqual(whole.verdict);
+    expect(rest.checkpoint.screen).toEqual(whole.checkpoint.screen);
+  });
+
   it("takes an optimizer for a method", async () => {
     const training = await prepare({ problem: clouds(), method: adamW({ learningRate: 0.1 }) });
     const run = await training.run({ steps: 200 });
@@ -99,6 +136,7 @@ describe("at the door", () => {
     [{ steps: 5, evalEvery: 2 }, 'unknown option "evalEvery"'],
     [{ steps: 5, seed: -1 }, "invalid seed: -1 (give a whole number from 0 to 4294967295)"],
     [{ steps: 5, from: 3 }, "invalid from: 3 (give a checkpoint, such as loadState makes)"],
+    [{ steps: 5, counterfactual: { every: 0 } }, "invalid counterfactual every: 0"],
   ])("a run with %j is refused", async (options, message) => {
     const training = await prepare({ problem: clouds(), method });
     await expect(training.run(options as never)).rejects.toThrow(message);

@@ -8,7 +8,14 @@ import {
   type ScreenState,
   type Warning,
 } from "../diagnostics/screen/screen.ts";
+import {
+  prepareCounterfactual,
+  type Counterfactual,
+  type CounterfactualLook,
+} from "../diagnostics/screen/counterfactual.ts";
+import type { SignalColumns } from "../diagnostics/screen/signals.ts";
 import type { Verdict } from "../diagnostics/verdict.ts";
+import type { EngineOptions } from "../engine/index.ts";
 import { checkNames, InputError, show } from "../engine/errors.ts";
 import type { Program } from "../engine/program.ts";
 import { checkProblem } from "../problems/check.ts";
@@ -63,6 +70,13 @@ export interface RunTrainingOptions extends Omit<TrainOptions, "from" | "method"
   readonly recordEvery?: number | undefined;
   /** Evaluate the model on all training and test samples after every so many steps and at the end; default never. */
   readonly evaluateEvery?: number | undefined;
+  /**
+   * Ask after every so many steps what plain descent with the same optimizer would do in a copy, on
+   * all training samples: `steps` gradients each time, and one more (default 8 steps). The screen
+   * then says what was measured. Default: never.
+   */
+  readonly counterfactual?:
+    { readonly every: number; readonly steps?: number | undefined } | undefined;
   /** Awaited after every evaluation. */
   readonly onScores?: ((scores: Scores) => void | Promise<void>) | undefined;
   /** Told, once, when the evidence first supports a warning. */
@@ -128,13 +142,21 @@ export async function prepareTraining(given: TrainingOptions): Promise<Training>
   checkProblem(problem);
   const compiled = await compileTraining({ ...options, method: asMethod(method) });
   const { program } = compiled;
-  const { engine, threads, provider, onFallback } = options;
-  const evaluation = prepareEvaluation(problem, {
-    ...(engine && { engine }),
-    ...(threads !== undefined && { threads }),
-    ...(provider && { provider }),
-    ...(onFallback && { onFallback }),
-  });
+  const evaluation = prepareEvaluation(problem, engineOf(options));
+  /** What a counterfactual is asked with, compiled when the first run asks. */
+  const probes = new Map<number, Promise<Counterfactual>>();
+  const probeOf = (steps: number) => {
+    const known =
+      probes.get(steps) ??
+      prepareCounterfactual({
+        problem,
+        outer: asMethod(method).outer,
+        steps,
+        ...engineOf(options),
+      });
+    probes.set(steps, known);
+    return known;
+  };
   let isDisposed = false;
   const alive = () => {
     if (isDisposed) {
@@ -164,9 +186,11 @@ export async function prepareTraining(given: TrainingOptions): Promise<Training>
     async run(given) {
       alive();
       checkNames("option", given, runNames);
-      const { evaluateEvery, recordEvery, from, method, onRecords, ...options } = given;
+      const { evaluateEvery, recordEvery, counterfactual, from, method, onRecords, ...options } =
+        given;
+      const { every: askEvery, steps: askSteps = 8 } = counterfactual ?? {};
       const { steps, seed, until = steps, onScores, onWarning, onChunk, signal } = options;
-      checkSteps({ steps, until, evaluateEvery, recordEvery });
+      checkSteps({ steps, until, evaluateEvery, recordEvery, counterfactualEvery: askEvery });
       checkSeed(seed);
       let checkpoint = asCheckpoint(from ?? compiled.start(seed), screen);
       const watch = screen(checkpoint.screen);
@@ -175,7 +199,14 @@ export async function prepareTraining(given: TrainingOptions): Promise<Training>
       let began = performance.now();
       while (checkpoint.state.step < until && !signal?.aborted) {
         const { step } = checkpoint.state;
-        const next = evaluateEvery ? step - (step % evaluateEvery) + evaluateEvery : until;
+        const after = (every: number | undefined) =>
+          every ? step - (step % every) + every : until;
+        const outer = method && asMethod(method).outer;
+        const asked =
+          askEvery && step % askEvery === 0
+            ? await (await probeOf(askSteps)).look(checkpoint.state, { seed, length: steps, outer })
+            : undefined;
+        const next = Math.min(after(evaluateEvery), after(askEvery));
         await compiled.run({
           steps,
           ...(seed !== undefined && { seed }),
@@ -184,7 +215,7 @@ export async function prepareTraining(given: TrainingOptions): Promise<Training>
           ...(method && { method: asMethod(method) }),
           ...(signal && { signal }),
           async onRecords(records: Records, state) {
-            const warning = watch.push(records);
+            const warning = watch.push(asked ? withLook(records, asked) : records);
             if (warning) onWarning?.(warning);
             const rows = thin(records, recordEvery ?? defaultStride(steps));
             for (const row of rows) history.push(row);
@@ -200,7 +231,8 @@ export async function prepareTraining(given: TrainingOptions): Promise<Training>
             began = performance.now();
           },
         });
-        if (evaluateEvery && !signal?.aborted) {
+        const isDue = checkpoint.state.step % (evaluateEvery ?? 1) === 0;
+        if (evaluateEvery && (isDue || checkpoint.state.step === until) && !signal?.aborted) {
           const model = modelOf(checkpoint.state);
           const train = await evaluation.evaluate(model, problem.train);
           const test = problem.test && (await evaluation.evaluate(model, problem.test));
@@ -224,6 +256,7 @@ export async function prepareTraining(given: TrainingOptions): Promise<Training>
       isDisposed = true;
       await compiled.dispose();
       await evaluation.dispose();
+      for (const probe of probes.values()) await (await probe).dispose();
     },
   };
 }
@@ -244,6 +277,24 @@ export function saveState({
 export function loadState(bytes: Uint8Array, training: Training, name = "state"): Checkpoint {
   return decodeCheckpoint(bytes, name).restore(training.start());
 }
+
+/** Records with what a counterfactual saw at one of their steps. */
+function withLook(
+  records: Records,
+  { step, loss, descentLoss }: CounterfactualLook,
+): SignalColumns {
+  const column = (value: number) =>
+    Array.from({ length: records.count }, (_, i) => (records.first + i === step ? value : NaN));
+  return { ...records, descentLoss: column(descentLoss), probedLoss: column(loss) };
+}
+
+/** Where programs run. */
+const engineOf = ({ engine, threads, provider, onFallback }: EngineOptions): EngineOptions => ({
+  ...(engine && { engine }),
+  ...(threads !== undefined && { threads }),
+  ...(provider && { provider }),
+  ...(onFallback && { onFallback }),
+});
 
 /** An optimizer alone is plain descent with it. */
 function asMethod(given: Method | Outer): Method {
@@ -299,6 +350,7 @@ const runNames: readonly (keyof RunTrainingOptions)[] = [
   "method",
   "recordEvery",
   "evaluateEvery",
+  "counterfactual",
   "onRecords",
   "onScores",
   "onWarning",

@@ -26,9 +26,19 @@ export interface CounterfactualLook {
   readonly descentLoss: number;
 }
 
+/** Of which run a state is. */
+export interface CounterfactualRun {
+  /** Seed of the run; default 0. */
+  readonly seed?: number | undefined;
+  /** Length of the run, which schedules refer to; default: as far as the look goes. */
+  readonly length?: number | undefined;
+  /** Knobs in place of the outer optimizer's own, of the same structure. */
+  readonly outer?: Outer | undefined;
+}
+
 /** Compiled once, asked as often as wanted. The run itself is left as it is. */
 export interface Counterfactual {
-  look(state: TrainingState, seed?: number): Promise<CounterfactualLook>;
+  look(state: TrainingState, run?: CounterfactualRun): Promise<CounterfactualLook>;
   dispose(): Promise<void>;
 }
 
@@ -53,13 +63,16 @@ export async function prepareCounterfactual({
   const descent = await compileTraining({ problem, method: gradientDescent({ outer }), ...engine });
   return {
     dispose: () => descent.dispose(),
-    async look({ step, carry }, seed = 0) {
+    async look({ step, carry }, { seed = 0, length = 0, outer: tuned } = {}) {
       const { memory } = descent.start(seed).carry;
+      const until = step + steps + 1;
       const losses: number[] = [];
       await descent.run({
-        steps: step + steps + 1,
+        steps: Math.max(length, until),
+        until,
         seed,
         from: { step, carry: { ...carry, memory } },
+        ...(tuned && { method: gradientDescent({ outer: tuned }) }),
         onRecords: ({ loss }) => void losses.push(...Array.from(loss, Number)),
       });
       return { step, loss: losses[0] as number, descentLoss: losses[steps] as number };

@@ -138,5 +138,6 @@ function rowAt(records: SignalColumns, i: number): StepSignals {
     cosine: at("cosine"),
     directionNorm: at("directionNorm"),
     descentLoss: at("descentLoss"),
+    probedLoss: at("probedLoss"),
   };
 }

@@ -10,7 +10,7 @@ export const neededColumns = [
 ] as const;
 
 /** Columns that a judgment uses where they are there. */
-export const furtherColumns = ["directionNorm", "descentLoss"] as const;
+export const furtherColumns = ["directionNorm", "descentLoss", "probedLoss"] as const;
 
 type NeededColumn = (typeof neededColumns)[number];
 type FurtherColumn = (typeof furtherColumns)[number];
@@ -19,8 +19,10 @@ type FurtherColumn = (typeof furtherColumns)[number];
 export type StepSignals = { readonly [Name in NeededColumn]: number } & {
   /** ‖v‖ of the direction v that the outer optimizer is given; SAM's is g⁺. NaN where unknown. */
   readonly directionNorm?: number | undefined;
-  /** Loss after a few plain descent steps in a copy, on the batch of `loss`. NaN where unknown. */
+  /** Loss after a few plain descent steps in a copy. NaN where unknown. */
   readonly descentLoss?: number | undefined;
+  /** Loss before those steps, on the same samples; NaN: it is `loss`. */
+  readonly probedLoss?: number | undefined;
 };
 
 /** Evidence of several steps by column, as training reports it. */
@@ -168,7 +170,7 @@ export class Signals {
     while (step - this.origin >= capacity * this.width) this.halve();
     const index = Math.floor((step - this.origin) / this.width);
     const isNew = (this.bins.rows[index] ?? 0) === 0;
-    const { directionNorm = NaN, descentLoss = NaN } = row;
+    const { directionNorm = NaN, descentLoss = NaN, probedLoss = NaN } = row;
     const hasDirection = Number.isFinite(directionNorm);
     const hasDescent = Number.isFinite(descentLoss);
     const now: { readonly [Name in Sum]: number } = {
@@ -183,7 +185,7 @@ export class Signals {
       directions: hasDirection ? 1 : 0,
       logDirection: hasDirection ? logarithm(directionNorm) - logarithm(row.gradNorm) : 0,
       probes: hasDescent ? 1 : 0,
-      probedLoss: hasDescent ? row.loss : 0,
+      probedLoss: hasDescent ? (Number.isNaN(probedLoss) ? row.loss : probedLoss) : 0,
       descentLoss: hasDescent ? descentLoss : 0,
     };
     for (const name of sums) {

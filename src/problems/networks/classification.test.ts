@@ -1,7 +1,8 @@
 import { numpy as np } from "@jax-js/jax";
 import { expect, test } from "vitest";
 import { autodiff } from "../../../test/autodiff.ts";
-import { isRight } from "./classification.ts";
+import { tensor } from "../../engine/tensor.ts";
+import { isRight, labelEntropy } from "./classification.ts";
 
 // The module chooses jax-js's device as it is loaded.
 void autodiff;
@@ -36,3 +37,11 @@ test.each(["float32", "float64"] as const)(
     expect([...(await found.data())]).toEqual(cases.map(([, , , hit]) => hit));
   },
 );
+
+test("the best constant answer has the entropy of the classes for its loss", () => {
+  const entropy = (...labels: number[]) => labelEntropy(tensor(labels, [labels.length], "int32"));
+  expect(entropy(0, 1, 2, 3)).toBeCloseTo(Math.log(4), 12);
+  expect(entropy(7, 7, 7)).toBe(0);
+  // ¾ and ¼: ln 4 − ¾ ln 3.
+  expect(entropy(1, 0, 1, 1)).toBeCloseTo(Math.log(4) - 0.75 * Math.log(3), 12);
+});
