@@ -17,7 +17,7 @@ export const verdicts = {
   "hallucinated-point":
     "SAM has stalled at a hallucinated point: its shifted gradient has all but vanished, the true gradient has not. Curvature was not examined.",
   "trapped-at-saddle":
-    "SAM chatters around a critical point of the loss that is no minimizer: the true gradient is small, the shifted one is not, and its steps do not shrink.",
+    "SAM chatters around a critical point of the loss that is no minimizer: the true gradient is small, the shifted one is not, and its steps do not shrink. Saddles attract SAM (Kim et al., arXiv 2301.06308).",
   oscillating:
     "The loss is bounded but no longer falls, and neither gradient vanishes: the run oscillates.",
   descending: "The loss is still falling.",

@@ -12,7 +12,7 @@ const most = 200;
 const [folder] = process.argv.slice(2);
 if (folder === undefined) throw new Error("missing folder: give the one that runs.py wrote to");
 
-type Raw = Omit<BankRun, "twinEnd" | "twinLater">;
+type Raw = Omit<BankRun, "twinEnd" | "twinLater" | "seed"> & { readonly seed: number };
 
 const text = (path: string | URL) => readFileSync(path);
 const lines = (content: string) => content.trimEnd().split("\n");

@@ -7,6 +7,7 @@ import { gradientDescent } from "../../sam/methods/sam.ts";
 import type { TrainingState } from "../../sam/training/state.ts";
 import { compileTraining } from "../../sam/training/training.ts";
 
+/** What is asked, and with which optimizer. */
 export interface CounterfactualOptions extends EngineOptions {
   /** Judged on all training samples. */
   readonly problem: Problem;

@@ -219,6 +219,13 @@ const warnings: [string, Made, string | undefined][] = [
   ["‖g⁺‖ just large, not misaligned", { ...towering, cosine: 0.26 }, undefined],
   ["‖g⁺‖ just not large", { ...towering, ratio: 9.9 }, undefined],
   ["‖g⁺‖ just large, ‖g‖ small", { ...towering, grad: after(0.01, 1, 0.05) }, saddle],
+  ["the direction just vanished", { cosine: 1, direction: 0.099 }, hallucination],
+  ["the direction not quite vanished", { cosine: 1, direction: 0.101 }, undefined],
+  [
+    "the direction vanished while the loss falls",
+    { cosine: 1, direction: 0.01, loss: (t) => Math.exp(-t) },
+    undefined,
+  ],
   ["nothing won, and a loss that is higher ahead", stuck, saddle],
   ["a loss just higher ahead", { ...stuck, gap: 0.102 }, saddle],
   ["a loss hardly higher ahead", { ...stuck, gap: 0.098 }, undefined],
@@ -267,4 +274,38 @@ test("a counterfactual turns the warning into a measured one", () => {
     "A few descent steps in a copy lowered the loss by 25 %",
   );
   expect(watched(held).warning?.sentence).not.toContain("copy");
+});
+
+test("a mixture that rests where it should not is seen by its direction alone", () => {
+  // f = −cos x, ρ = 4, v = −8g + 9g⁺ (WSAM with γ = 0.9): it rests where g⁺ = 8/9 g, at x = 2.685.
+  const rows: { loss: number; ahead: number; grad: number; shifted: number; direction: number }[] =
+    [];
+  let x = 2.5;
+  for (let t = 0; t < 400; t++) {
+    const grad = Math.sin(x);
+    const shifted = Math.sin(x + 4 * Math.sign(grad));
+    const v = -8 * grad + 9 * shifted;
+    const ahead = -Math.cos(x + 4 * Math.sign(grad));
+    rows.push({ loss: -Math.cos(x), ahead, grad, shifted, direction: v });
+    x -= 0.02 * v;
+  }
+  expect(Math.sin(x + 4)).toBeCloseTo((8 / 9) * Math.sin(x), 8);
+  expect(x).toBeCloseTo(2.685, 3);
+  const columns = {
+    first: 0,
+    count: rows.length,
+    loss: rows.map(({ loss }) => loss),
+    shiftedLoss: rows.map(({ ahead }) => ahead),
+    gradNorm: rows.map(({ grad }) => Math.abs(grad)),
+    shiftedGradNorm: rows.map(({ shifted }) => Math.abs(shifted)),
+    cosine: rows.map(({ grad, shifted }) => Math.sign(grad * shifted)),
+  };
+  const judged = (directionNorm?: number[]) => {
+    const screen = createScreen({ dtype: "float64", engine: "native" });
+    screen.push({ ...columns, directionNorm });
+    return { name: screen.verdict().name, warned: screen.warning?.kind };
+  };
+  const norms = rows.map(({ direction }) => Math.abs(direction));
+  expect(judged(norms)).toEqual({ name: "hallucinated-point", warned: hallucination });
+  expect(judged()).toEqual({ name: "oscillating", warned: undefined });
 });

@@ -245,13 +245,16 @@ export function warn(found: Assessment, tolerances: ScreenTolerances): Warning |
   const { signals, horizon, late, relative } = found;
   if (horizon < tolerances.fewestSteps || signals.rows < tolerances.fewestRows) return undefined;
   if (signals.missing.length > 0) return undefined;
-  const { gradRatio, cosine, descentFall } = late;
+  const { gradRatio, cosine, directionRatio, descentFall } = late;
   const fall = fallOf(found);
   const step = signals.step ?? 0;
   const isFlat = fall < tolerances.flat;
   const isHeld = isHeldBack(found, late, tolerances) && !(descentFall <= 0);
   const isTrapped = isFlat && cosine < tolerances.misaligned && gradRatio > tolerances.largeRatio;
-  const seen = `cos(g, g⁺) averages ${round(cosine)}, GradRatio ${round(gradRatio)}`;
+  // Mixtures of g and g⁺ may cancel where both are large and parallel.
+  const isAtRest = isFlat && directionRatio < tolerances.vanishedRatio;
+  const direction = Number.isNaN(directionRatio) ? "" : `, ‖v‖/‖g‖ ${round(directionRatio)}`;
+  const seen = `cos(g, g⁺) averages ${round(cosine)}, GradRatio ${round(gradRatio)}${direction}`;
   const measured = Number.isNaN(descentFall)
     ? ""
     : ` A few descent steps in a copy lowered the loss by ${percent(descentFall)}: SAM is what holds the run.`;
@@ -273,7 +276,7 @@ export function warn(found: Assessment, tolerances: ScreenTolerances): Warning |
     };
   }
   if (relative <= tolerances.vanishedGradient) return undefined;
-  if (isHeld || isTrapped) {
+  if (isHeld || isTrapped || isAtRest) {
     return {
       step,
       kind,

@@ -45,6 +45,7 @@ export interface ScreenState {
   readonly note?: string | undefined;
 }
 
+/** Of what run a screen is kept, and what is known beside its rows. */
 export interface ScreenOptions {
   readonly dtype: FloatType;
   readonly engine: string;

@@ -59,7 +59,7 @@ export function isRight(logits: np.Array, labels: np.Array): np.Array {
  */
 export function labelEntropy({ data }: Tensor): number {
   const counts = new Map<number, number>();
-  for (const label of data) counts.set(Number(label), (counts.get(Number(label)) ?? 0) + 1);
+  for (const label of data) counts.set(label, (counts.get(label) ?? 0) + 1);
   return [...counts.values()].reduce((sum, count) => {
     const share = count / data.length;
     return sum - share * Math.log(share);
