@@ -82,6 +82,7 @@ const tuned = [
   "largeRatio",
   "little",
   "creeping",
+  "slowing",
   "raised",
   "outweighed",
   "lost",

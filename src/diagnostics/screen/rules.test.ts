@@ -183,6 +183,9 @@ const small = { ratio: 0.99 };
 const towering = { ratio: 11, cosine: 0.24 };
 /** A loss that over the last half of any time falls by the same share: a power of time. */
 const power = (exponent: number) => (t: number) => 2 * (t + 1 / 400) ** -exponent;
+/** A loss whose fall is so many times as fast from the middle on. */
+const bent = (slower: number) => (t: number) =>
+  t < 0.5 ? 2 - 0.16 * t : 1.92 - 0.16 * slower * (t - 0.5);
 /** Ahead the loss is a quarter higher. */
 const stuck = { gap: 0.5, cosine: 0.5 };
 const [hallucination, saddle] = ["hallucination-ahead", "saddle-trap-ahead"] as const;
@@ -235,6 +238,10 @@ const warnings: [string, Made, string | undefined][] = [
   ["a loss that more than creeps", { ...stuck, gap: 1, loss: power(0.08) }, undefined],
   ["a creep just outweighed", { ...stuck, gap: 0.25, loss: power(0.03) }, saddle],
   ["a creep not outweighed", { ...stuck, gap: 0.2, loss: power(0.03) }, undefined],
+  ["a fall that slows down", { ...stuck, gap: 1, loss: bent(0.4) }, saddle],
+  ["a fall that hardly slows down", { ...stuck, gap: 1, loss: bent(0.7) }, undefined],
+  ["little won in too few steps", { ...stuck, steps: 199 }, undefined],
+  ["little won in enough steps", { ...stuck, steps: 201 }, saddle],
   ["little won in too few rows", { ...stuck, steps: 39 * 5, every: 5 }, undefined],
   ["little won in enough rows", { ...stuck, steps: 41 * 5, every: 5 }, saddle],
   ["most is lost again", { cosine: 0.5, loss: (t) => (t < 0.2 ? 2 - 9 * t : 1.2) }, hallucination],

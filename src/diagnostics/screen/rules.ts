@@ -283,12 +283,16 @@ export function warn(found: Assessment, tolerances: ScreenTolerances): Warning |
       sentence: `SAM steps hardly lower the loss (${seen}) although the true gradient is not zero (${round(late.gradNorm)}): ${meaning}${measured}`,
     };
   }
+  const before = Math.max(0, (firstLoss - found.earlier.loss) / Math.abs(found.recent.loss));
   // How much looking ahead changes the loss, relative to it.
   const raised = late.lossGap / Math.abs(late.loss);
   const isStuck =
     signals.rows >= tolerances.patience &&
+    horizon >= 4 * tolerances.fewestSteps &&
     wonOf(found) < tolerances.little &&
     fall < tolerances.creeping &&
+    // A run that is merely slow falls in its last half as it did in its first.
+    fall <= tolerances.slowing * before &&
     raised > Math.max(tolerances.raised, tolerances.outweighed * fall);
   if (isStuck) {
     return {

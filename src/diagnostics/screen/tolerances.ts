@@ -30,6 +30,8 @@ export interface ScreenTolerances {
   readonly little: number;
   /** … where it falls by less than this over the last half of the run, relative to itself … */
   readonly creeping: number;
+  /** … and by less than this part of its fall over the first half … */
+  readonly slowing: number;
   /** … while f(x⁺) is above f(x) by more than this share of it … */
   readonly raised: number;
   /** … and by more than so many such falls. */
@@ -66,6 +68,7 @@ export const screenTolerances: ScreenTolerances = {
   little: 0.4,
   regained: 0.1,
   creeping: 0.05,
+  slowing: 0.5,
   raised: 0.05,
   outweighed: 5,
   won: 0.5,
