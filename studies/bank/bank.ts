@@ -6,6 +6,8 @@ import {
   type Screen,
   type ScreenTolerances,
 } from "../../src/diagnostics/screen/screen.ts";
+import { assess, warn } from "../../src/diagnostics/screen/rules.ts";
+import { Signals, type StepSignals } from "../../src/diagnostics/screen/signals.ts";
 
 /** What runs.py and collect.ts write of a run. */
 export interface BankRun {
@@ -69,6 +71,8 @@ export interface JudgeOptions {
   readonly tolerances?: ScreenTolerances | undefined;
 }
 
+const columns = ["loss", "shiftedLoss", "gradNorm", "shiftedGradNorm", "cosine"] as const;
+
 /** A screen that has seen a run. */
 export function screened(run: BankRun, options: JudgeOptions = {}): Screen {
   const { withGuess = false, withDescent = false, tolerances } = options;
@@ -82,15 +86,28 @@ export function screened(run: BankRun, options: JudgeOptions = {}): Screen {
   });
   const column = (i: number) => rows.map((row) => row[i] ?? NaN);
   screen.push({
+    ...Object.fromEntries(columns.map((name, i) => [name, column(i + 1)])),
     first: 0,
     count: rows.length,
-    step: rows.map(([step]) => step ?? NaN),
-    loss: column(1),
-    shiftedLoss: column(2),
-    gradNorm: column(3),
-    shiftedGradNorm: column(4),
-    cosine: column(5),
+    step: column(0),
     descentLoss: withDescent ? column(6) : undefined,
   });
   return screen;
+}
+
+/** The step of a run's warning with each of several tolerances: `screened` for all of them at once. */
+export function warnedSteps(
+  { rows, probe }: BankRun,
+  tolerances: readonly ScreenTolerances[],
+): readonly (number | undefined)[] {
+  const signals = new Signals();
+  const found: (number | undefined)[] = tolerances.map(() => undefined);
+  for (const [step, ...numbers] of rows) {
+    const [loss, shiftedLoss, gradNorm, shiftedGradNorm, cosine] = numbers.map((x) => x ?? NaN);
+    const row = { loss, shiftedLoss, gradNorm, shiftedGradNorm, cosine } as StepSignals;
+    if (!signals.push(step ?? NaN, row, true)) continue;
+    const assessed = assess(signals, { guessLoss: undefined, evidence: probe ? "probe" : "batch" });
+    for (const [i, each] of tolerances.entries()) found[i] ??= warn(assessed, each)?.step;
+  }
+  return found;
 }

@@ -3,6 +3,7 @@ import {
   labelOf,
   readBank,
   screened,
+  warnedSteps,
   type BankRun,
   type JudgeOptions,
   type Label,
@@ -102,6 +103,18 @@ export const settings: readonly { readonly name: string; readonly tolerances: Sc
     ),
   ];
 
+/** All runs with each of the settings; verdicts are those of the settings as they are. */
+export function judgeBySetting(judged: readonly Judged[]): readonly (readonly Judged[])[] {
+  const tolerances = settings.map((setting) => setting.tolerances);
+  const steps = judged.map(({ run }) => warnedSteps(run, tolerances));
+  return settings.map((_, i) =>
+    judged.map((one, j) => {
+      const step = steps[j]?.[i];
+      return { ...one, warned: step === undefined ? undefined : step / one.run.steps };
+    }),
+  );
+}
+
 /** Stalls warned of in time, less twenty times the share of false alarms: what tuning looks for. */
 function merit(judged: readonly Judged[]): number {
   const stalled = judged.filter(({ label }) => label === "stalled");
@@ -158,7 +171,7 @@ if (import.meta.main) {
       }
     }
   }
-  const bySetting = settings.map(({ tolerances }) => judgeAll(runs, { tolerances }));
+  const bySetting = judgeBySetting(judgeAll(runs));
   const { chosen, judged } = heldOut(bySetting);
   console.log(`\nleave one family out: ${JSON.stringify(chosen)}\n\n${table(judged)}`);
   console.log(`\n${sensitivity(bySetting)}`);

@@ -21,6 +21,8 @@ export interface Assessment extends Reference {
   readonly late: WindowAverages;
   /** The tenth in the middle of the run. */
   readonly earlier: WindowAverages;
+  /** Fall of the loss over the last half of the run, relative to the loss. */
+  readonly fall: number;
   /** Slope of the loss over the last quarter. */
   readonly drift: Slope | undefined;
   /** Lowest mean loss of a sixteenth of the run. */
@@ -44,6 +46,7 @@ export function assess(signals: Signals, reference: Reference): Assessment {
   const { horizon, largestGradNorm } = signals;
   const last = (share: number) => signals.window(Math.max(0, 1 - share), 1);
   const recent = last(Math.max(0.1, shortestWindow / horizon));
+  const half = signals.slope(0.5, 1)?.slope ?? 0;
   return {
     ...reference,
     signals,
@@ -51,6 +54,7 @@ export function assess(signals: Signals, reference: Reference): Assessment {
     recent,
     late: last(Math.max(0.25, shortestWindow / horizon)),
     earlier: signals.window(0.5, 0.6),
+    fall: (-half * horizon) / 2 / Math.abs(recent.loss),
     drift: signals.slope(0.75, 1),
     lowest: Math.min(...signals.losses(0, 1).map(({ loss }) => loss)),
     relative: recent.gradNorm / largestGradNorm,
@@ -59,12 +63,6 @@ export function assess(signals: Signals, reference: Reference): Assessment {
 
 /** cos·min(1, GradRatio): how far following g⁺ is following g. */
 const agreementOf = ({ cosine, gradRatio }: WindowAverages) => cosine * Math.min(1, gradRatio);
-
-/** Fall of the loss over the last half of the run, relative to the loss. */
-function fallOf({ signals, horizon, recent }: Assessment): number {
-  const half = signals.slope(0.5, 1);
-  return half === undefined ? 0 : (-half.slope * horizon) / 2 / Math.abs(recent.loss);
-}
 
 /** What the loss would fall by over another horizon, relative to itself; at the ends of the interval. */
 export function projected({ drift, horizon, recent }: Assessment): Slope | undefined {
@@ -175,7 +173,7 @@ function ended(found: Assessment, tolerances: ScreenTolerances): Judgment {
  */
 function isHeldBack(found: Assessment, window: WindowAverages, tolerances: ScreenTolerances) {
   const agreement = agreementOf(window);
-  const fall = fallOf(found);
+  const { fall } = found;
   // What the same steps along g would have taken from the loss, to first order.
   const forgone = fall / Math.max(agreement, 1e-9);
   const isHovering = window.gradRatio < 1 && forgone > tolerances.forgone && fall < tolerances.slow;
@@ -246,7 +244,7 @@ export function warn(found: Assessment, tolerances: ScreenTolerances): Warning |
   if (horizon < tolerances.fewestSteps || signals.rows < tolerances.fewestRows) return undefined;
   if (signals.missing.length > 0) return undefined;
   const { gradRatio, cosine, directionRatio, descentFall } = late;
-  const fall = fallOf(found);
+  const { fall } = found;
   const step = signals.step ?? 0;
   const isFlat = fall < tolerances.flat;
   const isHeld = isHeldBack(found, late, tolerances) && !(descentFall <= 0);
