@@ -281,6 +281,9 @@ test("a counterfactual turns the warning into a measured one", () => {
     "A few descent steps in a copy lowered the loss by 25 %",
   );
   expect(watched(held).warning?.sentence).not.toContain("copy");
+  expect(watched(held).warning?.sentence).toContain("SAM steps no longer lower the loss");
+  const slowly = { ...small, cosine: 0.015, loss: losing(0.1) };
+  expect(watched(slowly).warning?.sentence).toContain("SAM steps hardly lower the loss");
 });
 
 test("a mixture that rests where it should not is seen by its direction alone", () => {

@@ -278,7 +278,7 @@ export function warn(found: Assessment, tolerances: ScreenTolerances): Warning |
     return {
       step,
       kind,
-      sentence: `SAM steps hardly lower the loss (${seen}) although the true gradient is not zero (${round(late.gradNorm)}): ${meaning}${measured}`,
+      sentence: `SAM steps ${isFlat ? "no longer" : "hardly"} lower the loss (${seen}) although the true gradient is not zero (${round(late.gradNorm)}): ${meaning}${measured}`,
     };
   }
   const before = Math.max(0, (firstLoss - found.earlier.loss) / Math.abs(found.recent.loss));
