@@ -13,10 +13,10 @@ import { makeFolder, writeBytes, writeText } from "../../platform/node/files.ts"
 import { startProgress, type Progress } from "../../platform/node/progress.ts";
 import type { Model } from "../../problems/problem.ts";
 import { encodeModel } from "../../run/checkpoint.ts";
-import { addLossOptions, fieldOption, kebab, lossOf, option } from "../shared/flags.ts";
+import { chooseEngine, option, wholeNumber } from "../shared/arguments.ts";
+import { addLossOptions, fieldOption, kebab, lossOf } from "../shared/flags.ts";
 import { readModel, targetOf, targetOfRun, type LossFlags, type Target } from "../shared/point.ts";
 import { refinementRows, short } from "../../report/words.ts";
-import { chooseEngine, wholeNumber } from "../shared/stored.ts";
 import { table } from "../shared/table.ts";
 import { printJson, type Terminal } from "../shared/terminal.ts";
 

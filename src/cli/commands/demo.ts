@@ -16,9 +16,8 @@ import { defineStudy, expandStudy, parseStudy, type Cell, type Study } from "../
 import type { CellSource } from "../../study/claims.ts";
 import { openSweeper, type SweepEvent } from "../../sweep/sweep.ts";
 import type { DemoRun, FinishedRow } from "./demo-report.ts";
-import { option } from "../shared/flags.ts";
 import { duration, short, whole } from "../../report/words.ts";
-import { chooseEngine, chooseWorkers, workersOption } from "../shared/stored.ts";
+import { chooseEngine, chooseWorkers, option, workersOption } from "../shared/arguments.ts";
 import { table } from "../shared/table.ts";
 import { Interrupted, printJson, type Terminal } from "../shared/terminal.ts";
 

@@ -12,10 +12,10 @@ import { findAround, findOnPlane, type FoundPoint } from "../../diagnostics/sear
 import { InputError, unknownName } from "../../engine/errors.ts";
 import { startProgress, type Progress } from "../../platform/node/progress.ts";
 import type { CriticalKind, Model, Plane, Point, Problem } from "../../problems/problem.ts";
-import { addLossOptions, fieldOption, option } from "../shared/flags.ts";
+import { chooseEngine, option, wholeNumber } from "../shared/arguments.ts";
+import { addLossOptions, fieldOption } from "../shared/flags.ts";
 import { readModel, targetOf, type LossFlags, type Target } from "../shared/point.ts";
 import { short } from "../../report/words.ts";
-import { chooseEngine, wholeNumber } from "../shared/stored.ts";
 import { table } from "../shared/table.ts";
 import { printJson, type Terminal } from "../shared/terminal.ts";
 

@@ -16,17 +16,16 @@ import { readStudyFile } from "../../store/study-file.ts";
 import { describeCoordinates, expandStudy, type Cell, type Study } from "../../study/study.ts";
 import { openSweeper, type Sweeper, type SweepEvent } from "../../sweep/sweep.ts";
 import type { StepTimes } from "../../study/pace.ts";
-import { option } from "../shared/flags.ts";
 import { duration, short, whole } from "../../report/words.ts";
 import { addResults, showStatus } from "./results.ts";
 import {
   chooseEngine,
   chooseWorkers,
-  connectQueue,
+  option,
   storeOption,
-  storeUrl,
   workersOption,
-} from "../shared/stored.ts";
+} from "../shared/arguments.ts";
+import { connectQueue, storeUrl } from "../shared/stored.ts";
 import { Interrupted, printJson, type Terminal } from "../shared/terminal.ts";
 
 interface SweepFlags {

@@ -9,14 +9,8 @@ import { startProgress } from "../../platform/node/progress.ts";
 import { readConfig, unfinishedStudies } from "../../store/database.ts";
 import { describeCoordinates } from "../../study/study.ts";
 import { openSweeper } from "../../sweep/sweep.ts";
-import { option } from "../shared/flags.ts";
-import {
-  chooseWorkers,
-  connectQueue,
-  storeOption,
-  storeUrl,
-  workersOption,
-} from "../shared/stored.ts";
+import { chooseWorkers, option, storeOption, workersOption } from "../shared/arguments.ts";
+import { connectQueue, storeUrl } from "../shared/stored.ts";
 import type { Terminal } from "../shared/terminal.ts";
 
 interface WorkerFlags {
