@@ -84,7 +84,7 @@ function randomInputs(count: number, shape: readonly number[]): { x: Tensor; tar
 const knobs = { rho: scalarTensor(0.5, "float32"), rate: scalarTensor(0.1, "float32") };
 
 /** A full-batch step of inputs–hidden–10 with tanh. */
-export function mlp({ batch, inputs, hidden }: MlpSize): Workload {
+export function mlpWorkload({ batch, inputs, hidden }: MlpSize): Workload {
   type Layer = { weight: np.Array; bias: np.Array };
   const layer = (x: np.Array, { weight, bias }: Layer) => np.add(np.dot(x, weight), bias);
   const types = {

@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { InputError } from "../engine/errors.ts";
 import { engineChoices, type EngineChoice } from "../engine/engines.ts";
-import { packageVersion } from "../platform/node/host.ts";
+import { packageVersion } from "../platform/node/machine.ts";
 import type { Row } from "../study/cell.ts";
 import type { MetricRow } from "../run/history.ts";
 import type { Cell, Study } from "../study/study.ts";

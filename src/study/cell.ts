@@ -5,7 +5,7 @@ import { InputError } from "../engine/errors.ts";
 import type { Certificate } from "../diagnostics/certificate/certificate.ts";
 import type { Warning } from "../diagnostics/screen/screen.ts";
 import type { Verdict, VerdictName } from "../diagnostics/verdict.ts";
-import type { Host } from "../platform/host.ts";
+import type { Machine } from "../platform/machine.ts";
 import { strideFor, type Final, type MetricRow } from "../run/history.ts";
 import type { Provenance, RunResult } from "../run/run.ts";
 import type { RunSpec } from "../run/spec.ts";
@@ -39,7 +39,7 @@ export interface Row {
 }
 
 /** Where a row comes from. Rows of the same cell agree in everything but this. */
-export interface RowProvenance extends Host, Partial<Omit<Provenance, keyof Host>> {
+export interface RowProvenance extends Machine, Partial<Omit<Provenance, keyof Machine>> {
   /** When the cell ended, in ISO 8601. */
   readonly finished: string;
   /** What the cell took in all, in seconds; `seconds` are those spent in steps. */

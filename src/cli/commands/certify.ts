@@ -92,7 +92,7 @@ async function certifyPoint(
   for (const file of [flags.out, flags.html]) {
     if (file !== undefined) await makeFolder(dirname(file));
   }
-  const { model, ...target } = await place(run, flags, progress);
+  const { model, ...target } = await lossAndModel(run, flags, progress);
   const judge = ({ params, statistics }: Model) =>
     certify({
       ...target,
@@ -168,7 +168,7 @@ function asText({ certificate }: Judged, refined: Refined | undefined): string {
 }
 
 /** The loss and the model that arguments and flags mean. */
-async function place(
+async function lossAndModel(
   run: string | undefined,
   flags: CertifyFlags,
   progress: Progress,

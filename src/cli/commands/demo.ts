@@ -5,9 +5,9 @@ import type { Command } from "@commander-js/extra-typings";
 import type { EngineChoice } from "../../engine/index.ts";
 import { MachineError } from "../../engine/errors.ts";
 import { methodWords } from "../../figures/runs.ts";
-import type { Host } from "../../platform/host.ts";
+import type { Machine } from "../../platform/machine.ts";
 import { makeFolder, writeBytes, writeText } from "../../platform/node/files.ts";
-import { describeHost } from "../../platform/node/host.ts";
+import { describeMachine } from "../../platform/node/machine.ts";
 import { catchInterrupt } from "../../platform/node/interrupt.ts";
 import { startProgress, type Progress } from "../../platform/node/progress.ts";
 import { parseHistory, type Row } from "../../study/cell.ts";
@@ -57,19 +57,19 @@ export async function demo(study: Study, flags: DemoFlags, terminal: Terminal): 
   const engine = chooseEngine(flags.engine);
   const workers = chooseWorkers(flags.workers);
   await makeFolder(out);
-  const host = await describeHost();
+  const machine = await describeMachine();
   const progress = startProgress({ stream: terminal.err });
   const interrupt = catchInterrupt(() => progress.note("stopping …"));
   try {
     const { signal } = interrupt;
-    const runs = await runStudy(study, { workers, engine, host, signal, progress });
+    const runs = await runStudy(study, { workers, engine, machine, signal, progress });
     progress.note("drawing …");
     // Loaded on demand, as is all that draws.
     const { finalLossFigure, gradRatioFigure, lossFigure } = await import("../../figures/index.ts");
     const { renderPng, renderSvg } = await import("../../figures/render.ts");
     const { planeStory } = await import("./demo-plane.ts");
     const { demoReport, runCells, runColumns, tally } = await import("./demo-report.ts");
-    const story = await planeStory(host, engine);
+    const story = await planeStory(machine, engine);
     const figures = {
       ridge: story.figure,
       loss: lossFigure(runs),
@@ -108,13 +108,13 @@ async function runStudy(
   {
     workers,
     engine,
-    host,
+    machine,
     signal,
     progress,
   }: {
     workers: number;
     engine: EngineChoice;
-    host: Host;
+    machine: Machine;
     signal: AbortSignal;
     progress: Progress;
   },
@@ -143,10 +143,10 @@ async function runStudy(
       );
     },
   };
-  const sweeper = openSweeper({ workers: Math.min(workers, cells.length), engine, host });
+  const sweeper = openSweeper({ workers: Math.min(workers, cells.length), engine, machine });
   try {
     const watch = createWatch(cells, progress);
-    await sweeper.run({ source, record: study.record, keep: false, signal, onEvent: watch });
+    await sweeper.run({ source, recordEvery: study.record, keep: false, signal, onEvent: watch });
   } finally {
     await sweeper.close();
   }

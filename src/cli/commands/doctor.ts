@@ -14,7 +14,7 @@ import { cacheFolder } from "../../platform/node/cache.ts";
 import { isDrawn, type DatasetEntry } from "../../problems/datasets/entry.ts";
 import { datasets } from "../../problems/datasets/registry.ts";
 import { locateDataset } from "../../platform/node/data.ts";
-import { describeHost, packageRoot } from "../../platform/node/host.ts";
+import { describeMachine, packageRoot } from "../../platform/node/machine.ts";
 import { table } from "../shared/table.ts";
 import { printJson, type Terminal } from "../shared/terminal.ts";
 
@@ -67,7 +67,7 @@ async function examine(): Promise<Finding[]> {
 }
 
 async function describeItself(): Promise<Finding> {
-  const { version, commit, dirty } = await describeHost();
+  const { version, commit, dirty } = await describeMachine();
   const from = commit === null ? "" : ` at ${commit.slice(0, 12)}${dirty ? ", with changes" : ""}`;
   return { name: "lucid-sam", status: "ok", found: `${version}${from}` };
 }

@@ -7,7 +7,7 @@ import type { RunResult } from "../../run/run.ts";
 import { findProblem } from "../../problems/registry.ts";
 import { chooseEngine, option, seconds, wholeNumber } from "../shared/arguments.ts";
 import { addSpecOptions, kebab, specOf, type SpecFlags } from "../shared/flags.ts";
-import { carryOut, type Job } from "../shared/job.ts";
+import { runInForeground, type ForegroundRun } from "../shared/foreground.ts";
 import { summary } from "../shared/report.ts";
 import { printJson, type Terminal } from "../shared/terminal.ts";
 
@@ -59,7 +59,7 @@ async function train(flags: RunFlags, terminal: Terminal): Promise<void> {
     } else terminal.out(summary(result));
   };
   if (resume === undefined) {
-    const { result, rows, out } = await carryOut(newJob(flags), json, terminal);
+    const { result, rows, out } = await runInForeground(newJob(flags), json, terminal);
     print(result, rows, out);
     return;
   }
@@ -73,11 +73,11 @@ async function train(flags: RunFlags, terminal: Terminal): Promise<void> {
   const saveEvery = seconds("save-every", flags.saveEvery);
   const continued = await continueRunFolder(resume, saveEvery);
   const job = { spec, engine, threads, recordEvery, saveEvery, out: resume, continued };
-  const { result, rows } = await carryOut(job, json, terminal);
+  const { result, rows } = await runInForeground(job, json, terminal);
   print(result, rows, resume);
 }
 
-function newJob(flags: RunFlags): Job {
+function newJob(flags: RunFlags): ForegroundRun {
   const { engine, threads, recordEvery, trace, out } = flags;
   const spec = specOf(flags);
   const stride = wholeNumber("record-every", recordEvery);

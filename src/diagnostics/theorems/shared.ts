@@ -44,7 +44,7 @@ export const least = (values: readonly number[]): number =>
   values.length === 0 ? NaN : Math.min(...values);
 
 /** Every pair of a maximizer and a minimizer; a plane without one is the wrong one to ask. */
-export function pairs(plane: Plane): [maximizer: Point, minimizer: Point][] {
+export function extremumPairs(plane: Plane): [maximizer: Point, minimizer: Point][] {
   const of = (kind: string) => plane.critical.filter((set) => set.kind === kind);
   const found = of("maximizer").flatMap(({ points: [maximizer] }) =>
     of("minimizer").flatMap(({ points: [minimizer] }): [Point, Point][] =>

@@ -116,7 +116,7 @@ export function checkStart(start: Point): void {
 }
 
 /** Points along a curve: `at` of `count` values of t, evenly spaced from `from` to `to`, both included. */
-export function along(
+export function pointsAlong(
   at: (t: number) => Point,
   [from, to]: Point,
   count: number,

@@ -45,7 +45,7 @@ export const watchBefore = (params: Tree<Tensor>): OnHost<Watch> => {
 };
 
 /** The averages after one more look; `smoothing` is the weight of the old ones. */
-export function look(watch: Watch, evidence: Evidence, smoothing: number): Watch {
+export function updateWatch(watch: Watch, evidence: Evidence, smoothing: number): Watch {
   const { cosine: seen, gradNorm, shiftedGradNorm } = evidence;
   const one = scalar(1, seen);
   const looks = add(watch.looks, one);
