@@ -1,4 +1,4 @@
-/** Draws the picture of the README. Run: `node scripts/readme-picture.ts` */
+/** The picture of the README. Run: `node scripts/readme-picture.ts` */
 import { resolve } from "node:path";
 import { planeStory } from "../src/cli/commands/demo-plane.ts";
 import { renderPng, renderSvg } from "../src/figures/render.ts";

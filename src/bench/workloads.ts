@@ -1,4 +1,4 @@
-/** What is timed: training steps as their users write them, with data to run them on. */
+/** Workloads to time: training steps as their users write them, with data to run them on. */
 import { lax, nn, np, valueAndGrad } from "../engine/jax-js.ts";
 import { divide, mapTrees, moveAlong, multiply, norm, scalar, share } from "../engine/arrays.ts";
 import type { ArrayTree, ProgramRun, StepDefinition } from "../engine/program.ts";

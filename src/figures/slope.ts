@@ -1,4 +1,4 @@
-/** The loss along the line on which SAM looks ahead, and how steep it is at both of its ends. */
+/** The figure of the loss along the line on which SAM looks ahead, with its slope at both ends. */
 import { rounded } from "../engine/digits.ts";
 import * as Plot from "@observablehq/plot";
 import type { Profile } from "../diagnostics/point/profile.ts";

@@ -1,4 +1,4 @@
-/** Where code runs. Each platform finds this out in its own way. */
+/** The machine that code runs on. Each platform finds this out in its own way. */
 export interface Machine {
   /** Version of this package. */
   readonly version: string;

@@ -1,4 +1,4 @@
-/** What a loss must offer so that every method, engine and diagnostic can work with it. */
+/** Problems: what a loss must offer so that every method, engine and diagnostic can work with it. */
 import type { np } from "../engine/jax-js.ts";
 import type { ArrayTree } from "../engine/program.ts";
 import type { Tensor, Tree } from "../engine/tensor.ts";

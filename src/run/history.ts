@@ -1,4 +1,4 @@
-/** What is kept of a run's history: few enough rows to store, evenly spread by rule. */
+/** The history of a run: few enough rows to store, evenly spread by rule. */
 import { leavesOf, sizeOf, type Tensor, type Tree } from "../engine/tensor.ts";
 import type { Point } from "../problems/problem.ts";
 import type { Records } from "../sam/training/records.ts";

@@ -1,4 +1,4 @@
-/** What runs can share: compiled programs, data, and the hash of the data. */
+/** The cache of programs: what runs can share, compiled programs, data, and the hash of the data. */
 import type { EngineOptions } from "../engine/index.ts";
 import type { Sources } from "../problems/sources.ts";
 import type { Problem } from "../problems/problem.ts";

@@ -1,4 +1,4 @@
-/** Cells handed out by PostgreSQL to any number of machines; every cell gets exactly one row. */
+/** The queue of cells in PostgreSQL, handed out to any number of machines; every cell gets exactly one row. */
 import { createHash } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { PgBoss, type Db, type JobWithMetadata } from "pg-boss";

@@ -1,4 +1,4 @@
-/** Where studies are kept: the same questions to a folder and to a database. */
+/** Stores of studies: the same questions to a folder and to a database. */
 import { z } from "zod";
 import { InputError } from "../engine/errors.ts";
 import { engineChoices, type EngineChoice } from "../engine/engines.ts";

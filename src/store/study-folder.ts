@@ -1,4 +1,4 @@
-/** A study on disk: append-only, readable by people, one writer at a time. */
+/** Study folders: a study on disk, append-only, readable by people, one writer at a time. */
 import { existsSync } from "node:fs";
 import { mkdir, readdir, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";

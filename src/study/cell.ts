@@ -1,4 +1,4 @@
-/** What a study keeps of a cell: one row, whatever happened, and a thinned history. */
+/** Rows of cells: what a study keeps of a run, whatever happened, and its thinned history. */
 import { z } from "zod";
 import { rounded } from "../engine/digits.ts";
 import { InputError } from "../engine/errors.ts";

@@ -1,4 +1,4 @@
-/** Where a study stands, from its cells and rows. */
+/** The status of a study, from its cells and rows. */
 import { verdictName, type Row, type Status } from "./cell.ts";
 import { canonicalJson } from "../run/spec.ts";
 import type { Cell, Coordinates } from "./study.ts";

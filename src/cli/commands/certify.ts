@@ -1,4 +1,4 @@
-/** `lucid certify`: what a point is. */
+/** `lucid certify`: the verdict on a point, in float64, with the numbers that prove it. */
 import { dirname } from "node:path";
 import type { Command } from "@commander-js/extra-typings";
 import type { Certificate } from "../../diagnostics/certificate/certificate.ts";

@@ -1,4 +1,4 @@
-/** `lucid methods`: what there is to train with. */
+/** `lucid methods`: the list of methods, and all about one. */
 import type { Command } from "@commander-js/extra-typings";
 import { describeSettings, findMethod, methods, type MethodEntry } from "../../sam/registry.ts";
 import { fitted, wrapText } from "../shared/table.ts";

@@ -1,4 +1,4 @@
-/** `lucid sweep status`, `export`, `rerun`, `pack`, `unpack`: what a study has brought. */
+/** `lucid sweep status`, `export`, `rerun`, `pack`, `unpack`: the results of a study. */
 import { extname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Command, OptionValues } from "@commander-js/extra-typings";

@@ -1,4 +1,4 @@
-/** Columns of text. */
+/** Tables on the terminal: columns of text, aligned and fitted to its width. */
 import { printable } from "../../engine/errors.ts";
 
 /** Rows with every column but the last padded to its widest entry, one line each. */

@@ -1,4 +1,4 @@
-/** From a stalled iterate to a zero of g⁺, where there is one near. */
+/** Refinement: from a stalled iterate to a zero of g⁺, where there is one near. */
 import { Matrix, SingularValueDecomposition } from "ml-matrix";
 import type { Derivatives } from "./derivatives.ts";
 import { samPoint, type SamPoint } from "./sam-point.ts";

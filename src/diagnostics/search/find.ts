@@ -1,4 +1,4 @@
-/** Finding hallucinated points: one door to every search. */
+/** The search for hallucinated points, around a critical point or on a plane, with a certificate for each. */
 import type { EngineOptions } from "../../engine/index.ts";
 import { tensor, type Tensor, type Tree } from "../../engine/tensor.ts";
 import type { Plane, Problem } from "../../problems/problem.ts";
@@ -9,6 +9,7 @@ import { searchPlane } from "./plane-search.ts";
 import { searchSphere, type SphereSearch } from "./sphere.ts";
 import { norm, type Vector } from "../algebra/vectors.ts";
 
+/** What to search, at which ρ, and how what is found is certified. */
 export interface FindOptions extends Pick<
   CertifyOptions,
   "statistics" | "mode" | "tolerances" | "steps" | "learningRate"
@@ -28,8 +29,9 @@ export interface FoundPoint {
   readonly certificate: Certificate;
 }
 
+/** What the search around a critical point found. */
 export interface SphereFindings {
-  /** ‖∇f‖ at the center: x⁺ = center makes g⁺ no smaller. */
+  /** ‖∇f‖ at the center, which is ‖g⁺‖ of every point whose ascent point is the center. */
   readonly centerGradNorm: number;
   readonly search: SphereSearch;
   /** Certificates of the points whose ascent point is the center, lowest loss first. */

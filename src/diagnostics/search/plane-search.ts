@@ -1,4 +1,4 @@
-/** Every point of a plane at which g⁺ vanishes, by looking everywhere. */
+/** Grid search: every point of a plane at which g⁺ vanishes. */
 import type { Plane } from "../../problems/problem.ts";
 import { planeDerivatives } from "../point/derivatives.ts";
 import { refine } from "../point/refine.ts";

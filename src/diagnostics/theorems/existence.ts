@@ -1,4 +1,4 @@
-/** Where hallucinated points exist: Proposition A.1, Theorems 2.1 and 2.2, Corollary A.6. */
+/** Existence of hallucinated points: Proposition A.1, Theorems 2.1 and 2.2, Corollary A.6. */
 import { randomStream, type RandomStream } from "../../engine/random.ts";
 import type { PlaneName } from "../../problems/planes/index.ts";
 import { sweepEpsilon } from "../search/construction.ts";

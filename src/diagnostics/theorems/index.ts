@@ -1,4 +1,4 @@
-/** What is proved about hallucinated points, as checks one can run. */
+/** Theorems about hallucinated points, as checks one can run. */
 import { attractionToPoint, attractionToSet, manifold } from "./attraction.ts";
 import { drawnToSaddle, dynamics, exactGradient, inertia, rootFinding } from "./dynamics.ts";
 import { constructions, convexity } from "./existence.ts";

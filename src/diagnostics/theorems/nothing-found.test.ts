@@ -2,7 +2,7 @@ import { expect, test, vi } from "vitest";
 import { checkTheorems } from "./index.ts";
 import { least, extremumPairs, planeOf, worst } from "./shared.ts";
 
-// Searches that come back with empty hands.
+// Searches that find nothing.
 vi.mock("../search/plane-search.ts", () => ({ searchPlane: async () => [] }));
 vi.mock("../search/sphere.ts", () => ({ searchSphere: async () => ({ hallucinated: [] }) }));
 vi.mock("../search/continuation.ts", () => ({

@@ -1,4 +1,4 @@
-/** What the checks share: rows, planes that hallucinate, plain SAM in closed form. */
+/** Tools of the theorem checks: rows, planes that hallucinate, plain SAM in closed form. */
 import { planes, type PlaneName } from "../../problems/planes/index.ts";
 import type { Plane, Point } from "../../problems/problem.ts";
 import type { Derivatives } from "../point/derivatives.ts";

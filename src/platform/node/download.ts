@@ -1,4 +1,4 @@
-/** Download a file from the first mirror that delivers it intact, resuming what was cut off. */
+/** Downloads: a file from the first mirror that delivers it intact, resuming what was cut off. */
 import { createHash } from "node:crypto";
 import { createReadStream, createWriteStream } from "node:fs";
 import { open, rm, stat } from "node:fs/promises";

@@ -1,4 +1,4 @@
-/** What this machine and this copy of the package are. */
+/** This machine, and this copy of the package: what provenance says of them. */
 import { execFile } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";

@@ -1,6 +1,6 @@
 /**
- * `digits`: images that look like handwritten digits, drawn from a seed. No file, no network,
- * and hard enough that a linear model does clearly worse than a small network.
+ * The data set `digits`: images that look like handwritten digits, drawn from a seed. No file, no
+ * network, and hard enough that a linear model does clearly worse than a small network.
  */
 import { z } from "zod";
 import { InputError } from "../../engine/errors.ts";

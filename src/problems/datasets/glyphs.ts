@@ -1,4 +1,4 @@
-/** The shapes of the digits, as a pen would write them. */
+/** Glyphs: the shapes of the digits, as a pen would write them. */
 
 /** A point (x, y), y downward. */
 export type Position = readonly [x: number, y: number];

@@ -1,4 +1,4 @@
-/** A fully connected network with cross-entropy loss. */
+/** The multilayer perceptron: a fully connected network with cross-entropy loss. */
 import { z } from "zod";
 import type { np } from "../../engine/jax-js.ts";
 import { checkNames, InputError, unknownName } from "../../engine/errors.ts";

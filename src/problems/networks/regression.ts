@@ -1,4 +1,4 @@
-/** A network with one hidden layer that fits a curve: the smallest in which SAM truly hallucinates. */
+/** Regression: a curve fitted by one hidden layer, the smallest network in which SAM truly hallucinates. */
 import { z } from "zod";
 import { np } from "../../engine/jax-js.ts";
 import { add, multiply, scalar, square, subtract } from "../../engine/arrays.ts";

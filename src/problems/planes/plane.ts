@@ -1,4 +1,4 @@
-/** From a formula of two variables to a problem. */
+/** Planes as problems: from a formula of two variables to what is trained and listed. */
 import { z } from "zod";
 import { np } from "../../engine/jax-js.ts";
 import { InputError } from "../../engine/errors.ts";

@@ -1,4 +1,4 @@
-/** The counterpart of Figure 1 of Park et al. 2025. */
+/** The ridge plane: the counterpart of Figure 1 of Park et al. 2025. */
 import { add, divide, multiply, scalar, square, subtract } from "../../engine/arrays.ts";
 import { pointsAlong, planeProblem, type PlaneOptions, type PlaneProblem } from "./plane.ts";
 

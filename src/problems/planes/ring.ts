@@ -1,4 +1,4 @@
-/** A bounded set of maximizers that are not isolated. */
+/** The ring plane: a bounded set of maximizers that are not isolated. */
 import { add, divide, scalar, square, subtract } from "../../engine/arrays.ts";
 import type { Point } from "../problem.ts";
 import { pointsAlong, planeProblem, type PlaneOptions, type PlaneProblem } from "./plane.ts";

@@ -1,4 +1,4 @@
-/** What guards go by: how far the method's gradient still agrees with the true one. */
+/** The watch of guards: how far the method's gradient still agrees with the true one. */
 import { np } from "../../engine/jax-js.ts";
 import { add, divide, multiply, scalar, select, subtract } from "../../engine/arrays.ts";
 import { scalarTensor, type Tensor, type Tree } from "../../engine/tensor.ts";
