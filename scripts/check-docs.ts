@@ -1,6 +1,9 @@
-/** What the entry points export is documented: a script fails where a doc comment is missing. */
-import { existsSync, readFileSync } from "node:fs";
-import { dirname, relative, resolve } from "node:path";
+/**
+ * The check of the documentation: what the entry points export has a doc comment, and every path and
+ * link of a page leads somewhere.
+ */
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { dirname, join, relative, resolve } from "node:path";
 
 const root = resolve(import.meta.dirname, "..");
 const { exports } = JSON.parse(readFileSync(resolve(root, "package.json"), "utf8")) as {
@@ -50,4 +53,26 @@ for (const [entry, { source }] of Object.entries(exports)) {
   else problems.add(`${entry}: ${source} does not exist`);
 }
 for (const problem of problems) console.error(`missing doc comment: ${problem}`);
-process.exitCode = problems.size > 0 ? 1 : 0;
+
+const pages = ["", "docs"].flatMap((folder) =>
+  readdirSync(join(root, folder))
+    .filter((name) => name.endsWith(".md"))
+    .map((name) => join(folder, name)),
+);
+/** Paths from the root of this repository, such as `src/index.ts`; not those within an address. */
+const paths = /(?<![\w./-])(?:src|docs|examples|studies|scripts|test|bin)\/[\w./-]*\w/g;
+const links = /\]\((?!https?:)([^)#\s]+)/g;
+/** `NAME` in a path stands for any. */
+const placeholder = /\b[A-Z]{2,}\b/;
+const lost = new Set<string>();
+for (const page of pages) {
+  const text = readFileSync(join(root, page), "utf8");
+  for (const [path] of text.matchAll(paths)) {
+    if (!placeholder.test(path) && !existsSync(join(root, path))) lost.add(`${page}: ${path}`);
+  }
+  for (const [, link] of text.matchAll(links)) {
+    if (!existsSync(join(root, dirname(page), link as string))) lost.add(`${page}: ${link}`);
+  }
+}
+for (const path of lost) console.error(`unknown path in ${path}`);
+process.exitCode = problems.size + lost.size > 0 ? 1 : 0;
