@@ -43,15 +43,15 @@ export interface RunResult {
 
 export interface RunOptions {
   /** Where to continue, given the state before the first step; default: there. */
-  readonly from?: (start: TrainingState) => Checkpoint;
+  readonly from?: ((start: TrainingState) => Checkpoint) | undefined;
   /** Keep a row of every so many steps; default `defaultStride(steps)`. */
-  readonly recordEvery?: number;
+  readonly recordEvery?: number | undefined;
   /** Stop between chunks. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
   /** Told once the program is ready, before the first step. */
-  readonly onStart?: (start: RunStart) => void | Promise<void>;
+  readonly onStart?: ((start: RunStart) => void | Promise<void>) | undefined;
   /** Awaited after every chunk. */
-  readonly onChunk?: (chunk: RunChunk) => void | Promise<void>;
+  readonly onChunk?: ((chunk: RunChunk) => void | Promise<void>) | undefined;
 }
 
 export interface RunStart {
@@ -80,7 +80,7 @@ export interface RunnerOptions extends EngineOptions {
   readonly sources: Sources;
   readonly machine: Machine;
   /** Compiled programs to keep for later runs that differ in knobs and seed only; default 4. */
-  readonly programs?: number;
+  readonly programs?: number | undefined;
 }
 
 /** Runs specs one after the other, compiling each kind of step once. */
@@ -116,7 +116,7 @@ export function createRunner({ sources, machine, programs = 4, ...engine }: Runn
         method,
         from: from ?? begin,
         recordEvery,
-        ...(signal && { signal }),
+        signal,
         onChunk,
       });
       if (checkpoint.state.step < steps) return { status: "interrupted", checkpoint };

@@ -42,7 +42,7 @@ export interface RunChunk {
   /** The last step of the chunk. */
   readonly latest: MetricRow;
   /** Given once, in the chunk that first supports it. */
-  readonly warning?: Warning;
+  readonly warning?: Warning | undefined;
 }
 
 /** How good the model was after so many steps. */
@@ -50,7 +50,7 @@ export interface Scores {
   readonly step: number;
   readonly train: EvaluationResult;
   /** Absent for problems without test samples. */
-  readonly test?: EvaluationResult;
+  readonly test?: EvaluationResult | undefined;
 }
 
 /** One run. */
@@ -129,12 +129,7 @@ export async function prepareTraining(given: TrainingOptions): Promise<Training>
   const compiled = await compileTraining({ ...options, method: asMethod(method) });
   const { program } = compiled;
   const { engine, threads, provider, onFallback } = options;
-  const evaluation = prepareEvaluation(problem, {
-    ...(engine && { engine }),
-    ...(threads !== undefined && { threads }),
-    ...(provider && { provider }),
-    ...(onFallback && { onFallback }),
-  });
+  const evaluation = prepareEvaluation(problem, { engine, threads, provider, onFallback });
   let isDisposed = false;
   const alive = () => {
     if (isDisposed) {
@@ -171,11 +166,11 @@ export async function prepareTraining(given: TrainingOptions): Promise<Training>
         const next = evaluateEvery ? step - (step % evaluateEvery) + evaluateEvery : until;
         await compiled.run({
           steps,
-          ...(seed !== undefined && { seed }),
+          seed,
           until: Math.min(next, until),
           from: checkpoint.state,
-          ...(method && { method: asMethod(method) }),
-          ...(signal && { signal }),
+          method: method && asMethod(method),
+          signal,
           async onRecords(records: Records, state) {
             const warning = watch.push(records);
             if (warning) onWarning?.(warning);
@@ -189,7 +184,7 @@ export async function prepareTraining(given: TrainingOptions): Promise<Training>
             };
             await onRecords?.(records, state);
             const latest = rowAt(records, records.count - 1);
-            await onChunk?.({ checkpoint, rows, latest, ...(warning && { warning }) });
+            await onChunk?.({ checkpoint, rows, latest, warning });
             began = performance.now();
           },
         });
@@ -197,7 +192,7 @@ export async function prepareTraining(given: TrainingOptions): Promise<Training>
           const model = modelOf(checkpoint.state);
           const train = await evaluation.evaluate(model, problem.train);
           const test = problem.test && (await evaluation.evaluate(model, problem.test));
-          const now = { step: checkpoint.state.step, train, ...(test && { test }) };
+          const now = { step: checkpoint.state.step, train, test };
           scores.push(now);
           await onScores?.(now);
           began = performance.now();

@@ -59,7 +59,7 @@ export function checkSettings<Shape extends z.ZodRawShape>(
   throw new InputError(
     value === undefined
       ? `missing ${key} of ${owner} (${issue.message})`
-      : `invalid ${key}: ${show(value)} (${issue.message})`,
+      : `invalid ${key}: ${inCode(value)} (${issue.message})`,
   );
 }
 
@@ -78,7 +78,7 @@ export function checkOptions<F extends Fields>(
 ): Values<F> {
   if (typeof options !== "object" || options === null) {
     throw new InputError(
-      `invalid options of ${owner}: ${show(options)} (give them by name, as in { name: value })`,
+      `invalid options of ${owner}: ${inCode(options)} (give them by name, as in { name: value })`,
     );
   }
   const given = Object.entries<unknown>({ ...options }).filter(([name]) => !parts.includes(name));
@@ -103,3 +103,7 @@ export const readValues = (fields: Fields, settings: object): { [name: string]: 
       isScheduleField(fields[name]) ? parseSchedule(value as number | string) : value,
     ]),
   );
+
+/** What a message shows of a value given in code: a list has its brackets, so that [1] is not 1. */
+const inCode = (value: unknown): string =>
+  Array.isArray(value) ? `[${show(value)}]` : show(value);

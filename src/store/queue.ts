@@ -217,7 +217,7 @@ async function claimCell(
   return {
     cell,
     lost: lost.signal,
-    ...(stored && { from: new Uint8Array(stored.checkpoint) }),
+    from: stored && new Uint8Array(stored.checkpoint),
     async append(lines) {
       history += lines;
     },

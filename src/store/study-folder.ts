@@ -168,7 +168,7 @@ async function claim(
   const { metrics, from } = await continueCell(path, checkpointPath, cell);
   return {
     cell,
-    ...(from && { from }),
+    from,
     append: (history) => metrics.append(history),
     async save(checkpoint) {
       // The checkpoint may only speak of lines that are on the disk.

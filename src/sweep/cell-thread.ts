@@ -27,7 +27,7 @@ export interface RunTask {
   /** Hand over the final model. */
   readonly keep: boolean;
   /** Where an interrupted run of the cell stood. */
-  readonly from?: Uint8Array;
+  readonly from?: Uint8Array | undefined;
 }
 
 /** Measure how long a step takes. */
@@ -94,7 +94,7 @@ async function run(
   const outcome = await runner.run(cell.spec, {
     recordEvery,
     signal,
-    ...(stored && { from: stored.restore }),
+    from: stored?.restore,
     onChunk({ rows, checkpoint }) {
       const history = formatHistory(rows);
       length += Buffer.byteLength(history);

@@ -167,7 +167,7 @@ async function runCell(
           recordEvery: recordEvery ?? historyStride(cell.spec.steps),
           keep,
           certify,
-          ...(from && { from }),
+          from,
         },
         ({ step, history, checkpoint }) => {
           onEvent?.({ kind: "step", cell, step });

@@ -110,7 +110,7 @@ async function certifyPoint(
       f,
       x: flatten(model.params),
       rho: target.rho,
-      ...(budget !== undefined && { maxProducts: budget }),
+      maxProducts: budget,
       onStep: ({ gradRatio, products }) =>
         progress.update(() => `refining: GradRatio ${short(gradRatio)} after ${products} products`),
     });
@@ -206,7 +206,7 @@ async function theorems(
   terminal: Terminal,
 ): Promise<void> {
   const rows = await checkTheorems({
-    ...(only !== undefined && { only }),
+    only,
     onProgress: (statement) => progress.update(() => `checking: ${statement}`),
   });
   if (rows.length === 0) {

@@ -151,7 +151,7 @@ async function bySphere(target: Target, flags: FindFlags, progress: Progress): P
       center: center.params,
       statistics: center.statistics,
       engine,
-      ...(starts !== undefined && { starts }),
+      starts,
       onProgress: (what) => progress.update(() => what),
     });
     results.push({ center: flatten(center.params), centerGradNorm, search, found });

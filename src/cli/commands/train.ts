@@ -87,7 +87,7 @@ function newJob(flags: RunFlags): ForegroundRun {
     threads: wholeNumber("threads", threads) ?? 1,
     recordEvery: stride ?? (trace ? 1 : defaultStride(spec.steps)),
     saveEvery: seconds("save-every", flags.saveEvery),
-    ...(out !== undefined && { out }),
+    out,
   };
 }
 

@@ -68,7 +68,7 @@ export function specOf(flags: SpecFlags): RunSpec {
   const fields = Object.entries(flags).filter(([flag]) => specFields.has(flag));
   const spec = parseSpec({
     ...Object.fromEntries(fields),
-    ...(flags.set && { settings: flags.set }),
+    settings: flags.set,
   });
   checkMemory(spec, memoryLimit());
   return spec;

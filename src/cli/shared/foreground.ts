@@ -22,8 +22,8 @@ export interface ForegroundRun {
   /** Seconds between checkpoints. */
   readonly saveEvery: number;
   /** Where the run begins or continues; absent when it is not kept. */
-  readonly out?: string;
-  readonly continued?: ContinuedRun;
+  readonly out?: string | undefined;
+  readonly continued?: ContinuedRun | undefined;
 }
 
 /** Run, showing progress and keeping the run in its folder; Ctrl-C saves and throws. */
@@ -31,7 +31,7 @@ export async function runInForeground(
   { spec, engine, threads, recordEvery, saveEvery, out, continued }: ForegroundRun,
   keepRows: boolean,
   terminal: Terminal,
-): Promise<{ result: RunResult; rows: readonly MetricRow[]; out?: string }> {
+): Promise<{ result: RunResult; rows: readonly MetricRow[]; out: string | undefined }> {
   const machine = await describeMachine();
   const progress = startProgress({ stream: terminal.err });
   let where = out;
@@ -60,7 +60,7 @@ export async function runInForeground(
     const outcome = await runner.run(spec, {
       recordEvery,
       signal,
-      ...(continued?.from && { from: continued.from }),
+      from: continued?.from,
       async onStart({ step, engine }) {
         where ??= freeName(`lucid-run-${await specHash(spec)}`);
         interrupt.listen();
@@ -90,7 +90,7 @@ export async function runInForeground(
     if (outcome.status === "finished") {
       await folder?.finish(outcome);
       rows.push(outcome.last);
-      return { result: outcome.result, rows, ...(out !== undefined && { out }) };
+      return { result: outcome.result, rows, out };
     }
     if (folder === undefined && makeFolder !== undefined && where !== undefined) {
       folder = await makeFolder(where);

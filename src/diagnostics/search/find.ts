@@ -52,10 +52,10 @@ export async function findAround({
   /** A critical point of the loss. */
   readonly center: Tree<Tensor>;
   /** Random starts on the sphere; default 16. */
-  readonly starts?: number;
-  readonly seed?: number;
+  readonly starts?: number | undefined;
+  readonly seed?: number | undefined;
   /** Descent steps per start; default 500. */
-  readonly maxSteps?: number;
+  readonly maxSteps?: number | undefined;
 }): Promise<SphereFindings> {
   const { problem, statistics, mode, rho, engine, onProgress } = options;
   const f = problem.plane
@@ -67,9 +67,9 @@ export async function findAround({
       f,
       center: c,
       rho,
-      ...(starts !== undefined && { starts }),
-      ...(seed !== undefined && { seed }),
-      ...(maxSteps !== undefined && { maxSteps }),
+      starts,
+      seed,
+      maxSteps,
       onProgress: (start, of) => onProgress?.(`start ${start + 1} of ${of}`),
     });
     return {
@@ -90,7 +90,7 @@ export async function findOnPlane(
   options: FindOptions & { readonly plane: Plane; readonly resolution?: number },
 ): Promise<readonly FoundPoint[]> {
   const { plane, rho, resolution } = options;
-  const points = await searchPlane({ plane, rho, ...(resolution !== undefined && { resolution }) });
+  const points = await searchPlane({ plane, rho, resolution });
   return certifyAll(
     points.map(({ x }) => x),
     options,

@@ -9,7 +9,7 @@ export interface PlaneSearchOptions {
   readonly plane: Plane;
   readonly rho: number;
   /** Cells along each axis of the plane's domain; default 80. */
-  readonly resolution?: number;
+  readonly resolution?: number | undefined;
   /** ‖g‖ above which a zero of g⁺ counts as hallucinated; default 1e-4. */
   readonly clearGradient?: number;
 }

@@ -16,9 +16,10 @@ export type { TheoremRow } from "./shared.ts";
 export async function checkTheorems({
   only = "",
   onProgress,
-}: { readonly only?: string; readonly onProgress?: (statement: string) => void } = {}): Promise<
-  TheoremRow[]
-> {
+}: {
+  readonly only?: string | undefined;
+  readonly onProgress?: (statement: string) => void;
+} = {}): Promise<TheoremRow[]> {
   const rows: TheoremRow[] = [];
   for (const [statement, check] of Object.entries(checks)) {
     if (!statement.includes(only)) continue;

@@ -79,7 +79,7 @@ export function mlp(options: MlpOptions): Problem {
     name: "mlp",
     dtype,
     train,
-    ...(test && { test }),
+    test,
     role: roleByName,
     outputs: classes,
     init(seed) {
