@@ -1,6 +1,6 @@
 /**
- * The check of the documentation: what the entry points export has a doc comment, and every path and
- * link of a page leads somewhere.
+ * The check of the documentation: modules and what the entry points export have doc comments,
+ * and every path and link of a page leads somewhere.
  */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
@@ -51,6 +51,13 @@ for (const [entry, { source }] of Object.entries(exports)) {
   const file = resolve(root, source);
   if (existsSync(file)) visit(file);
   else problems.add(`${entry}: ${source} does not exist`);
+}
+// The first line of a module says what it is.
+const modules = readdirSync(join(root, "src"), { recursive: true, encoding: "utf8" });
+for (const name of modules.filter((path) => /(?<!\.test)\.ts$/.test(path))) {
+  const file = join("src", name);
+  if (!readFileSync(join(root, file), "utf8").startsWith("/**"))
+    problems.add(`${file}: the module`);
 }
 for (const problem of problems) console.error(`missing doc comment: ${problem}`);
 

@@ -13,7 +13,13 @@ import { makeFolder, writeBytes, writeText } from "../../platform/node/files.ts"
 import { startProgress, type Progress } from "../../platform/node/progress.ts";
 import type { Model } from "../../problems/problem.ts";
 import { encodeModel } from "../../run/checkpoint.ts";
-import { chooseEngine, option, wholeNumber } from "../shared/arguments.ts";
+import {
+  chooseEngine,
+  engineOption,
+  option,
+  threadsOption,
+  wholeNumber,
+} from "../shared/arguments.ts";
 import { addLossOptions, fieldOption, kebab, lossOf } from "../shared/flags.ts";
 import { readModel, targetOf, targetOfRun, type LossFlags, type Target } from "../shared/point.ts";
 import { refinementRows, short } from "../../report/words.ts";
@@ -60,8 +66,8 @@ export function addCertify(program: Command, terminal: Terminal): void {
     )
     .addOption(option("--out <file>", "keep the refined point, as safetensors"))
     .addOption(option("--html <file>", "keep the report, with pictures, as a page"))
-    .addOption(option("--engine <name>", "auto, native or jax (default: auto)"))
-    .addOption(option("--threads <count>", "threads of the native engine (default: 2)"))
+    .addOption(engineOption())
+    .addOption(threadsOption(2))
     .option("--theorems", "instead check every theorem numerically on the planes")
     .addOption(option("--only <text>", "with --theorems: statements that contain this"))
     .option("--json", "print one JSON document")

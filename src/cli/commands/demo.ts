@@ -17,7 +17,13 @@ import type { CellSource } from "../../study/claims.ts";
 import { openSweeper, type SweepEvent } from "../../sweep/sweep.ts";
 import type { DemoRun, FinishedRow } from "./demo-report.ts";
 import { duration, short, whole } from "../../report/words.ts";
-import { chooseEngine, chooseWorkers, option, workersOption } from "../shared/arguments.ts";
+import {
+  chooseEngine,
+  chooseWorkers,
+  engineOption,
+  option,
+  workersOption,
+} from "../shared/arguments.ts";
 import { table } from "../shared/table.ts";
 import { Interrupted, printJson, type Terminal } from "../shared/terminal.ts";
 
@@ -46,7 +52,7 @@ export function addDemo(program: Command, terminal: Terminal): void {
     .description("Show in about a minute how SAM stalls where nothing is solved, and what helps.")
     .addOption(option("--out <folder>", "where the report and figures go (default: lucid-demo)"))
     .addOption(workersOption())
-    .addOption(option("--engine <name>", "auto, native or jax (default: auto)"))
+    .addOption(engineOption())
     .option("--json", "print one JSON document instead of a table")
     .action((flags: DemoFlags) => demo(demoStudy, flags, terminal));
 }

@@ -21,6 +21,7 @@ import { addResults, showStatus } from "./results.ts";
 import {
   chooseEngine,
   chooseWorkers,
+  engineOption,
   option,
   storeOption,
   workersOption,
@@ -54,7 +55,7 @@ export function addSweep(program: Command, terminal: Terminal): void {
       ),
     )
     .addOption(workersOption())
-    .addOption(option("--engine <name>", "auto, native or jax (default: auto)"))
+    .addOption(engineOption())
     .option("--dry-run", "say what would run and how long it would take")
     .option("--json", "print one JSON document instead of a table")
     .action((file, flags) => {

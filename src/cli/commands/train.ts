@@ -5,7 +5,14 @@ import { continueRunFolder, readRunFolder } from "../../store/run-folder.ts";
 import { defaultStride, type MetricRow } from "../../run/history.ts";
 import type { RunResult } from "../../run/run.ts";
 import { findProblem } from "../../problems/registry.ts";
-import { chooseEngine, option, seconds, wholeNumber } from "../shared/arguments.ts";
+import {
+  chooseEngine,
+  engineOption,
+  option,
+  seconds,
+  threadsOption,
+  wholeNumber,
+} from "../shared/arguments.ts";
 import { addSpecOptions, kebab, specOf, type SpecFlags } from "../shared/flags.ts";
 import { runInForeground, type ForegroundRun } from "../shared/foreground.ts";
 import { summary } from "../shared/report.ts";
@@ -29,8 +36,8 @@ export function addTrain(program: Command, terminal: Terminal): void {
     .description("Train with one method, watch both gradients, and say how it ended.");
   addSpecOptions(command)
     .optionsGroup("Where to run, what to keep:")
-    .addOption(option("--engine <name>", "auto, native or jax (default: auto)"))
-    .addOption(option("--threads <count>", "threads of the native engine (default: 1)"))
+    .addOption(engineOption())
+    .addOption(threadsOption(1))
     .addOption(
       option(
         "--record-every <steps>",

@@ -38,6 +38,13 @@ export const storeOption = () =>
 export const workersOption = () =>
   option("--workers <count>", "cells run at once, a thread each (default: one per core)");
 
+/** `--engine`, read by {@link chooseEngine}. */
+export const engineOption = () => option("--engine <name>", "auto, native or jax (default: auto)");
+
+/** `--threads`, with the number that the command takes without it. */
+export const threadsOption = (usual: number) =>
+  option("--threads <count>", `threads of the native engine (default: ${usual})`);
+
 /** The engine that `--engine` names. */
 export function chooseEngine(name = "auto"): EngineChoice {
   const chosen = engineChoices.find((engine) => engine === name);
