@@ -1,7 +1,7 @@
 /**
- * Train one network twice with a ρ that is too large: with SAM from the start, and with plain
- * descent for the first tenth. SAM stalls where its shifted gradient vanishes and the true one
- * does not; the switch trains.
+ * SAM and the switch: train one network twice with a ρ that is too large: with SAM from the start, and
+ * with plain descent for the first tenth. SAM stalls where its shifted gradient vanishes and the true
+ * one does not; the switch trains.
  */
 import assert from "node:assert/strict";
 import {

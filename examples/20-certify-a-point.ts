@@ -1,7 +1,7 @@
 /**
- * What is the point where a run ended? SAM trains a small network with too large a radius; its end
- * is certified in float64, refined toward a zero of the gradient that SAM follows, and the loss
- * along the line on which SAM looks ahead is compared at both ends.
+ * A certificate: what is the point where a run ended? SAM trains a small network with too large a
+ * radius; its end is certified in float64, refined toward a zero of the gradient that SAM follows, and
+ * the loss along the line on which SAM looks ahead is compared at both ends.
  */
 import assert from "node:assert/strict";
 import { digits, imageSplits, mlp, prepareTraining, sam, sgd } from "lucid-sam";

@@ -1,6 +1,9 @@
-/** What the entry points export is documented: a script fails where a doc comment is missing. */
-import { existsSync, readFileSync } from "node:fs";
-import { dirname, relative, resolve } from "node:path";
+/**
+ * The check of the documentation: modules and what the entry points export have doc comments,
+ * and every path and link of a page leads somewhere.
+ */
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { dirname, join, relative, resolve } from "node:path";
 
 const root = resolve(import.meta.dirname, "..");
 const { exports } = JSON.parse(readFileSync(resolve(root, "package.json"), "utf8")) as {
@@ -49,5 +52,34 @@ for (const [entry, { source }] of Object.entries(exports)) {
   if (existsSync(file)) visit(file);
   else problems.add(`${entry}: ${source} does not exist`);
 }
+// The first line of a module says what it is.
+const modules = readdirSync(join(root, "src"), { recursive: true, encoding: "utf8" });
+for (const name of modules.filter((path) => /(?<!\.test)\.ts$/.test(path))) {
+  const file = join("src", name);
+  if (!readFileSync(join(root, file), "utf8").startsWith("/**"))
+    problems.add(`${file}: the module`);
+}
 for (const problem of problems) console.error(`missing doc comment: ${problem}`);
-process.exitCode = problems.size > 0 ? 1 : 0;
+
+const pages = ["", "docs"].flatMap((folder) =>
+  readdirSync(join(root, folder))
+    .filter((name) => name.endsWith(".md"))
+    .map((name) => join(folder, name)),
+);
+/** Paths from the root of this repository, such as `src/index.ts`; not those within an address. */
+const paths = /(?<![\w./-])(?:src|docs|examples|studies|scripts|test|bin)\/[\w./-]*\w/g;
+const links = /\]\((?!https?:)([^)#\s]+)/g;
+/** `NAME` in a path stands for any. */
+const placeholder = /\b[A-Z]{2,}\b/;
+const lost = new Set<string>();
+for (const page of pages) {
+  const text = readFileSync(join(root, page), "utf8");
+  for (const [path] of text.matchAll(paths)) {
+    if (!placeholder.test(path) && !existsSync(join(root, path))) lost.add(`${page}: ${path}`);
+  }
+  for (const [, link] of text.matchAll(links)) {
+    if (!existsSync(join(root, dirname(page), link as string))) lost.add(`${page}: ${link}`);
+  }
+}
+for (const path of lost) console.error(`unknown path in ${path}`);
+process.exitCode = problems.size + lost.size > 0 ? 1 : 0;

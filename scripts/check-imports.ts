@@ -1,6 +1,7 @@
 /**
- * Imports run one way: a room may use the rooms before it, never those after it. What a browser may
- * load reaches nothing that needs Node, and reading the spec of a run does not load jax-js.
+ * The check of imports. They run one way: a room may use the rooms before it, never those after it.
+ * What a browser may load reaches nothing that needs Node, and reading the spec of a run does not load
+ * jax-js.
  */
 import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join, relative, resolve, sep } from "node:path";

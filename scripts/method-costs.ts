@@ -1,6 +1,7 @@
 /**
- * What a step of every method costs on the native engine, in gradient evaluations and in time
- * relative to SAM's: writes docs/costs.md. `node scripts/method-costs.ts`, best on a quiet machine.
+ * The costs of methods: what a step of each takes on the native engine, in gradient evaluations and in
+ * time relative to SAM's: writes docs/costs.md. `node scripts/method-costs.ts`, best on a quiet
+ * machine.
  */
 import { writeFileSync } from "node:fs";
 import { resolve } from "node:path";

@@ -1,4 +1,4 @@
-/** Writes docs/methods.md from the registry: `node scripts/methods-doc.ts`. */
+/** The generator of docs/methods.md from the registry of methods: `node scripts/methods-doc.ts`. */
 import { writeFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { format } from "prettier";

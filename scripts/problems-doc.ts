@@ -1,4 +1,4 @@
-/** Writes docs/problems.md from the registries: `node scripts/problems-doc.ts`. */
+/** The generator of docs/problems.md from the registries: `node scripts/problems-doc.ts`. */
 import { writeFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { format } from "prettier";

@@ -1,5 +1,5 @@
 /**
- * Writes the tables of docs/remedies.md from the rows of studies/remedies.ts.
+ * The generator of the tables of docs/remedies.md from the rows of studies/remedies.ts.
  *
  *     node scripts/remedies-doc.ts [STUDY]    # default: the rows in this repository
  */

@@ -1,6 +1,6 @@
 /**
- * Draws the loss along the ascent from a stalled network, for docs/what-we-found.md. Needs MNIST.
- * Run: `node --conditions=source scripts/slope-picture.ts`
+ * The picture of the loss along the ascent from a stalled network, for docs/what-we-found.md. Needs
+ * MNIST. Run: `node --conditions=source scripts/slope-picture.ts`
  */
 import { resolve } from "node:path";
 import { compileDerivatives, flatten } from "../src/diagnostics/point/derivatives.ts";

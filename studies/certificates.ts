@@ -1,6 +1,7 @@
 /**
- * What the stalled runs of figure 5 are: the ends of SAM with ρ = 2 and 4 from five seeds, certified;
- * what refining reaches from there; and which critical point of the loss lies near the ascent point.
+ * Certificates of the stalled runs of figure 5: the ends of SAM with ρ = 2 and 4 from five seeds,
+ * certified; what refining reaches from there; and which critical point of the loss lies near the
+ * ascent point.
  *
  *     node --conditions=source studies/certificates.ts FILE.jsonl.gz
  *

@@ -2,7 +2,7 @@
  * Figure 5 (and 8): at which radius SAM stalls, what each stalled run is, and whether plain descent
  * for the first tenth of the run prevents it   (Park et al. 2025, section 4).
  *
- *     lucid sweep studies/figure-5.ts --preset quick
+ *     npx lucid sweep studies/figure-5.ts --preset quick
  */
 import type { StudyFile } from "lucid-sam/study";
 

@@ -1,10 +1,10 @@
 /**
- * What keeps SAM off hallucinated points: plain descent for a fixed part of the run, or until looking
- * ahead is safe; a guard; momentum, the exact gradient, a decaying radius; other members of the
- * family. 196–64–10 tanh network on 500 images of MNIST, full batch: the regime in which SAM stalls
- * from ρ = 2 on.
+ * Remedies that keep SAM off hallucinated points: plain descent for a fixed part of the run, or until
+ * looking ahead is safe; a guard; momentum, the exact gradient, a decaying radius; other members of
+ * the family. 196–64–10 tanh network on 500 images of MNIST, full batch: the regime in which SAM
+ * stalls from ρ = 2 on.
  *
- *     lucid sweep studies/remedies.ts
+ *     npx lucid sweep studies/remedies.ts
  *     node scripts/remedies-doc.ts sweeps/remedies    # the tables of docs/remedies.md
  *
  * The rule and the guard were tuned on seed 0; the other seeds judge them.

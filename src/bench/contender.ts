@@ -8,7 +8,7 @@
 import { createInterface } from "node:readline";
 import { compile } from "../engine/index.ts";
 import type { EngineName } from "../engine/engines.ts";
-import { matrixProduct, mlp, residual, type MlpSize } from "./workloads.ts";
+import { matrixProduct, mlpWorkload, residual, type MlpSize } from "./workloads.ts";
 
 /** What to time, on what. */
 export interface ContenderSpec {
@@ -21,7 +21,7 @@ export interface ContenderSpec {
 }
 
 function makeWorkload({ workload }: ContenderSpec) {
-  if (workload.kind === "mlp") return mlp(workload);
+  if (workload.kind === "mlp") return mlpWorkload(workload);
   if (workload.kind === "residual") return residual(workload.batch, workload.steps);
   return matrixProduct(workload.side);
 }

@@ -9,7 +9,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { packageRoot } from "../platform/node/host.ts";
+import { packageRoot } from "../platform/node/machine.ts";
 import type { Row } from "../study/cell.ts";
 
 const { values } = parseArgs({

@@ -1,4 +1,4 @@
-/** What is timed: training steps as their users write them, with data to run them on. */
+/** Workloads to time: training steps as their users write them, with data to run them on. */
 import { lax, nn, np, valueAndGrad } from "../engine/jax-js.ts";
 import { divide, mapTrees, moveAlong, multiply, norm, scalar, share } from "../engine/arrays.ts";
 import type { ArrayTree, ProgramRun, StepDefinition } from "../engine/program.ts";
@@ -84,7 +84,7 @@ function randomInputs(count: number, shape: readonly number[]): { x: Tensor; tar
 const knobs = { rho: scalarTensor(0.5, "float32"), rate: scalarTensor(0.1, "float32") };
 
 /** A full-batch step of inputs–hidden–10 with tanh. */
-export function mlp({ batch, inputs, hidden }: MlpSize): Workload {
+export function mlpWorkload({ batch, inputs, hidden }: MlpSize): Workload {
   type Layer = { weight: np.Array; bias: np.Array };
   const layer = (x: np.Array, { weight, bias }: Layer) => np.add(np.dot(x, weight), bias);
   const types = {

@@ -2,7 +2,7 @@
 import { Command, CommanderError } from "@commander-js/extra-typings";
 import { InputError, MachineError, printable } from "../engine/errors.ts";
 import { fileError } from "../platform/node/files.ts";
-import { packageVersion } from "../platform/node/host.ts";
+import { packageVersion } from "../platform/node/machine.ts";
 import { addDemo } from "./commands/demo.ts";
 import { addCertify } from "./commands/certify.ts";
 import { addBench } from "./commands/bench.ts";

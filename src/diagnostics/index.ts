@@ -1,4 +1,4 @@
-/** What a run or a point is: screened while it runs, certified in float64, found, refined, followed. */
+/** Diagnostics of runs and points: the screen, certificates, refinement, and the search for hallucinated points. */
 export { createScreen, screenTolerances } from "./screen/screen.ts";
 export type {
   EvidenceKind,

@@ -25,13 +25,21 @@ export function excerpt(text: string): string {
   return printable(shown);
 }
 
-/** What a message shows of any value: texts as they are, objects as JSON, lists by their entries. */
+/**
+ * What a message shows of any value: texts and numbers as they are, objects as JSON, lists by their
+ * entries.
+ */
 export function show(value: unknown): string {
   if (Array.isArray(value)) return excerpt(value.slice(0, longestExcerpt).map(show).join(","));
-  // Not String(): it calls what an object brings along.
-  return excerpt(
-    typeof value === "object" && value !== null ? (JSON.stringify(value) ?? "") : String(value),
-  );
+  if (typeof value === "function") return "a function";
+  if (typeof value !== "object" || value === null) return excerpt(String(value));
+  try {
+    // Not String(): it calls what an object brings along.
+    return excerpt(JSON.stringify(value) ?? "");
+  } catch {
+    // A circle, or a bigint inside.
+    return "an object";
+  }
 }
 
 /** Text that cannot move the cursor, recolor or rewrite what a terminal shows. */

@@ -33,9 +33,9 @@ export type { DType, Tensor, TensorType, Tree } from "./tensor.ts";
 /** Which engine compiles a step, and how. */
 export interface EngineOptions extends CompileOptions {
   /** Default `auto`. */
-  readonly engine?: EngineChoice;
+  readonly engine?: EngineChoice | undefined;
   /** Told, in one line, why `auto` fell back to jax. Default: `console.warn`. */
-  readonly onFallback?: (reason: string) => void;
+  readonly onFallback?: ((reason: string) => void) | undefined;
 }
 
 /**

@@ -53,11 +53,11 @@ export interface ProgramRun {
   /** Number of steps, ≥ 0. */
   readonly steps: number;
   /** Largest number of steps per chunk; default: chosen so that a chunk takes about 0.2 s. */
-  readonly chunk?: number;
+  readonly chunk?: number | undefined;
   /** Checked between chunks; the run then returns with `steps` smaller than asked. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
   /** Called, and awaited, after every chunk. Records are then not collected in the result. */
-  readonly onChunk?: (chunk: ProgramChunk) => void | Promise<void>;
+  readonly onChunk?: ((chunk: ProgramChunk) => void | Promise<void>) | undefined;
 }
 
 /** Where a run ended. */
@@ -86,9 +86,9 @@ export interface Program {
 /** How a step is compiled. */
 export interface CompileOptions {
   /** Intra-op threads of the native engine; default 1. */
-  readonly threads?: number;
+  readonly threads?: number | undefined;
   /** Where the native engine runs; default `cpu`. */
-  readonly provider?: "cpu" | "cuda" | "webgpu" | "coreml";
+  readonly provider?: "cpu" | "cuda" | "webgpu" | "coreml" | undefined;
 }
 
 /** A primitive, shape or type that an engine cannot compile. `auto` falls back to jax on it. */

@@ -7,7 +7,7 @@ import { flattenStep, type FlatStep, type Leaf } from "./step.ts";
 import { leavesWithPaths, type TensorType, type Tree } from "./tensor.ts";
 
 /** A function as equations. */
-export interface Traced {
+export interface TracedFunction {
   readonly jaxpr: Jaxpr;
   /** Values of the first variables that the jaxpr binds; its arguments come after them. */
   readonly constants: readonly Constant[];
@@ -23,7 +23,7 @@ export interface Constant extends TensorType {
 }
 
 /** A step as equations; the results are the next carry, then the record. */
-export interface TracedStep extends Traced {
+export interface TracedStep extends TracedFunction {
   readonly flat: FlatStep;
   readonly records: readonly Leaf[];
   readonly recordTypes: Tree<TensorType>;
@@ -55,7 +55,7 @@ export async function traceStep(definition: StepDefinition): Promise<TracedStep>
 export async function traceFunction(
   f: (...arrays: np.Array[]) => np.Array[],
   types: readonly TensorType[],
-): Promise<Traced> {
+): Promise<TracedFunction> {
   const examples = types.map(({ dtype, shape }) =>
     np.zeros([...shape], { dtype: jaxDType[dtype] }),
   );

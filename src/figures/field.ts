@@ -1,4 +1,4 @@
-/** What SAM sees on a plane, on a grid. */
+/** The field that SAM follows on a plane, on a grid. */
 import type { Plane, Point } from "../problems/problem.ts";
 
 /** A region: [[x₁ min, x₁ max], [x₂ min, x₂ max]]. */

@@ -1,4 +1,4 @@
-/** What a figure is, and how several plots become one. */
+/** Figures and sheets: what a figure is, and how several plots become one. */
 import * as Plot from "@observablehq/plot";
 
 /**

@@ -1,4 +1,4 @@
-/** Where runs ended, against ρ: one mark per run, which shows its verdict. */
+/** Figures of final values against ρ: one mark per run, which shows its verdict. */
 import * as Plot from "@observablehq/plot";
 import { head, margins, sheet, titleHeight, type Figure } from "./figure.ts";
 import { legend, verdictDots, verdictEntries } from "./legend.ts";

@@ -1,4 +1,4 @@
-/** Samples as a person sees them. */
+/** Contact sheets: images of a data set, as a person sees them. */
 import { InputError } from "../engine/errors.ts";
 import type { LabeledImages } from "../problems/datasets/images.ts";
 import { element, sheet, titleHeight, type Figure } from "./figure.ts";

@@ -1,4 +1,4 @@
-/** How verdicts look: one symbol and one color each, the same in every figure. */
+/** Marks of verdicts: one symbol and one color each, the same in every figure. */
 import type { SymbolType } from "@observablehq/plot";
 import type { VerdictName } from "../diagnostics/verdict.ts";
 

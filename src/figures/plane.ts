@@ -1,4 +1,4 @@
-/** A function of two variables as it is, and as SAM sees it. */
+/** Maps of a plane: the function as it is, and as SAM sees it, with the paths of runs. */
 import * as Plot from "@observablehq/plot";
 import type { VerdictName } from "../diagnostics/verdict.ts";
 import type { Plane, Point } from "../problems/problem.ts";

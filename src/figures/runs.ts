@@ -1,4 +1,5 @@
 /** Runs as figures read them, and how they are grouped. */
+import { rounded } from "../engine/digits.ts";
 import { InputError } from "../engine/errors.ts";
 import type { VerdictName } from "../diagnostics/verdict.ts";
 import type { MetricRow } from "../run/history.ts";
@@ -50,7 +51,7 @@ export function byMethod(runs: readonly FigureRun[]): MethodRuns[] {
 /** `SAM from the start`, `descent for 10 %, then SAM` */
 export function methodWords({ method, switch: at }: Pick<RunName, "method" | "switch">): string {
   const name = method === "gd" ? "gradient descent" : method.toUpperCase();
-  if (at !== undefined) return `descent for ${Number((100 * at).toPrecision(3))} %, then ${name}`;
+  if (at !== undefined) return `descent for ${rounded(100 * at, 3)} %, then ${name}`;
   return method === "gd" ? name : `${name} from the start`;
 }
 

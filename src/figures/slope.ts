@@ -1,4 +1,5 @@
-/** The loss along the line on which SAM looks ahead, and how steep it is at both of its ends. */
+/** The figure of the loss along the line on which SAM looks ahead, with its slope at both ends. */
+import { rounded } from "../engine/digits.ts";
 import * as Plot from "@observablehq/plot";
 import type { Profile } from "../diagnostics/point/profile.ts";
 import type { VerdictName } from "../diagnostics/verdict.ts";
@@ -19,7 +20,7 @@ export function slopeFigure(
   const end = (name: string, x: number, y: number, slope: number) => {
     const half = rho / 5;
     const [x1, x2, y1, y2] = [x - half, x + half, y - slope * half, y + slope * half];
-    return { x, y, x1, x2, y1, y2, text: `${name}: slope ${Number(slope.toPrecision(3))}` };
+    return { x, y, x1, x2, y1, y2, text: `${name}: slope ${rounded(slope, 3)}` };
   };
   const ends = [end("x", 0, loss, slope), end("x⁺", rho, shiftedLoss, shiftedSlope)];
   const losses = points.map(({ loss }) => loss);

@@ -1,4 +1,4 @@
-/** What a quantity does over the steps of runs: one line per run, colored by its verdict. */
+/** Figures of trajectories: a quantity over the steps of runs, one line per run, colored by its verdict. */
 import * as Plot from "@observablehq/plot";
 import { screenTolerances } from "../diagnostics/screen/screen.ts";
 import { head, margins, sheet, titleHeight, type Figure } from "./figure.ts";

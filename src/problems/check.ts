@@ -1,4 +1,4 @@
-/** Checks at the door: what a problem offers is looked at before anything is compiled or run. */
+/** Checks of problems, made before anything is compiled or run. */
 import { InputError } from "../engine/errors.ts";
 import type { np } from "../engine/jax-js.ts";
 import type { ArrayTree } from "../engine/program.ts";

@@ -120,16 +120,16 @@ export function defineProblem<
     name,
     dtype,
     train: splitOf("train", train, dtype),
-    ...(test && { test: splitOf("test", test, dtype) }),
+    test: test && splitOf("test", test, dtype),
     role,
     init: (seed) => cast(init(initializer(seed, dtype)), dtype),
     ...(initStatistics && { initStatistics: () => cast(initStatistics(), dtype) }),
     forward,
     ...(score && { score }),
     ...(prepare && { prepare }),
-    ...(constants !== undefined && { constants: cast(constants, dtype) }),
-    ...(outputs !== undefined && { outputs }),
-    ...(random !== undefined && { random }),
+    constants: constants && cast(constants, dtype),
+    outputs,
+    random,
   };
   checkProblem(problem);
   return problem;

@@ -1,4 +1,4 @@
-/** How a problem is listed: what there is to know about it, and its options as one schema. */
+/** Entries of problems: what there is to know about one, and its options as one schema. */
 import type { z } from "zod";
 import type { ImageSamples } from "./datasets/images.ts";
 import type { FloatType, Problem } from "./problem.ts";

@@ -21,7 +21,7 @@ export function inFloat64(problem: Problem): Problem {
       initStatistics: () => castTree(problem.initStatistics?.() ?? {}, "float64"),
     }),
     train: split(train),
-    ...(test && { test: split(test) }),
-    ...(constants !== undefined && { constants: castTree(constants, "float64") }),
+    test: test && split(test),
+    constants: constants && castTree(constants, "float64"),
   };
 }

@@ -1,4 +1,4 @@
-/** Losses to minimize, functions of two variables and networks, and data sets to learn. */
+/** Problems: losses to minimize, which are planes and networks, and data sets to learn. */
 export { roleByName } from "./problem.ts";
 export { defineProblem } from "./define.ts";
 export { inFloat64 } from "./float64.ts";

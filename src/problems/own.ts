@@ -1,4 +1,4 @@
-/** Problems in files of one's own: `--problem ./mine.ts --data ./mine.csv`. */
+/** Problem files: problems of one's own by path, `--problem ./mine.ts --data ./mine.csv`. */
 import { z } from "zod";
 import { problemEntry, type ProblemEntry } from "./entry.ts";
 

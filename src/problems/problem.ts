@@ -1,4 +1,4 @@
-/** What a loss must offer so that every method, engine and diagnostic can work with it. */
+/** Problems: what a loss must offer so that every method, engine and diagnostic can work with it. */
 import type { np } from "../engine/jax-js.ts";
 import type { ArrayTree } from "../engine/program.ts";
 import type { Tensor, Tree } from "../engine/tensor.ts";
@@ -17,11 +17,11 @@ export type Mode = "train" | "evaluate";
 export interface ForwardContext {
   readonly mode: Mode;
   /** jax-js random key, uint32 [2], for dropout and other masks; given in training only. */
-  readonly key?: np.Array;
+  readonly key?: np.Array | undefined;
   /** Running statistics of normalization layers; absent for problems that keep none. */
-  readonly statistics?: ArrayTree;
+  readonly statistics?: ArrayTree | undefined;
   /** {@link Problem.constants} on the device; absent for problems without. */
-  readonly constants?: ArrayTree;
+  readonly constants?: ArrayTree | undefined;
 }
 
 /** What a forward pass returns. */
@@ -86,7 +86,7 @@ export interface Problem<
    */
   prepare?(batch: Samples, key: np.Array): ArrayTree;
   /** Data without a sample axis, such as the edges of a graph: in every pass's context, never cut into batches. */
-  readonly constants?: Tree<Tensor>;
+  readonly constants?: Tree<Tensor> | undefined;
   /**
    * Traced, owns its arguments. How good each sample's outputs are, shape [batch]: 1 for right and 0
    * for wrong where there is right and wrong; its mean over a split is the accuracy. Absent for
@@ -96,11 +96,11 @@ export interface Problem<
   /** Role of the parameter at a path such as `"layers/0/bias"`. */
   role(path: string): Role;
   readonly train: Split;
-  readonly test?: Split;
+  readonly test?: Split | undefined;
   /** Outputs per sample, for problems whose forward pass returns outputs. */
-  readonly outputs?: number;
+  readonly outputs?: number | undefined;
   /** Whether `forward` uses the random key. */
-  readonly random?: boolean;
+  readonly random?: boolean | undefined;
   /**
    * Training loss of the best constant answer, where labels are known: what has learned nothing
    * cannot do better. A screen measures with it.

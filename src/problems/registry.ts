@@ -1,4 +1,4 @@
-/** Every problem by name. */
+/** The registry of problems: every one by name. */
 import type { z } from "zod";
 import { unknownName } from "../engine/errors.ts";
 import { describeOptions, type OptionDescription } from "../settings/fields.ts";

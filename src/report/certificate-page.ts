@@ -1,4 +1,4 @@
-/** A certificate as a page for the browser, for people who have not read the paper. */
+/** The page of a certificate, for people who have not read the paper. */
 import type { Certificate } from "../diagnostics/certificate/certificate.ts";
 import { certificateNumbers, normalizations } from "../diagnostics/certificate/report.ts";
 import type { Profile } from "../diagnostics/point/profile.ts";

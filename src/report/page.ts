@@ -1,4 +1,4 @@
-/** Pages for the browser that need nothing but themselves. */
+/** HTML pages that need nothing but themselves. */
 import type { Figure } from "../figures/figure.ts";
 import { verdictMarks } from "../figures/marks.ts";
 import { renderInline } from "../figures/render.ts";

@@ -1,4 +1,4 @@
-/** A page about runs of one problem: what each ended at, how it got there, and what proves it. */
+/** The page of runs of one problem: what each ended at, how it got there, and what proves it. */
 import type { Certificate } from "../diagnostics/certificate/certificate.ts";
 import { certificateNumbers } from "../diagnostics/certificate/report.ts";
 import { methodWords, type FigureRun } from "../figures/runs.ts";

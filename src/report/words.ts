@@ -1,4 +1,5 @@
 /** Numbers in words: as many digits as a reader compares, and no more. */
+import { rounded } from "../engine/digits.ts";
 import type { RefineStep } from "../diagnostics/point/refine.ts";
 
 const grouped = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
@@ -8,7 +9,7 @@ export const whole = (value: number) => grouped.format(value);
 
 /** Four digits: enough to compare, few enough to read. */
 export const short = (value: number | null) =>
-  value === null || !Number.isFinite(value) ? "not finite" : String(Number(value.toPrecision(4)));
+  value === null || !Number.isFinite(value) ? "not finite" : String(rounded(value, 4));
 
 /** `0:17`, `1:02:03` */
 export function duration(seconds: number): string {

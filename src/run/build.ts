@@ -1,4 +1,4 @@
-/** From the description of a run to what is trained and how. */
+/** Builders of runs: from a spec to its problem, its method and the key of its program. */
 import { z } from "zod";
 import { InputError } from "../engine/errors.ts";
 import { leavesOf } from "../engine/tensor.ts";

@@ -1,4 +1,4 @@
-/** Where a run stands, as bytes: tensors of the carry by path, everything else as metadata. */
+/** Checkpoints: where a run stands, as bytes. Tensors of the carry by path, everything else as metadata. */
 import { z } from "zod";
 import type { ScreenState } from "../diagnostics/screen/screen.ts";
 import { InputError } from "../engine/errors.ts";

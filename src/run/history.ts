@@ -1,4 +1,4 @@
-/** What is kept of a run's history: few enough rows to store, evenly spread by rule. */
+/** The history of a run: few enough rows to store, evenly spread by rule. */
 import { leavesOf, sizeOf, type Tensor, type Tree } from "../engine/tensor.ts";
 import type { Point } from "../problems/problem.ts";
 import type { Records } from "../sam/training/records.ts";
@@ -18,10 +18,12 @@ export interface MetricRow {
   readonly details?: { readonly [name: string]: number };
 }
 
-/** The smallest power of two that makes at most 1000 rows of a run of `steps` steps. */
-export function defaultStride(steps: number): number {
-  return 2 ** Math.max(0, Math.ceil(Math.log2(steps / 1000)));
-}
+/** The smallest power of two that makes at most `rows` rows of a run of `steps` steps. */
+export const strideFor = (steps: number, rows: number): number =>
+  2 ** Math.max(0, Math.ceil(Math.log2(steps / rows)));
+
+/** The stride of a run unless it is told another: at most 1000 rows. */
+export const defaultStride = (steps: number): number => strideFor(steps, 1000);
 
 /** The rows of every `stride`-th step, counted from the start of the run. */
 export function thin(records: Records, stride: number): MetricRow[] {

@@ -1,4 +1,5 @@
 /** Memory of a run, estimated before any of it is taken. */
+import { rounded } from "../engine/digits.ts";
 import { z } from "zod";
 import { InputError, show } from "../engine/errors.ts";
 import type { RunSpec } from "./spec.ts";
@@ -68,4 +69,4 @@ export function checkMemory(spec: RunSpec, limit: number, atOnce = 1): void {
   );
 }
 
-const gibibytes = (bytes: number) => `${Number((bytes / 2 ** 30).toPrecision(2))} GiB`;
+const gibibytes = (bytes: number) => `${rounded(bytes / 2 ** 30, 2)} GiB`;

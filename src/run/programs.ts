@@ -1,4 +1,4 @@
-/** What runs can share: compiled programs, data, and the hash of the data. */
+/** The cache of programs: what runs can share, compiled programs, data, and the hash of the data. */
 import type { EngineOptions } from "../engine/index.ts";
 import type { Sources } from "../problems/sources.ts";
 import type { Problem } from "../problems/problem.ts";
@@ -18,7 +18,7 @@ export interface Prepared {
 }
 
 /** Programs by key. Made on first use; the least recently used goes first. */
-export interface Workshop {
+export interface ProgramCache {
   prepare(spec: RunSpec, signal?: AbortSignal): Promise<Prepared>;
   dispose(): Promise<void>;
 }
@@ -26,7 +26,11 @@ export interface Workshop {
 /**
  * @param keep number of keys whose programs are kept.
  */
-export function openWorkshop(sources: Sources, engine: EngineOptions, keep: number): Workshop {
+export function createProgramCache(
+  sources: Sources,
+  engine: EngineOptions,
+  keep: number,
+): ProgramCache {
   const kept = new Map<string, Prepared>();
   return {
     async prepare(spec, signal) {

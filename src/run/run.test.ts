@@ -2,7 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { describeHost } from "../platform/node/host.ts";
+import { describeMachine } from "../platform/node/machine.ts";
 import type { Tensor } from "../engine/tensor.ts";
 import { digits } from "../problems/datasets/digits.ts";
 import { imageSplits } from "../problems/datasets/images.ts";
@@ -17,7 +17,7 @@ let runner: Runner;
 let folder = "";
 
 async function openRunner(): Promise<Runner> {
-  return createRunner({ host: await describeHost(), sources: nodeSources() });
+  return createRunner({ machine: await describeMachine(), sources: nodeSources() });
 }
 
 beforeAll(async () => {

@@ -3,19 +3,19 @@ import type { Warning } from "../diagnostics/screen/screen.ts";
 import type { Verdict } from "../diagnostics/verdict.ts";
 import type { EngineOptions } from "../engine/index.ts";
 import type { EngineName } from "../engine/engines.ts";
-import type { Host } from "../platform/host.ts";
+import type { Machine } from "../platform/machine.ts";
 import type { Sources } from "../problems/sources.ts";
 import type { FloatType, Model, Split } from "../problems/problem.ts";
 import type { TrainingState } from "../sam/training/state.ts";
 import { buildMethod } from "./build.ts";
-import { openWorkshop } from "./programs.ts";
+import { createProgramCache } from "./programs.ts";
 import type { Checkpoint } from "./checkpoint.ts";
 import { finalOf, rowAt, type Final, type MetricRow } from "./history.ts";
 import { specHash, type RunSpec } from "./spec.ts";
 import type { RunChunk } from "./training.ts";
 
 /** Where a result comes from: enough to make it again. */
-export interface Provenance extends Host {
+export interface Provenance extends Machine {
   readonly engine: EngineName;
   /** Device in words: `cpu, 1 thread`. */
   readonly device: string;
@@ -43,15 +43,15 @@ export interface RunResult {
 
 export interface RunOptions {
   /** Where to continue, given the state before the first step; default: there. */
-  readonly from?: (start: TrainingState) => Checkpoint;
+  readonly from?: ((start: TrainingState) => Checkpoint) | undefined;
   /** Keep a row of every so many steps; default `defaultStride(steps)`. */
-  readonly recordEvery?: number;
+  readonly recordEvery?: number | undefined;
   /** Stop between chunks. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
   /** Told once the program is ready, before the first step. */
-  readonly onStart?: (start: RunStart) => void | Promise<void>;
+  readonly onStart?: ((start: RunStart) => void | Promise<void>) | undefined;
   /** Awaited after every chunk. */
-  readonly onChunk?: (chunk: RunChunk) => void | Promise<void>;
+  readonly onChunk?: ((chunk: RunChunk) => void | Promise<void>) | undefined;
 }
 
 export interface RunStart {
@@ -78,9 +78,9 @@ export type Outcome =
 /** What a runner runs on. */
 export interface RunnerOptions extends EngineOptions {
   readonly sources: Sources;
-  readonly host: Host;
+  readonly machine: Machine;
   /** Compiled programs to keep for later runs that differ in knobs and seed only; default 4. */
-  readonly programs?: number;
+  readonly programs?: number | undefined;
 }
 
 /** Runs specs one after the other, compiling each kind of step once. */
@@ -93,15 +93,15 @@ export interface Runner {
  * A runner of specs.
  *
  * @example
- * const runner = createRunner({ sources, host });
+ * const runner = createRunner({ sources, machine });
  * const outcome = await runner.run(parseSpec({ problem: "cosine", rho: 4 }));
  */
-export function createRunner({ sources, host, programs = 4, ...engine }: RunnerOptions): Runner {
-  const workshop = openWorkshop(sources, engine, programs);
+export function createRunner({ sources, machine, programs = 4, ...engine }: RunnerOptions): Runner {
+  const cache = createProgramCache(sources, engine, programs);
   return {
-    dispose: () => workshop.dispose(),
+    dispose: () => cache.dispose(),
     async run(spec, options = {}) {
-      const prepared = await workshop.prepare(spec, options.signal);
+      const prepared = await cache.prepare(spec, options.signal);
       const { training, problem } = prepared;
       const { engine: engineName, device } = training.program;
       const method = buildMethod(spec);
@@ -116,7 +116,7 @@ export function createRunner({ sources, host, programs = 4, ...engine }: RunnerO
         method,
         from: from ?? begin,
         recordEvery,
-        ...(signal && { signal }),
+        signal,
         onChunk,
       });
       if (checkpoint.state.step < steps) return { status: "interrupted", checkpoint };
@@ -133,7 +133,7 @@ export function createRunner({ sources, host, programs = 4, ...engine }: RunnerO
         warning: warning ?? null,
         evaluations: checkpoint.evaluations,
         provenance: {
-          ...host,
+          ...machine,
           engine: engineName,
           device,
           threads: engine.threads ?? 1,

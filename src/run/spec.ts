@@ -1,4 +1,4 @@
-/** What a run is: everything that decides its numbers, and nothing else. */
+/** Specs of runs: everything that decides the numbers of a run, and nothing else. */
 import { z } from "zod";
 import { InputError, show, unknownName } from "../engine/errors.ts";
 import { datasets, findDataset } from "../problems/datasets/registry.ts";

@@ -49,7 +49,7 @@ export interface RunChunk {
   /** The last step of the chunk. */
   readonly latest: MetricRow;
   /** Given once, in the chunk that first supports it. */
-  readonly warning?: Warning;
+  readonly warning?: Warning | undefined;
 }
 
 /** How good the model was after so many steps. */
@@ -57,7 +57,7 @@ export interface Scores {
   readonly step: number;
   readonly train: EvaluationResult;
   /** Absent for problems without test samples. */
-  readonly test?: EvaluationResult;
+  readonly test?: EvaluationResult | undefined;
 }
 
 /** One run. */
@@ -209,11 +209,11 @@ export async function prepareTraining(given: TrainingOptions): Promise<Training>
         const next = Math.min(after(evaluateEvery), after(askEvery));
         await compiled.run({
           steps,
-          ...(seed !== undefined && { seed }),
+          seed,
           until: Math.min(next, until),
           from: checkpoint.state,
-          ...(method && { method: asMethod(method) }),
-          ...(signal && { signal }),
+          method: method && asMethod(method),
+          signal,
           async onRecords(records: Records, state) {
             const warning = watch.push(asked ? withLook(records, asked) : records);
             if (warning) onWarning?.(warning);
@@ -227,7 +227,7 @@ export async function prepareTraining(given: TrainingOptions): Promise<Training>
             };
             await onRecords?.(records, state);
             const latest = rowAt(records, records.count - 1);
-            await onChunk?.({ checkpoint, rows, latest, ...(warning && { warning }) });
+            await onChunk?.({ checkpoint, rows, latest, warning });
             began = performance.now();
           },
         });
@@ -236,7 +236,7 @@ export async function prepareTraining(given: TrainingOptions): Promise<Training>
           const model = modelOf(checkpoint.state);
           const train = await evaluation.evaluate(model, problem.train);
           const test = problem.test && (await evaluation.evaluate(model, problem.test));
-          const now = { step: checkpoint.state.step, train, ...(test && { test }) };
+          const now = { step: checkpoint.state.step, train, test };
           scores.push(now);
           await onScores?.(now);
           began = performance.now();
@@ -290,10 +290,10 @@ function withLook(
 
 /** Where programs run. */
 const engineOf = ({ engine, threads, provider, onFallback }: EngineOptions): EngineOptions => ({
-  ...(engine && { engine }),
-  ...(threads !== undefined && { threads }),
-  ...(provider && { provider }),
-  ...(onFallback && { onFallback }),
+  engine,
+  threads,
+  provider,
+  onFallback,
 });
 
 /** An optimizer alone is plain descent with it. */

@@ -1,4 +1,4 @@
-/** Every method by name. */
+/** The registry of methods: every one by name. */
 import { show, unknownName } from "../engine/errors.ts";
 import { describeOptions, type OptionDescription } from "../settings/fields.ts";
 import { checkSettings } from "../settings/options.ts";

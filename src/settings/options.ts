@@ -1,6 +1,6 @@
 /** Checks of settings and options against their fields, with errors in the command line's words. */
 import { z } from "zod";
-import { InputError, nearest } from "../engine/errors.ts";
+import { InputError, nearest, show } from "../engine/errors.ts";
 import { isScheduleField } from "./fields.ts";
 import { parseSchedule, type Schedule } from "./schedules.ts";
 
@@ -59,7 +59,7 @@ export function checkSettings<Shape extends z.ZodRawShape>(
   throw new InputError(
     value === undefined
       ? `missing ${key} of ${owner} (${issue.message})`
-      : `invalid ${key}: ${inWords(value)} (${issue.message})`,
+      : `invalid ${key}: ${inCode(value)} (${issue.message})`,
   );
 }
 
@@ -78,7 +78,7 @@ export function checkOptions<F extends Fields>(
 ): Values<F> {
   if (typeof options !== "object" || options === null) {
     throw new InputError(
-      `invalid options of ${owner}: ${inWords(options)} (give them by name, as in { name: value })`,
+      `invalid options of ${owner}: ${inCode(options)} (give them by name, as in { name: value })`,
     );
   }
   const given = Object.entries<unknown>({ ...options }).filter(([name]) => !parts.includes(name));
@@ -104,13 +104,6 @@ export const readValues = (fields: Fields, settings: object): { [name: string]: 
     ]),
   );
 
-/** A value within a message of one line. */
-function inWords(value: unknown): string {
-  if (typeof value === "function") return "a function";
-  if (typeof value !== "object" || value === null) return String(value);
-  try {
-    return JSON.stringify(value);
-  } catch {
-    return "an object";
-  }
-}
+/** What a message shows of a value given in code: a list has its brackets, so that [1] is not 1. */
+const inCode = (value: unknown): string =>
+  Array.isArray(value) ? `[${show(value)}]` : show(value);

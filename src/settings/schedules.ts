@@ -18,18 +18,30 @@ export function power({
   exponent = 0.5,
 }: {
   initial: number;
-  exponent?: number;
+  exponent?: number | undefined;
 }): Schedule {
   return (t) => initial / (t + 1) ** exponent;
 }
 
 /** From `initial` to `final`, default 0, along a straight line. */
-export function linear({ initial, final = 0 }: { initial: number; final?: number }): Schedule {
+export function linear({
+  initial,
+  final = 0,
+}: {
+  initial: number;
+  final?: number | undefined;
+}): Schedule {
   return (t, steps) => initial + ((final - initial) * t) / steps;
 }
 
 /** From `initial` to `final` along half a cosine (Loshchilov & Hutter 2017, without restarts). */
-export function cosine({ initial, final = 0 }: { initial: number; final?: number }): Schedule {
+export function cosine({
+  initial,
+  final = 0,
+}: {
+  initial: number;
+  final?: number | undefined;
+}): Schedule {
   return (t, steps) => final + ((initial - final) * (1 + Math.cos((Math.PI * t) / steps))) / 2;
 }
 
@@ -43,7 +55,7 @@ export function stepwise({
   milestones = [0.5, 0.75],
 }: {
   initial: number;
-  factor?: number;
+  factor?: number | undefined;
   milestones?: readonly number[];
 }): Schedule {
   return (t, steps) => initial * factor ** milestones.filter((m) => t >= m * steps).length;
@@ -51,10 +63,10 @@ export function stepwise({
 
 /** How schedules are written: first and last argument of each form, in order. */
 const forms: { readonly [name: string]: (first: number, second?: number) => Schedule } = {
-  power: (initial, exponent) => power({ initial, ...(exponent !== undefined && { exponent }) }),
-  linear: (initial, final) => linear({ initial, ...(final !== undefined && { final }) }),
-  cosine: (initial, final) => cosine({ initial, ...(final !== undefined && { final }) }),
-  stepwise: (initial, factor) => stepwise({ initial, ...(factor !== undefined && { factor }) }),
+  power: (initial, exponent) => power({ initial, exponent }),
+  linear: (initial, final) => linear({ initial, final }),
+  cosine: (initial, final) => cosine({ initial, final }),
+  stepwise: (initial, factor) => stepwise({ initial, factor }),
 };
 
 /** A schedule as text: what may stand where a number may. */

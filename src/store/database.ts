@@ -1,6 +1,6 @@
 /** Studies in PostgreSQL: what is run, rows, histories. The queue of cells is in `queue.ts`. */
 import { InputError } from "../engine/errors.ts";
-import { packageVersion } from "../platform/node/host.ts";
+import { packageVersion } from "../platform/node/machine.ts";
 import type { Postgres, Sql } from "../platform/node/postgres.ts";
 import { asCell, asRow, parseHistory, type Row } from "../study/cell.ts";
 import { checkSame, type StoredStudy, type StudyConfig } from "./store.ts";

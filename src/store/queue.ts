@@ -1,8 +1,8 @@
-/** Cells handed out by PostgreSQL to any number of machines; every cell gets exactly one row. */
+/** The queue of cells in PostgreSQL, handed out to any number of machines; every cell gets exactly one row. */
 import { createHash } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { PgBoss, type Db, type JobWithMetadata } from "pg-boss";
-import type { Host } from "../platform/host.ts";
+import type { Machine } from "../platform/machine.ts";
 import { persist } from "../platform/node/outage.ts";
 import type { Postgres, Sql } from "../platform/node/postgres.ts";
 import { programKey } from "../run/build.ts";
@@ -41,7 +41,7 @@ export interface Queue {
 }
 
 export interface QueueOptions {
-  readonly host: Host;
+  readonly machine: Machine;
   readonly signal: AbortSignal;
 }
 
@@ -99,7 +99,7 @@ export async function openQueue(db: Postgres, heartbeatSeconds = 30): Promise<Qu
         if (jobs.length > 0) await boss.insert(queueOf(name), jobs, { db: bossDb(sql) });
       });
     },
-    async open(study, { host, signal }) {
+    async open(study, { machine, signal }) {
       const finished = new Set(await readFinished(db, study));
       const refresh = async () => {
         for (const cell of await readFinished(db, study)) finished.add(cell);
@@ -110,7 +110,7 @@ export async function openQueue(db: Postgres, heartbeatSeconds = 30): Promise<Qu
         async take() {
           while (!signal.aborted) {
             const claimed = await persist(db.name, async () => {
-              await buryDead(study, host);
+              await buryDead(study, machine);
               const [job] = await boss.fetch<CellJob>(queueOf(study), { includeMetadata: true });
               if (job === undefined) return undefined;
               const cell = await readCell(db, study, job.data.cell);
@@ -155,7 +155,7 @@ export async function openQueue(db: Postgres, heartbeatSeconds = 30): Promise<Qu
   }
 
   /** Cells that every worker was lost over are failures, and say so in a row. */
-  async function buryDead(study: string, host: Host): Promise<void> {
+  async function buryDead(study: string, machine: Machine): Promise<void> {
     const [job] = await boss.fetch<CellJob>(deadOf(study), { includeMetadata: true });
     if (job === undefined) return;
     const cell = await readCell(db, study, job.data.cell);
@@ -163,7 +163,7 @@ export async function openQueue(db: Postgres, heartbeatSeconds = 30): Promise<Qu
       if (cell) {
         const error = `dead letter: ${retryLimit + 1} workers in a row fell silent over it`;
         const finished = new Date().toISOString();
-        const row = failedRow(cell, error, { ...host, finished, wallSeconds: 0 });
+        const row = failedRow(cell, error, { ...machine, finished, wallSeconds: 0 });
         await insertRow(sql, study, row, "");
       }
       await boss.complete(deadOf(study), job.id, null, { db: bossDb(sql) });
@@ -217,7 +217,7 @@ async function claimCell(
   return {
     cell,
     lost: lost.signal,
-    ...(stored && { from: new Uint8Array(stored.checkpoint) }),
+    from: stored && new Uint8Array(stored.checkpoint),
     async append(lines) {
       history += lines;
     },

@@ -1,4 +1,4 @@
-/** A run on disk: what it is, how it went, where it stands, how it ended. */
+/** Run folders: a run on disk, what it is, how it went, where it stands, how it ended. */
 import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";

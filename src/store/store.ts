@@ -1,8 +1,8 @@
-/** Where studies are kept: the same questions to a folder and to a database. */
+/** Stores of studies: the same questions to a folder and to a database. */
 import { z } from "zod";
 import { InputError } from "../engine/errors.ts";
 import { engineChoices, type EngineChoice } from "../engine/engines.ts";
-import { packageVersion } from "../platform/node/host.ts";
+import { packageVersion } from "../platform/node/machine.ts";
 import type { Row } from "../study/cell.ts";
 import type { MetricRow } from "../run/history.ts";
 import type { Cell, Study } from "../study/study.ts";

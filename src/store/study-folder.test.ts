@@ -3,15 +3,15 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { lucid } from "../../test/lucid.ts";
-import type { Host } from "../platform/host.ts";
+import type { Machine } from "../platform/machine.ts";
 import { failedRow, type Row } from "../study/cell.ts";
 import { studyStatus } from "../study/status.ts";
 import { openStudyFolder, readStudyFolder } from "./study-folder.ts";
 import { expandStudy, parseStudy, type Cell } from "../study/study.ts";
 import type { ClaimedCell } from "../study/claims.ts";
 
-const host: Host = { version: "0", commit: null, dirty: null, runtime: "", platform: "" };
-const provenance = { ...host, finished: "2026-01-01T00:00:00.000Z", wallSeconds: 1 };
+const machine: Machine = { version: "0", commit: null, dirty: null, runtime: "", platform: "" };
+const provenance = { ...machine, finished: "2026-01-01T00:00:00.000Z", wallSeconds: 1 };
 const study = parseStudy({
   name: "small",
   fixed: { problem: "cosine" },

@@ -1,4 +1,4 @@
-/** A study on disk: append-only, readable by people, one writer at a time. */
+/** Study folders: a study on disk, append-only, readable by people, one writer at a time. */
 import { existsSync } from "node:fs";
 import { mkdir, readdir, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
@@ -168,7 +168,7 @@ async function claim(
   const { metrics, from } = await continueCell(path, checkpointPath, cell);
   return {
     cell,
-    ...(from && { from }),
+    from,
     append: (history) => metrics.append(history),
     async save(checkpoint) {
       // The checkpoint may only speak of lines that are on the disk.

@@ -4,14 +4,14 @@ import { join } from "node:path";
 import { gunzipSync, gzipSync } from "node:zlib";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { lucid } from "../../test/lucid.ts";
-import type { Host } from "../platform/host.ts";
+import type { Machine } from "../platform/machine.ts";
 import { failedRow, formatHistory, type Row } from "../study/cell.ts";
 import { expandStudy, parseStudy, type Cell } from "../study/study.ts";
 import type { StoredStudy } from "./store.ts";
 import { openStudyFolder, readStudyFolder } from "./study-folder.ts";
 
-const host: Host = { version: "0", commit: null, dirty: null, runtime: "", platform: "" };
-const provenance = { ...host, finished: "2026-01-01T00:00:00.000Z", wallSeconds: 0.1 + 0.2 };
+const machine: Machine = { version: "0", commit: null, dirty: null, runtime: "", platform: "" };
+const provenance = { ...machine, finished: "2026-01-01T00:00:00.000Z", wallSeconds: 0.1 + 0.2 };
 const small = {
   name: "small",
   fixed: { problem: "cosine" },

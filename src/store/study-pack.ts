@@ -1,4 +1,4 @@
-/** A study in one file, to keep beside code or to send: gzip of JSON, a line per cell. */
+/** Packed studies: a study in one file, to keep beside code or to send. Gzip of JSON, a line per cell. */
 import { InputError } from "../engine/errors.ts";
 import { readPacked, writePacked } from "../platform/node/packed.ts";
 import { asCell, asRow, parseHistory, type Row } from "../study/cell.ts";

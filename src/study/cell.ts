@@ -1,13 +1,13 @@
-/** What a study keeps of a cell: one row, whatever happened, and a thinned history. */
+/** Rows of cells: what a study keeps of a run, whatever happened, and its thinned history. */
 import { z } from "zod";
+import { rounded } from "../engine/digits.ts";
 import { InputError } from "../engine/errors.ts";
 import type { Certificate } from "../diagnostics/certificate/certificate.ts";
 import type { Warning } from "../diagnostics/screen/screen.ts";
 import type { Verdict, VerdictName } from "../diagnostics/verdict.ts";
-import type { Host } from "../platform/host.ts";
-import type { MetricRow } from "../run/history.ts";
+import type { Machine } from "../platform/machine.ts";
+import { strideFor, type Final, type MetricRow } from "../run/history.ts";
 import type { Provenance, RunResult } from "../run/run.ts";
-import type { Final } from "../run/history.ts";
 import type { RunSpec } from "../run/spec.ts";
 import { cellId, type Cell, type Coordinates } from "./study.ts";
 
@@ -39,7 +39,7 @@ export interface Row {
 }
 
 /** Where a row comes from. Rows of the same cell agree in everything but this. */
-export interface RowProvenance extends Host, Partial<Omit<Provenance, keyof Host>> {
+export interface RowProvenance extends Machine, Partial<Omit<Provenance, keyof Machine>> {
   /** When the cell ended, in ISO 8601. */
   readonly finished: string;
   /** What the cell took in all, in seconds; `seconds` are those spent in steps. */
@@ -135,7 +135,7 @@ export const formatHistory = (rows: readonly MetricRow[]): string =>
   rows.map((row) => `${JSON.stringify(row, shorten)}\n`).join("");
 
 const shorten = (_: string, value: unknown) =>
-  typeof value === "number" && Number.isFinite(value) ? Number(value.toPrecision(digits)) : value;
+  typeof value === "number" && Number.isFinite(value) ? rounded(value, digits) : value;
 
 /**
  * The rows of all complete lines: a crash may have cut the last one.
@@ -179,9 +179,5 @@ const metricSchema = z.looseObject({
   details: z.record(z.string(), numeric).optional(),
 });
 
-/** Rows kept of a run's history unless the study says otherwise. */
-const historyRows = 256;
-
-/** The smallest power of two that keeps at most 256 rows of a run of `steps` steps. */
-export const historyStride = (steps: number): number =>
-  2 ** Math.max(0, Math.ceil(Math.log2(steps / historyRows)));
+/** The stride of a cell's history unless the study says otherwise: at most 256 rows. */
+export const historyStride = (steps: number): number => strideFor(steps, 256);

@@ -6,9 +6,9 @@ import type { Cell } from "./study.ts";
 export interface ClaimedCell {
   readonly cell: Cell;
   /** Where an interrupted run of it stood. */
-  readonly from?: Uint8Array;
+  readonly from?: Uint8Array | undefined;
   /** Aborted when the cell is no longer ours. */
-  readonly lost?: AbortSignal;
+  readonly lost?: AbortSignal | undefined;
   /** Add lines to the history. */
   append(history: string): Promise<void>;
   /** Keep where the run stands; everything appended so far belongs to it. */

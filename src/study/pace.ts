@@ -1,4 +1,4 @@
-/** How long a sweep takes, from the time of single steps. */
+/** The pace of a sweep: how long it takes, from the time of single steps. */
 import { programKey } from "../run/build.ts";
 import type { RunSpec } from "../run/spec.ts";
 import type { Cell } from "./study.ts";

@@ -1,10 +1,10 @@
-/** Where a study stands, from its cells and rows. */
+/** The status of a study, from its cells and rows. */
 import { verdictName, type Row, type Status } from "./cell.ts";
 import { canonicalJson } from "../run/spec.ts";
 import type { Cell, Coordinates } from "./study.ts";
 
 /** Cells that differ in their seed only. */
-export interface Group {
+export interface CellGroup {
   readonly at: Coordinates;
   readonly cells: number;
   readonly done: number;
@@ -18,7 +18,7 @@ export interface StudyStatus {
   readonly cells: number;
   readonly done: number;
   readonly statuses: { readonly [S in Status]?: number };
-  readonly groups: readonly Group[];
+  readonly groups: readonly CellGroup[];
   readonly failures: readonly Pick<Row, "cell" | "at" | "error">[];
   /** Rows of cells that the study no longer has. */
   readonly foreign: number;
@@ -31,7 +31,10 @@ export async function studyStatus(
   cells: readonly Cell[],
   rows: AsyncIterable<Row> | Iterable<Row>,
 ): Promise<StudyStatus> {
-  const groups = new Map<string, { -readonly [Key in keyof Group]: Group[Key] } & Counters>();
+  const groups = new Map<
+    string,
+    { -readonly [Key in keyof CellGroup]: CellGroup[Key] } & Counters
+  >();
   const groupOf = new Map<string, Counters>();
   for (const {
     id,

@@ -6,7 +6,7 @@ import { specFields, type SpecField } from "../run/fields.ts";
 import { canonicalJson, parseSpec, specHash, type RunSpec } from "../run/spec.ts";
 
 /** Fields of a run as people write them; texts are accepted as on the command line. */
-export type Fields = { readonly [Field in SpecField]?: unknown };
+export type CellFields = { readonly [Field in SpecField]?: unknown };
 
 /**
  * What an axis runs over: values of the field it is named after (`null` leaves the field out), or
@@ -16,7 +16,7 @@ export type Fields = { readonly [Field in SpecField]?: unknown };
  * { rho: [1, 2], "settings.eta": [0.01, 0.1], remedy: { none: {}, switch: { switch: 0.1 } } }
  */
 export interface Axes {
-  readonly [axis: string]: readonly unknown[] | { readonly [label: string]: Fields };
+  readonly [axis: string]: readonly unknown[] | { readonly [label: string]: CellFields };
 }
 
 /**
@@ -32,7 +32,7 @@ export type Seeds =
 
 /** What a preset may change: fields and axes one by one, everything else as a whole. */
 export interface StudyPreset {
-  readonly fixed?: Fields;
+  readonly fixed?: CellFields;
   readonly axes?: Axes;
   readonly seeds?: Seeds;
   readonly steps?: number;
@@ -56,7 +56,7 @@ export interface Study {
   /** With the preset: `figure-5-quick`. */
   readonly name: string;
   readonly description: string;
-  readonly fixed: Fields;
+  readonly fixed: CellFields;
   readonly axes: Axes;
   readonly seeds: Seeds;
   /**
@@ -228,7 +228,7 @@ export async function expandStudy({ fixed, axes, seeds }: Study): Promise<Cell[]
       const coordinates = Object.fromEntries(points.map(({ axis, label }) => [axis, label]));
       const seed = seedOf(repetition, coordinates);
       const at = { ...coordinates, seed };
-      const fields = points.reduce<Fields>((all, { fields }) => merge(all, fields), {
+      const fields = points.reduce<CellFields>((all, { fields }) => merge(all, fields), {
         ...fixed,
         seed,
       });
@@ -251,7 +251,7 @@ export async function expandStudy({ fixed, axes, seeds }: Study): Promise<Cell[]
 interface AxisPoint {
   readonly axis: string;
   readonly label: unknown;
-  readonly fields: Fields;
+  readonly fields: CellFields;
 }
 
 function readAxis(axis: string, values: Axes[string]): AxisPoint[] {
@@ -261,7 +261,7 @@ function readAxis(axis: string, values: Axes[string]): AxisPoint[] {
     );
   }
   if (!Array.isArray(values)) {
-    const bundles = Object.entries(values as { readonly [label: string]: Fields });
+    const bundles = Object.entries(values as { readonly [label: string]: CellFields });
     return bundles.map(([label, fields]) => ({ axis, label, fields }));
   }
   const [, setting] = /^settings\.(.+)$/.exec(axis) ?? [];
@@ -276,7 +276,7 @@ function readAxis(axis: string, values: Axes[string]): AxisPoint[] {
 }
 
 /** Fields with those of `over` on top; settings are merged one by one, `null` leaves out. */
-function merge(fields: Fields, over: Fields): Fields {
+function merge(fields: CellFields, over: CellFields): CellFields {
   const settings = {
     ...(fields.settings as object | undefined),
     ...(over.settings as object | undefined),

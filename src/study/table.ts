@@ -1,11 +1,11 @@
 /** Rows as tables: one flat row each, for spreadsheets, pandas, DuckDB. */
 
 /** A table's cell. */
-export type Value = string | number | boolean | null;
+export type ColumnValue = string | number | boolean | null;
 
 export interface Column {
   readonly name: string;
-  readonly values: readonly Value[];
+  readonly values: readonly ColumnValue[];
 }
 
 /**
@@ -13,7 +13,7 @@ export interface Column {
  * Lists become JSON; what a row does not have is `null`.
  */
 export function toColumns(rows: readonly object[]): Column[] {
-  const columns = new Map<string, Value[]>();
+  const columns = new Map<string, ColumnValue[]>();
   rows.forEach((row, index) => {
     for (const [name, value] of flatten(row)) {
       let values = columns.get(name);
@@ -30,14 +30,16 @@ export function toColumns(rows: readonly object[]): Column[] {
     }));
 }
 
-function flatten(value: object, prefix = ""): [string, Value][] {
-  return Object.entries(value).flatMap(([key, field]: [string, unknown]): [string, Value][] => {
-    const name = `${prefix}${key.replaceAll(/[^A-Za-z0-9]/g, "_")}`;
-    if (field === null || field === undefined) return [[name, null]];
-    if (Array.isArray(field)) return [[name, JSON.stringify(field)]];
-    if (typeof field === "object") return flatten(field, `${name}_`);
-    return [[name, field as Value]];
-  });
+function flatten(value: object, prefix = ""): [string, ColumnValue][] {
+  return Object.entries(value).flatMap(
+    ([key, field]: [string, unknown]): [string, ColumnValue][] => {
+      const name = `${prefix}${key.replaceAll(/[^A-Za-z0-9]/g, "_")}`;
+      if (field === null || field === undefined) return [[name, null]];
+      if (Array.isArray(field)) return [[name, JSON.stringify(field)]];
+      if (typeof field === "object") return flatten(field, `${name}_`);
+      return [[name, field as ColumnValue]];
+    },
+  );
 }
 
 /**
@@ -53,7 +55,7 @@ export function toCsv(columns: readonly Column[]): string {
   return lines.map((line) => `${line}\r\n`).join("");
 }
 
-const quote = (value: Value): string => {
+const quote = (value: ColumnValue): string => {
   const plain = value === null ? "" : String(value);
   const text = typeof value === "string" && isFormula(value) ? `'${plain}` : plain;
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;

@@ -1,7 +1,7 @@
 /** The worker thread of sweeps: runs one cell at a time, on one core, with its own programs. */
 import type { Certificate } from "../diagnostics/certificate/certificate.ts";
 import type { EngineChoice } from "../engine/index.ts";
-import type { Host } from "../platform/host.ts";
+import type { Machine } from "../platform/machine.ts";
 import type { Model } from "../problems/problem.ts";
 import { serve, type Protocol, type TaskContext } from "../platform/node/workers.ts";
 import { finishedRow, formatHistory, type Row } from "../study/cell.ts";
@@ -14,20 +14,20 @@ import type { Cell } from "../study/study.ts";
 
 export interface ThreadSetup {
   readonly engine: EngineChoice;
-  readonly host: Host;
+  readonly machine: Machine;
 }
 
 export interface RunTask {
   readonly kind: "run";
   readonly cell: Cell;
   /** Keep a row of the history of every so many steps. */
-  readonly record: number;
+  readonly recordEvery: number;
   /** Certify the end point. */
   readonly certify: boolean;
   /** Hand over the final model. */
   readonly keep: boolean;
   /** Where an interrupted run of the cell stood. */
-  readonly from?: Uint8Array;
+  readonly from?: Uint8Array | undefined;
 }
 
 /** Measure how long a step takes. */
@@ -70,10 +70,10 @@ const saveInterval = 30_000;
 /** Seconds of steps that are timed for an estimate. */
 const timedSeconds = 0.5;
 
-serve<CellProtocol>(({ engine, host }) => {
+serve<CellProtocol>(({ engine, machine }) => {
   const options = { engine, threads: 1 };
   const sources = nodeSources();
-  const runner = createRunner({ host, sources, ...options });
+  const runner = createRunner({ machine, sources, ...options });
   const certifyCell: Certify = (spec, model) => certifyEnd(spec, model, sources, options);
   return (task, context) =>
     task.kind === "run" ? run(runner, certifyCell, task, context) : time(runner, task.spec);
@@ -84,7 +84,7 @@ type Certify = (spec: RunSpec, model: Model) => Promise<Certificate | null>;
 async function run(
   runner: Runner,
   certify: Certify,
-  { cell, record, keep, certify: certified, from }: RunTask,
+  { cell, recordEvery, keep, certify: certified, from }: RunTask,
   { emit, signal }: TaskContext<CellProtocol>,
 ): Promise<CellResult> {
   const began = performance.now();
@@ -92,9 +92,9 @@ async function run(
   let length = stored?.metricsLength ?? 0;
   let lastSave = began;
   const outcome = await runner.run(cell.spec, {
-    recordEvery: record,
+    recordEvery,
     signal,
-    ...(stored && { from: stored.restore }),
+    from: stored?.restore,
     onChunk({ rows, checkpoint }) {
       const history = formatHistory(rows);
       length += Buffer.byteLength(history);

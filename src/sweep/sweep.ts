@@ -4,7 +4,7 @@
 import "../engine/native/telemetry.ts";
 import type { EngineChoice } from "../engine/index.ts";
 import { MachineError } from "../engine/errors.ts";
-import type { Host } from "../platform/host.ts";
+import type { Machine } from "../platform/machine.ts";
 import { openThread, siblingModule, type Thread } from "../platform/node/workers.ts";
 import { programKey } from "../run/build.ts";
 import { failedRow, historyStride, type Row } from "../study/cell.ts";
@@ -26,7 +26,7 @@ export interface SweepOptions {
    * Keep a row of a history of every so many steps; `null`: the smallest power of two that keeps
    * at most 256.
    */
-  readonly record: number | null;
+  readonly recordEvery: number | null;
   /** Keep final parameters. */
   readonly keep: boolean;
   /** Certify end points; default false. */
@@ -53,14 +53,14 @@ const mostTimed = 16;
 export function openSweeper({
   workers,
   engine,
-  host,
+  machine,
 }: {
   workers: number;
   engine: EngineChoice;
-  host: Host;
+  machine: Machine;
 }): Sweeper {
   const open = () =>
-    openThread<CellProtocol>(siblingModule(import.meta.url, "cell-thread"), { engine, host });
+    openThread<CellProtocol>(siblingModule(import.meta.url, "cell-thread"), { engine, machine });
   const threads = Array.from({ length: workers }, open);
   /** Serve with every thread until `work` has nothing left for it. */
   const onAll = async (work: (slot: number) => Promise<void>) => {
@@ -91,7 +91,7 @@ export function openSweeper({
       });
       return { secondsPerStep, programs: examples.size };
     },
-    async run({ source, record, keep, certify = false, signal, onEvent }) {
+    async run({ source, recordEvery, keep, certify = false, signal, onEvent }) {
       // A fault of the machine stops everything: it would only fail every cell in turn.
       const fault = new AbortController();
       const stop = AbortSignal.any([signal, fault.signal]);
@@ -103,11 +103,11 @@ export function openSweeper({
           program = programKey(claimed.cell.spec);
           try {
             await runCell(threads[slot] as Thread<CellProtocol>, claimed, {
-              record,
+              recordEvery,
               keep,
               certify,
               stop,
-              host,
+              machine,
               onEvent,
             });
           } catch (error) {
@@ -125,11 +125,11 @@ export function openSweeper({
 }
 
 interface CellOptions {
-  readonly record: number | null;
+  readonly recordEvery: number | null;
   readonly keep: boolean;
   readonly certify: boolean;
   readonly stop: AbortSignal;
-  readonly host: Host;
+  readonly machine: Machine;
   readonly onEvent: ((event: SweepEvent) => void) | undefined;
 }
 
@@ -137,7 +137,7 @@ interface CellOptions {
 async function runCell(
   thread: Thread<CellProtocol>,
   claimed: ClaimedCell,
-  { record, keep, certify, stop, host, onEvent }: CellOptions,
+  { recordEvery, keep, certify, stop, machine, onEvent }: CellOptions,
 ): Promise<void> {
   const { cell, from, lost } = claimed;
   const began = performance.now();
@@ -164,10 +164,10 @@ async function runCell(
         {
           kind: "run",
           cell,
-          record: record ?? historyStride(cell.spec.steps),
+          recordEvery: recordEvery ?? historyStride(cell.spec.steps),
           keep,
           certify,
-          ...(from && { from }),
+          from,
         },
         ({ step, history, checkpoint }) => {
           onEvent?.({ kind: "step", cell, step });
@@ -190,7 +190,7 @@ async function runCell(
     } else if (result.kind === "failed") {
       const wallSeconds = (performance.now() - began) / 1000;
       const finished = new Date().toISOString();
-      await finish(failedRow(cell, result.reason, { ...host, finished, wallSeconds }));
+      await finish(failedRow(cell, result.reason, { ...machine, finished, wallSeconds }));
     }
   } finally {
     signal.removeEventListener("abort", onStop);

@@ -1,4 +1,4 @@
-/** The engines compute the same training runs. */
+/** Agreement of the engines: they compute the same training runs. */
 import { expect, test } from "vitest";
 import { compileJax } from "../../src/engine/jax.ts";
 import { compileNative } from "../../src/engine/native/index.ts";

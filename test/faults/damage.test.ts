@@ -8,7 +8,7 @@ import { nodeSources } from "../../src/run/node-sources.ts";
 import { createRunner } from "../../src/run/run.ts";
 import { parseSpec } from "../../src/run/spec.ts";
 import { createRunFolder } from "../../src/store/run-folder.ts";
-import { describeHost } from "../../src/platform/node/host.ts";
+import { describeMachine } from "../../src/platform/node/machine.ts";
 import { lucid } from "../lucid.ts";
 
 let folder = "";
@@ -27,10 +27,10 @@ afterAll(() => rmSync(folder, { recursive: true }));
 
 async function stopHalfway(path: string): Promise<void> {
   const spec = parseSpec({ problem: "himmelblau", rho: 1, steps: 60 });
-  const host = await describeHost();
+  const machine = await describeMachine();
   const config = { spec, engine: "native", threads: 1, recordEvery: 1, version: "0" } as const;
   const run = await createRunFolder(path, config, 0);
-  const runner = createRunner({ host, sources: nodeSources(), engine: "native" });
+  const runner = createRunner({ machine, sources: nodeSources(), engine: "native" });
   const enough = new AbortController();
   const outcome = await runner.run(spec, {
     recordEvery: 1,

@@ -1,5 +1,5 @@
 /**
- * Kills a sweep again and again and compares what is left with an undisturbed one.
+ * Kills: a sweep is killed again and again, and what is left compared with an undisturbed one.
  *
  *     node test/faults/kills.ts --kills 100 --cells 60
  */

@@ -1,6 +1,6 @@
 /**
- * Every method of the SAM family once more, in plain float64 loops over one flat vector, written
- * from the papers' formulas. Shares no code with src.
+ * The oracle of methods: every method of the SAM family once more, in plain float64 loops over one
+ * flat vector, written from the papers' formulas. Shares no code with src.
  */
 
 export type Vector = readonly number[];

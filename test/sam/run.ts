@@ -1,4 +1,4 @@
-/** Train for a few steps and keep everything that was reported. */
+/** Short training for tests: a few steps, and everything that was reported. */
 import type { EngineChoice } from "../../src/engine/index.ts";
 import { leavesOf, type Tensor, type Tree } from "../../src/engine/tensor.ts";
 import type { Problem } from "../../src/problems/problem.ts";

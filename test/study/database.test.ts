@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { PgBoss } from "pg-boss";
-import type { Host } from "../../src/platform/host.ts";
+import type { Machine } from "../../src/platform/machine.ts";
 import { connectPostgres } from "../../src/platform/node/postgres.ts";
 import { failedRow, type Row } from "../../src/study/cell.ts";
 import { readStudyDatabase } from "../../src/store/database.ts";
@@ -12,8 +12,8 @@ import { noPostgres, startServer, type Server } from "./postgres.ts";
 
 if (noPostgres) console.warn(noPostgres);
 
-const host: Host = { version: "0", commit: null, dirty: null, runtime: "", platform: "" };
-const provenance = { ...host, finished: "2026-01-01T00:00:00.000Z", wallSeconds: 1 };
+const machine: Machine = { version: "0", commit: null, dirty: null, runtime: "", platform: "" };
+const provenance = { ...machine, finished: "2026-01-01T00:00:00.000Z", wallSeconds: 1 };
 
 describe.skipIf(noPostgres)("a study in PostgreSQL", () => {
   let server: Server;
@@ -42,7 +42,7 @@ describe.skipIf(noPostgres)("a study in PostgreSQL", () => {
   });
 
   const open = async (queue: Queue, signal = new AbortController().signal) => {
-    const { source } = await queue.open(config.study.name, { host, signal });
+    const { source } = await queue.open(config.study.name, { machine, signal });
     return async () => source.take(undefined);
   };
   const take = async (queue: Queue): Promise<ClaimedCell> => {

@@ -2,8 +2,7 @@
 import type { Command } from "@commander-js/extra-typings";
 import { groups, runBench, type BenchRow } from "../../bench/harness.ts";
 import { unknownName } from "../../engine/errors.ts";
-import { option } from "../shared/flags.ts";
-import { wholeNumber } from "../shared/stored.ts";
+import { option, wholeNumber } from "../shared/arguments.ts";
 import { table } from "../shared/table.ts";
 import { printJson, type Terminal } from "../shared/terminal.ts";
 

@@ -1,4 +1,4 @@
-/** `lucid certify`: what a point is. */
+/** `lucid certify`: the verdict on a point, in float64, with the numbers that prove it. */
 import { dirname } from "node:path";
 import type { Command } from "@commander-js/extra-typings";
 import type { Certificate } from "../../diagnostics/certificate/certificate.ts";
@@ -13,10 +13,16 @@ import { makeFolder, writeBytes, writeText } from "../../platform/node/files.ts"
 import { startProgress, type Progress } from "../../platform/node/progress.ts";
 import type { Model } from "../../problems/problem.ts";
 import { encodeModel } from "../../run/checkpoint.ts";
-import { addLossOptions, fieldOption, kebab, lossOf, option } from "../shared/flags.ts";
+import {
+  chooseEngine,
+  engineOption,
+  option,
+  threadsOption,
+  wholeNumber,
+} from "../shared/arguments.ts";
+import { addLossOptions, fieldOption, kebab, lossOf } from "../shared/flags.ts";
 import { readModel, targetOf, targetOfRun, type LossFlags, type Target } from "../shared/point.ts";
 import { refinementRows, short } from "../../report/words.ts";
-import { chooseEngine, wholeNumber } from "../shared/stored.ts";
 import { table } from "../shared/table.ts";
 import { printJson, type Terminal } from "../shared/terminal.ts";
 
@@ -60,8 +66,8 @@ export function addCertify(program: Command, terminal: Terminal): void {
     )
     .addOption(option("--out <file>", "keep the refined point, as safetensors"))
     .addOption(option("--html <file>", "keep the report, with pictures, as a page"))
-    .addOption(option("--engine <name>", "auto, native or jax (default: auto)"))
-    .addOption(option("--threads <count>", "threads of the native engine (default: 2)"))
+    .addOption(engineOption())
+    .addOption(threadsOption(2))
     .option("--theorems", "instead check every theorem numerically on the planes")
     .addOption(option("--only <text>", "with --theorems: statements that contain this"))
     .option("--json", "print one JSON document")
@@ -92,7 +98,7 @@ async function certifyPoint(
   for (const file of [flags.out, flags.html]) {
     if (file !== undefined) await makeFolder(dirname(file));
   }
-  const { model, ...target } = await place(run, flags, progress);
+  const { model, ...target } = await lossAndModel(run, flags, progress);
   const judge = ({ params, statistics }: Model) =>
     certify({
       ...target,
@@ -110,7 +116,7 @@ async function certifyPoint(
       f,
       x: flatten(model.params),
       rho: target.rho,
-      ...(budget !== undefined && { maxProducts: budget }),
+      maxProducts: budget,
       onStep: ({ gradRatio, products }) =>
         progress.update(() => `refining: GradRatio ${short(gradRatio)} after ${products} products`),
     });
@@ -168,7 +174,7 @@ function asText({ certificate }: Judged, refined: Refined | undefined): string {
 }
 
 /** The loss and the model that arguments and flags mean. */
-async function place(
+async function lossAndModel(
   run: string | undefined,
   flags: CertifyFlags,
   progress: Progress,
@@ -206,7 +212,7 @@ async function theorems(
   terminal: Terminal,
 ): Promise<void> {
   const rows = await checkTheorems({
-    ...(only !== undefined && { only }),
+    only,
     onProgress: (statement) => progress.update(() => `checking: ${statement}`),
   });
   if (rows.length === 0) {

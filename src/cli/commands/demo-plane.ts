@@ -5,7 +5,7 @@ import type { EngineChoice } from "../../engine/index.ts";
 import { tensor } from "../../engine/tensor.ts";
 import type { Figure } from "../../figures/figure.ts";
 import { planeFigure, type PlanePath } from "../../figures/plane.ts";
-import type { Host } from "../../platform/host.ts";
+import type { Machine } from "../../platform/machine.ts";
 import { ridge } from "../../problems/planes/index.ts";
 import type { Point } from "../../problems/problem.ts";
 import { nodeSources } from "../../run/node-sources.ts";
@@ -29,8 +29,8 @@ export interface PlaneStory {
 }
 
 /** Train SAM and gradient descent on `ridge` from the same starts; certify where SAM ends. */
-export async function planeStory(host: Host, engine: EngineChoice): Promise<PlaneStory> {
-  const runner = createRunner({ host, engine, sources: nodeSources() });
+export async function planeStory(machine: Machine, engine: EngineChoice): Promise<PlaneStory> {
+  const runner = createRunner({ machine, engine, sources: nodeSources() });
   const paths: PlanePath[] = [];
   const certificates: Certificate[] = [];
   try {

@@ -5,9 +5,9 @@ import type { Command } from "@commander-js/extra-typings";
 import type { EngineChoice } from "../../engine/index.ts";
 import { MachineError } from "../../engine/errors.ts";
 import { methodWords } from "../../figures/runs.ts";
-import type { Host } from "../../platform/host.ts";
+import type { Machine } from "../../platform/machine.ts";
 import { makeFolder, writeBytes, writeText } from "../../platform/node/files.ts";
-import { describeHost } from "../../platform/node/host.ts";
+import { describeMachine } from "../../platform/node/machine.ts";
 import { catchInterrupt } from "../../platform/node/interrupt.ts";
 import { startProgress, type Progress } from "../../platform/node/progress.ts";
 import { parseHistory, type Row } from "../../study/cell.ts";
@@ -16,9 +16,14 @@ import { defineStudy, expandStudy, parseStudy, type Cell, type Study } from "../
 import type { CellSource } from "../../study/claims.ts";
 import { openSweeper, type SweepEvent } from "../../sweep/sweep.ts";
 import type { DemoRun, FinishedRow } from "./demo-report.ts";
-import { option } from "../shared/flags.ts";
 import { duration, short, whole } from "../../report/words.ts";
-import { chooseEngine, chooseWorkers, workersOption } from "../shared/stored.ts";
+import {
+  chooseEngine,
+  chooseWorkers,
+  engineOption,
+  option,
+  workersOption,
+} from "../shared/arguments.ts";
 import { table } from "../shared/table.ts";
 import { Interrupted, printJson, type Terminal } from "../shared/terminal.ts";
 
@@ -47,7 +52,7 @@ export function addDemo(program: Command, terminal: Terminal): void {
     .description("Show in about a minute how SAM stalls where nothing is solved, and what helps.")
     .addOption(option("--out <folder>", "where the report and figures go (default: lucid-demo)"))
     .addOption(workersOption())
-    .addOption(option("--engine <name>", "auto, native or jax (default: auto)"))
+    .addOption(engineOption())
     .option("--json", "print one JSON document instead of a table")
     .action((flags: DemoFlags) => demo(demoStudy, flags, terminal));
 }
@@ -58,19 +63,19 @@ export async function demo(study: Study, flags: DemoFlags, terminal: Terminal): 
   const engine = chooseEngine(flags.engine);
   const workers = chooseWorkers(flags.workers);
   await makeFolder(out);
-  const host = await describeHost();
+  const machine = await describeMachine();
   const progress = startProgress({ stream: terminal.err });
   const interrupt = catchInterrupt(() => progress.note("stopping …"));
   try {
     const { signal } = interrupt;
-    const runs = await runStudy(study, { workers, engine, host, signal, progress });
+    const runs = await runStudy(study, { workers, engine, machine, signal, progress });
     progress.note("drawing …");
     // Loaded on demand, as is all that draws.
     const { finalLossFigure, gradRatioFigure, lossFigure } = await import("../../figures/index.ts");
     const { renderPng, renderSvg } = await import("../../figures/render.ts");
     const { planeStory } = await import("./demo-plane.ts");
     const { demoReport, runCells, runColumns, tally } = await import("./demo-report.ts");
-    const story = await planeStory(host, engine);
+    const story = await planeStory(machine, engine);
     const figures = {
       ridge: story.figure,
       loss: lossFigure(runs),
@@ -109,13 +114,13 @@ async function runStudy(
   {
     workers,
     engine,
-    host,
+    machine,
     signal,
     progress,
   }: {
     workers: number;
     engine: EngineChoice;
-    host: Host;
+    machine: Machine;
     signal: AbortSignal;
     progress: Progress;
   },
@@ -144,10 +149,10 @@ async function runStudy(
       );
     },
   };
-  const sweeper = openSweeper({ workers: Math.min(workers, cells.length), engine, host });
+  const sweeper = openSweeper({ workers: Math.min(workers, cells.length), engine, machine });
   try {
     const watch = createWatch(cells, progress);
-    await sweeper.run({ source, record: study.record, keep: false, signal, onEvent: watch });
+    await sweeper.run({ source, recordEvery: study.record, keep: false, signal, onEvent: watch });
   } finally {
     await sweeper.close();
   }

@@ -14,7 +14,7 @@ import { cacheFolder } from "../../platform/node/cache.ts";
 import { isDrawn, type DatasetEntry } from "../../problems/datasets/entry.ts";
 import { datasets } from "../../problems/datasets/registry.ts";
 import { locateDataset } from "../../platform/node/data.ts";
-import { describeHost, packageRoot } from "../../platform/node/host.ts";
+import { describeMachine, packageRoot } from "../../platform/node/machine.ts";
 import { table } from "../shared/table.ts";
 import { printJson, type Terminal } from "../shared/terminal.ts";
 
@@ -25,7 +25,7 @@ interface Finding {
   readonly status: "ok" | "absent" | "missing";
   readonly found: string;
   /** What to do where something is not there. */
-  readonly remedy?: string;
+  readonly remedy?: string | undefined;
 }
 
 /** Hidden: try one provider of the native engine in a process of its own. */
@@ -67,7 +67,7 @@ async function examine(): Promise<Finding[]> {
 }
 
 async function describeItself(): Promise<Finding> {
-  const { version, commit, dirty } = await describeHost();
+  const { version, commit, dirty } = await describeMachine();
   const from = commit === null ? "" : ` at ${commit.slice(0, 12)}${dirty ? ", with changes" : ""}`;
   return { name: "lucid-sam", status: "ok", found: `${version}${from}` };
 }
@@ -78,7 +78,7 @@ function describeNode(): Finding {
     name: "node",
     status: recent ? "ok" : "missing",
     found: process.version,
-    ...(!recent && { remedy: "install Node 24 or newer: float64 needs it" }),
+    remedy: recent ? undefined : "install Node 24 or newer: float64 needs it",
   };
 }
 
@@ -178,7 +178,7 @@ async function checkCache(): Promise<Finding> {
     name: "cache folder",
     status: writable ? "ok" : "missing",
     found: writable ? folder : `${folder} cannot be written`,
-    ...(!writable && { remedy: "set LUCID_CACHE to a folder that can be written" }),
+    remedy: writable ? undefined : "set LUCID_CACHE to a folder that can be written",
   };
 }
 

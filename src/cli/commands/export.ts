@@ -16,7 +16,8 @@ import { trainingStep } from "../../sam/training/step.ts";
 import { compileTraining } from "../../sam/training/training.ts";
 import { buildMethod, buildProblem } from "../../run/build.ts";
 import { nodeSources } from "../../run/node-sources.ts";
-import { addSpecOptions, option, specOf, type SpecFlags } from "../shared/flags.ts";
+import { option } from "../shared/arguments.ts";
+import { addSpecOptions, specOf, type SpecFlags } from "../shared/flags.ts";
 import type { Terminal } from "../shared/terminal.ts";
 
 interface ExportFlags extends SpecFlags {

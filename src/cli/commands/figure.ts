@@ -8,8 +8,8 @@ import { writeBytes, writeText } from "../../platform/node/files.ts";
 import type { Row } from "../../study/cell.ts";
 import type { StoredStudy } from "../../store/store.ts";
 import { toColumns, toCsv } from "../../study/table.ts";
-import { option } from "../shared/flags.ts";
-import { openStored, storeOption } from "../shared/stored.ts";
+import { option, storeOption } from "../shared/arguments.ts";
+import { openStored } from "../shared/stored.ts";
 import type { Terminal } from "../shared/terminal.ts";
 
 const choices = figuresFor("runs");

@@ -12,10 +12,16 @@ import { findAround, findOnPlane, type FoundPoint } from "../../diagnostics/sear
 import { InputError, unknownName } from "../../engine/errors.ts";
 import { startProgress, type Progress } from "../../platform/node/progress.ts";
 import type { CriticalKind, Model, Plane, Point, Problem } from "../../problems/problem.ts";
-import { addLossOptions, fieldOption, option } from "../shared/flags.ts";
+import {
+  chooseEngine,
+  engineOption,
+  option,
+  threadsOption,
+  wholeNumber,
+} from "../shared/arguments.ts";
+import { addLossOptions, fieldOption } from "../shared/flags.ts";
 import { readModel, targetOf, type LossFlags, type Target } from "../shared/point.ts";
 import { short } from "../../report/words.ts";
-import { chooseEngine, wholeNumber } from "../shared/stored.ts";
 import { table } from "../shared/table.ts";
 import { printJson, type Terminal } from "../shared/terminal.ts";
 
@@ -59,8 +65,8 @@ export function addFind(program: Command, terminal: Terminal): void {
       option("--epsilon <number>", "construction: cut so far below the maximum (default: a sweep)"),
     )
     .addOption(option("--starts <count>", "sphere: random starts (default: 16)"))
-    .addOption(option("--engine <name>", "auto, native or jax (default: auto)"))
-    .addOption(option("--threads <count>", "threads of the native engine (default: 2)"))
+    .addOption(engineOption())
+    .addOption(threadsOption(2))
     .option("--json", "print one JSON document")
     .action(async (flags) => {
       const progress = startProgress({ stream: terminal.err });
@@ -151,7 +157,7 @@ async function bySphere(target: Target, flags: FindFlags, progress: Progress): P
       center: center.params,
       statistics: center.statistics,
       engine,
-      ...(starts !== undefined && { starts }),
+      starts,
       onProgress: (what) => progress.update(() => what),
     });
     results.push({ center: flatten(center.params), centerGradNorm, search, found });

@@ -1,7 +1,7 @@
-/** `lucid methods`: what there is to train with. */
+/** `lucid methods`: the list of methods, and all about one. */
 import type { Command } from "@commander-js/extra-typings";
 import { describeSettings, findMethod, methods, type MethodEntry } from "../../sam/registry.ts";
-import { fitted, wrap } from "../shared/table.ts";
+import { fitted, wrapText } from "../shared/table.ts";
 import { printJson, type Terminal } from "../shared/terminal.ts";
 
 export function addMethods(program: Command, terminal: Terminal): void {
@@ -37,7 +37,7 @@ function describe(method: MethodEntry, columns = Infinity): string {
     lines.length === 0
       ? ""
       : `\n${heading}\n${lines
-          .flatMap((line) => wrap(line, columns - 2))
+          .flatMap((line) => wrapText(line, columns - 2))
           .map((line) => `  ${line}\n`)
           .join("")}`;
   return [

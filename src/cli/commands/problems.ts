@@ -1,4 +1,4 @@
-/** `lucid problems`: what there is to train. */
+/** `lucid problems`: the list of problems and data sets, and all about one. */
 import type { Command } from "@commander-js/extra-typings";
 import { planes, type PlaneName } from "../../problems/planes/index.ts";
 import { describeProblem, findProblem, problemOptions, problems } from "../../problems/registry.ts";

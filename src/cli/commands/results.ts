@@ -1,4 +1,4 @@
-/** `lucid sweep status`, `export`, `rerun`, `pack`, `unpack`: what a study has brought. */
+/** `lucid sweep status`, `export`, `rerun`, `pack`, `unpack`: the results of a study. */
 import { extname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Command, OptionValues } from "@commander-js/extra-typings";
@@ -11,9 +11,9 @@ import { readStudyFolder, writeStudyFolder } from "../../store/study-folder.ts";
 import { isPack, packEnding, packStudy } from "../../store/study-pack.ts";
 import { describeCoordinates } from "../../study/study.ts";
 import { toColumns, toCsv, toParquet } from "../../study/table.ts";
-import { option } from "../shared/flags.ts";
 import { short, whole } from "../../report/words.ts";
-import { openStored, storeOption } from "../shared/stored.ts";
+import { option, storeOption } from "../shared/arguments.ts";
+import { openStored } from "../shared/stored.ts";
 import { table } from "../shared/table.ts";
 import { printJson, type Terminal } from "../shared/terminal.ts";
 

@@ -2,7 +2,7 @@
 import type { Command } from "@commander-js/extra-typings";
 import { InputError, MachineError } from "../../engine/errors.ts";
 import { pathIn } from "../../platform/node/files.ts";
-import { describeHost } from "../../platform/node/host.ts";
+import { describeMachine } from "../../platform/node/machine.ts";
 import { memoryLimit } from "../../platform/node/limits.ts";
 import { catchInterrupt } from "../../platform/node/interrupt.ts";
 import { startProgress, type Progress } from "../../platform/node/progress.ts";
@@ -16,17 +16,17 @@ import { readStudyFile } from "../../store/study-file.ts";
 import { describeCoordinates, expandStudy, type Cell, type Study } from "../../study/study.ts";
 import { openSweeper, type Sweeper, type SweepEvent } from "../../sweep/sweep.ts";
 import type { StepTimes } from "../../study/pace.ts";
-import { option } from "../shared/flags.ts";
 import { duration, short, whole } from "../../report/words.ts";
 import { addResults, showStatus } from "./results.ts";
 import {
   chooseEngine,
   chooseWorkers,
-  connectQueue,
+  engineOption,
+  option,
   storeOption,
-  storeUrl,
   workersOption,
-} from "../shared/stored.ts";
+} from "../shared/arguments.ts";
+import { connectQueue, storeUrl } from "../shared/stored.ts";
 import { Interrupted, printJson, type Terminal } from "../shared/terminal.ts";
 
 interface SweepFlags {
@@ -55,7 +55,7 @@ export function addSweep(program: Command, terminal: Terminal): void {
       ),
     )
     .addOption(workersOption())
-    .addOption(option("--engine <name>", "auto, native or jax (default: auto)"))
+    .addOption(engineOption())
     .option("--dry-run", "say what would run and how long it would take")
     .option("--json", "print one JSON document instead of a table")
     .action((file, flags) => {
@@ -79,8 +79,8 @@ async function run(file: string, flags: SweepFlags, terminal: Terminal): Promise
   const progress = startProgress({ stream: terminal.err });
   const interrupt = catchInterrupt(() => progress.note("stopping …"));
   const { signal } = interrupt;
-  const host = await describeHost();
-  const sweeper = openSweeper({ workers, engine: config.engine, host });
+  const machine = await describeMachine();
+  const sweeper = openSweeper({ workers, engine: config.engine, machine });
   try {
     if (flags.dryRun) {
       const estimate = await sweeper.estimate(cells, signal);
@@ -89,12 +89,12 @@ async function run(file: string, flags: SweepFlags, terminal: Terminal): Promise
       else terminal.out(`${describePlan(config.study, cells, cells, estimate, workers)}\n`);
       return;
     }
-    const place = await choosePlace(flags, config, cells, { host, signal });
+    const destination = await chooseDestination(flags, config, cells, { machine, signal });
     try {
       const { study } = config;
-      await sweepAll({ study, cells, open: place.open, sweeper, progress, signal });
-      await place.open.close();
-      const finished = await studyStatus(cells, (await place.read()).rows());
+      await sweepAll({ study, cells, open: destination.open, sweeper, progress, signal });
+      await destination.open.close();
+      const finished = await studyStatus(cells, (await destination.read()).rows());
       if (signal.aborted && finished.done < finished.cells) {
         throw new Interrupted(
           `stopped with ${finished.done} of ${finished.cells} cells done; the same command goes on from here`,
@@ -104,11 +104,11 @@ async function run(file: string, flags: SweepFlags, terminal: Terminal): Promise
       const { failed = 0 } = finished.statuses;
       if (failed > 0) {
         throw new MachineError(
-          `invalid cells: ${failed} of ${finished.cells} failed (see why above; lucid sweep rerun ${place.name} --failed, then sweep again)`,
+          `invalid cells: ${failed} of ${finished.cells} failed (see why above; lucid sweep rerun ${destination.name} --failed, then sweep again)`,
         );
       }
     } finally {
-      await place.close();
+      await destination.close();
     }
   } finally {
     progress.done();
@@ -118,7 +118,7 @@ async function run(file: string, flags: SweepFlags, terminal: Terminal): Promise
 }
 
 /** Where the rows of a sweep go. */
-interface Place {
+interface Destination {
   /** As `lucid sweep rerun` takes it. */
   readonly name: string;
   readonly open: OpenStudy;
@@ -127,12 +127,12 @@ interface Place {
 }
 
 /** `--store`, else `--out`, else DATABASE_URL, else a folder named after the study. */
-async function choosePlace(
+async function chooseDestination(
   { store, out, heartbeat }: SweepFlags,
   config: StudyConfig,
   cells: readonly Cell[],
   context: Parameters<Awaited<ReturnType<typeof connectQueue>>["open"]>[1],
-): Promise<Place> {
+): Promise<Destination> {
   const { name } = config.study;
   const url = out === undefined ? storeUrl(store) : store;
   if (url === undefined) {
@@ -152,7 +152,7 @@ async function choosePlace(
   }
 }
 
-interface Sweep {
+interface SweepTask {
   readonly study: Study;
   readonly cells: readonly Cell[];
   readonly open: OpenStudy;
@@ -165,7 +165,14 @@ interface Sweep {
 const refreshInterval = 2000;
 
 /** Run what is not finished yet, saying how long it will take and how far it is. */
-async function sweepAll({ study, cells, open, sweeper, progress, signal }: Sweep): Promise<void> {
+async function sweepAll({
+  study,
+  cells,
+  open,
+  sweeper,
+  progress,
+  signal,
+}: SweepTask): Promise<void> {
   const pending = cells.filter(({ id }) => !open.finished.has(id));
   if (pending.length === 0) return;
   const { workers } = sweeper;
@@ -207,17 +214,18 @@ async function sweepAll({ study, cells, open, sweeper, progress, signal }: Sweep
     update();
   };
   const { refresh } = open;
-  const look = async () => {
+  const refreshFinished = async () => {
     await refresh?.();
     for (const cell of pending) if (open.finished.has(cell.id)) finish(cell);
     update();
   };
   // What others have done is for the eye only: the next look may work again.
-  const timer = refresh && setInterval(() => void look().catch(() => {}), refreshInterval);
+  const timer =
+    refresh && setInterval(() => void refreshFinished().catch(() => {}), refreshInterval);
   try {
     await sweeper.run({
       source: open.source,
-      record: study.record,
+      recordEvery: study.record,
       keep: study.keep,
       certify: study.certify,
       signal,

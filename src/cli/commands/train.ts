@@ -1,13 +1,20 @@
 /** `lucid train`: one run, watched, with a verdict at the end. */
 import type { Command } from "@commander-js/extra-typings";
-import { engineChoices } from "../../engine/engines.ts";
-import { InputError, unknownName } from "../../engine/errors.ts";
+import { InputError } from "../../engine/errors.ts";
 import { continueRunFolder, readRunFolder } from "../../store/run-folder.ts";
 import { defaultStride, type MetricRow } from "../../run/history.ts";
 import type { RunResult } from "../../run/run.ts";
 import { findProblem } from "../../problems/registry.ts";
-import { addSpecOptions, kebab, option, specOf, type SpecFlags } from "../shared/flags.ts";
-import { carryOut, type Job } from "../shared/job.ts";
+import {
+  chooseEngine,
+  engineOption,
+  option,
+  seconds,
+  threadsOption,
+  wholeNumber,
+} from "../shared/arguments.ts";
+import { addSpecOptions, kebab, specOf, type SpecFlags } from "../shared/flags.ts";
+import { runInForeground, type ForegroundRun } from "../shared/foreground.ts";
 import { summary } from "../shared/report.ts";
 import { printJson, type Terminal } from "../shared/terminal.ts";
 
@@ -29,8 +36,8 @@ export function addTrain(program: Command, terminal: Terminal): void {
     .description("Train with one method, watch both gradients, and say how it ended.");
   addSpecOptions(command)
     .optionsGroup("Where to run, what to keep:")
-    .addOption(option("--engine <name>", "auto, native or jax (default: auto)"))
-    .addOption(option("--threads <count>", "threads of the native engine (default: 1)"))
+    .addOption(engineOption())
+    .addOption(threadsOption(1))
     .addOption(
       option(
         "--record-every <steps>",
@@ -59,7 +66,7 @@ async function train(flags: RunFlags, terminal: Terminal): Promise<void> {
     } else terminal.out(summary(result));
   };
   if (resume === undefined) {
-    const { result, rows, out } = await carryOut(newJob(flags), json, terminal);
+    const { result, rows, out } = await runInForeground(newJob(flags), json, terminal);
     print(result, rows, out);
     return;
   }
@@ -73,23 +80,21 @@ async function train(flags: RunFlags, terminal: Terminal): Promise<void> {
   const saveEvery = seconds("save-every", flags.saveEvery);
   const continued = await continueRunFolder(resume, saveEvery);
   const job = { spec, engine, threads, recordEvery, saveEvery, out: resume, continued };
-  const { result, rows } = await carryOut(job, json, terminal);
+  const { result, rows } = await runInForeground(job, json, terminal);
   print(result, rows, resume);
 }
 
-function newJob(flags: RunFlags): Job {
-  const { engine = "auto", threads, recordEvery, trace, out } = flags;
+function newJob(flags: RunFlags): ForegroundRun {
+  const { engine, threads, recordEvery, trace, out } = flags;
   const spec = specOf(flags);
-  const chosen = engineChoices.find((name) => name === engine);
-  if (chosen === undefined) throw unknownName("engine", engine, engineChoices);
   const stride = wholeNumber("record-every", recordEvery);
   return {
     spec,
-    engine: chosen,
+    engine: chooseEngine(engine),
     threads: wholeNumber("threads", threads) ?? 1,
     recordEvery: stride ?? (trace ? 1 : defaultStride(spec.steps)),
     saveEvery: seconds("save-every", flags.saveEvery),
-    ...(out !== undefined && { out }),
+    out,
   };
 }
 
@@ -101,19 +106,4 @@ function refuseOtherFlags(flags: RunFlags): void {
   if (other !== undefined) {
     throw new InputError(`invalid --${kebab(other)}: a resumed run keeps its own (leave it out)`);
   }
-}
-
-/** A whole number of 1 or more, as text. */
-function wholeNumber(flag: string, text: string | undefined): number | undefined {
-  if (text === undefined) return undefined;
-  const value = Number(text);
-  if (Number.isSafeInteger(value) && value >= 1) return value;
-  throw new InputError(`invalid ${flag}: ${text} (give a whole number, 1 or more)`);
-}
-
-/** A number of seconds, as text; default 10. */
-function seconds(flag: string, text = "10"): number {
-  const value = Number(text);
-  if (Number.isFinite(value) && value >= 0) return value;
-  throw new InputError(`invalid ${flag}: ${text} (give a number of seconds, 0 or more)`);
 }

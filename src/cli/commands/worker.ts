@@ -2,21 +2,15 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Command } from "@commander-js/extra-typings";
 import { InputError } from "../../engine/errors.ts";
-import { describeHost } from "../../platform/node/host.ts";
+import { describeMachine } from "../../platform/node/machine.ts";
 import { catchInterrupt } from "../../platform/node/interrupt.ts";
 import { persist } from "../../platform/node/outage.ts";
 import { startProgress } from "../../platform/node/progress.ts";
 import { readConfig, unfinishedStudies } from "../../store/database.ts";
 import { describeCoordinates } from "../../study/study.ts";
 import { openSweeper } from "../../sweep/sweep.ts";
-import { option } from "../shared/flags.ts";
-import {
-  chooseWorkers,
-  connectQueue,
-  storeOption,
-  storeUrl,
-  workersOption,
-} from "../shared/stored.ts";
+import { chooseWorkers, option, storeOption, workersOption } from "../shared/arguments.ts";
+import { connectQueue, storeUrl } from "../shared/stored.ts";
 import type { Terminal } from "../shared/terminal.ts";
 
 interface WorkerFlags {
@@ -46,7 +40,7 @@ async function work(flags: WorkerFlags, terminal: Terminal): Promise<void> {
     throw new InputError("missing store (give --store postgres://…, or set DATABASE_URL)");
   }
   const workers = chooseWorkers(flags.workers);
-  const host = await describeHost();
+  const machine = await describeMachine();
   const progress = startProgress({ stream: terminal.err });
   const interrupt = catchInterrupt(() => progress.note("stopping …"));
   const { signal } = interrupt;
@@ -66,12 +60,12 @@ async function work(flags: WorkerFlags, terminal: Terminal): Promise<void> {
           continue;
         }
         const { engine, study: definition } = await persist(db.name, () => readConfig(db, study));
-        const sweeper = openSweeper({ workers, engine, host });
+        const sweeper = openSweeper({ workers, engine, machine });
         try {
-          const open = await persist(db.name, () => queue.open(study, { host, signal }));
+          const open = await persist(db.name, () => queue.open(study, { machine, signal }));
           await sweeper.run({
             source: open.source,
-            record: definition.record,
+            recordEvery: definition.record,
             keep: definition.keep,
             certify: definition.certify,
             signal,

@@ -1,36 +1,12 @@
-/** From fields of a run to flags, and from flags to values. */
+/** Flags of the fields of a run, and the spec that flags describe. */
 import { Option, type Command } from "@commander-js/extra-typings";
-import { InputError, show } from "../../engine/errors.ts";
+import { show } from "../../engine/errors.ts";
 import { memoryLimit } from "../../platform/node/limits.ts";
 import { checkMemory } from "../../run/memory.ts";
 import { lossFields, specFields, type FieldUse, type SpecField } from "../../run/fields.ts";
 import { parseSpec, type RunSpec } from "../../run/spec.ts";
 import { placeholderOf } from "../../settings/fields.ts";
-
-/** An option that refuses the flag after it, or nothing, as its value. */
-export function option(flags: string, description: string): Option {
-  const made = new Option(flags, description);
-  return made.argParser((value) => {
-    if (value === "" || value.startsWith("--")) {
-      throw new InputError(`missing value for ${made.long}`);
-    }
-    return value;
-  });
-}
-
-/** An option that may be given several times, as `key=value`. */
-export function pairs(flags: string, description: string): Option {
-  const made = new Option(flags, description);
-  return made.argParser((text, before: unknown) => {
-    const at = text.indexOf("=");
-    if (at < 1) {
-      throw new InputError(`invalid ${made.long}: ${text} (give key=value)`);
-    }
-    const [key, value] = [text.slice(0, at), text.slice(at + 1)];
-    if (value === "") throw new InputError(`missing value for ${made.long} ${key}`);
-    return { ...(before as object | undefined), [key]: value };
-  });
-}
+import { option, pairsOption } from "./arguments.ts";
 
 /** The flag of a field: its description, default and placeholder are the field's own. */
 export const fieldOption = (field: SpecField): Option => flagOf(field, specFields.get(field) ?? []);
@@ -80,7 +56,7 @@ export function addSpecOptions<C extends Command>(command: C): C {
     if (lossFields.has(field)) continue;
     command.addOption(
       field === "settings"
-        ? pairs("--set <key=value>", "another setting of the method; may be repeated")
+        ? pairsOption("--set <key=value>", "another setting of the method; may be repeated")
         : flagOf(field, uses),
     );
   }
@@ -92,7 +68,7 @@ export function specOf(flags: SpecFlags): RunSpec {
   const fields = Object.entries(flags).filter(([flag]) => specFields.has(flag));
   const spec = parseSpec({
     ...Object.fromEntries(fields),
-    ...(flags.set && { settings: flags.set }),
+    settings: flags.set,
   });
   checkMemory(spec, memoryLimit());
   return spec;

@@ -60,7 +60,7 @@ export async function targetOfRun(
       method: "sam",
       dtype: "float64",
       rho: rho ?? ofRun,
-      ...(lr !== undefined && { lr }),
+      lr,
     }),
     progress,
   );

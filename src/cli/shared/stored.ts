@@ -1,21 +1,12 @@
 /** Studies by name: in a folder or file, or in the database of `--store` or DATABASE_URL. */
 import { existsSync } from "node:fs";
-import { availableParallelism } from "node:os";
-import { engineChoices, type EngineChoice } from "../../engine/engines.ts";
-import { InputError, unknownName } from "../../engine/errors.ts";
-import { checkThreads } from "../../engine/threads.ts";
+import { InputError } from "../../engine/errors.ts";
 import { readStudyDatabase } from "../../store/database.ts";
 import type { Postgres } from "../../platform/node/postgres.ts";
 import type { Queue } from "../../store/queue.ts";
 import type { StoredStudy } from "../../store/store.ts";
 import { readStudyFolder } from "../../store/study-folder.ts";
-import { option } from "./flags.ts";
-
-export const storeOption = () =>
-  option("--store <url>", "a PostgreSQL database shared by many machines (default: DATABASE_URL)");
-
-export const workersOption = () =>
-  option("--workers <count>", "cells run at once, a thread each (default: one per core)");
+import { wholeNumber } from "./arguments.ts";
 
 /** The database meant where no folder is: the flag, or what the environment says. */
 export const storeUrl = (flag: string | undefined): string | undefined =>
@@ -27,6 +18,7 @@ const connect = async (url: string) =>
 const openQueue = async (db: Postgres, seconds?: number) =>
   (await import("../../store/queue.ts")).openQueue(db, seconds);
 
+/** The queue of cells in a database; `heartbeat`: seconds until a silent worker counts as dead. */
 export const connectQueue = async (url: string, heartbeat?: string): Promise<Queue> => {
   const seconds = wholeNumber("heartbeat", heartbeat);
   if (seconds !== undefined && seconds < 10) {
@@ -58,26 +50,4 @@ export async function openStored(name: string, store: string | undefined): Promi
     await db.close();
     throw error;
   }
-}
-
-export function chooseEngine(name = "auto"): EngineChoice {
-  const chosen = engineChoices.find((engine) => engine === name);
-  if (chosen === undefined) throw unknownName("engine", name, engineChoices);
-  return chosen;
-}
-
-export function chooseWorkers(text: string | undefined): number {
-  const workers = wholeNumber("workers", text) ?? availableParallelism();
-  checkThreads("workers", workers);
-  return workers;
-}
-
-/** A whole number of 1 or more, as text. */
-export function wholeNumber(flag: string, text: string): number;
-export function wholeNumber(flag: string, text: string | undefined): number | undefined;
-export function wholeNumber(flag: string, text: string | undefined): number | undefined {
-  if (text === undefined) return undefined;
-  const value = Number(text);
-  if (Number.isSafeInteger(value) && value >= 1) return value;
-  throw new InputError(`invalid ${flag}: ${text} (give a whole number, 1 or more)`);
 }

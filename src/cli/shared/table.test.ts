@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { main } from "../main.ts";
-import { fitted, table, wrap } from "./table.ts";
+import { fitted, table, wrapText } from "./table.ts";
 
 test("columns are aligned, and nothing in them steers the terminal", () => {
   expect(
@@ -16,7 +16,7 @@ test("what is too wide becomes paragraphs", () => {
   expect(fitted(rows)).toBe(table(rows));
   expect(fitted(rows, 27)).toBe(table(rows));
   expect(fitted(rows, 12)).toBe("sam\n  sharpness-\n  aware\n  x - y\n");
-  expect(wrap("one two three", 7)).toEqual(["one two", "three"]);
+  expect(wrapText("one two three", 7)).toEqual(["one two", "three"]);
 });
 
 test.each([60, 100])("the list of methods, and each of them, fits %i columns", async (columns) => {

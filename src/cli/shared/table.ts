@@ -1,4 +1,4 @@
-/** Columns of text. */
+/** Tables on the terminal: columns of text, aligned and fitted to its width. */
 import { printable } from "../../engine/errors.ts";
 
 /** Rows with every column but the last padded to its widest entry, one line each. */
@@ -27,14 +27,14 @@ export function fitted(
   if (wide.split("\n").every((line) => line.length <= columns)) return wide;
   return rows
     .map(([head = "", ...rest]) => {
-      const below = rest.flatMap((cell) => wrap(printable(cell), columns - 2));
+      const below = rest.flatMap((cell) => wrapText(printable(cell), columns - 2));
       return [printable(head), ...below.map((line) => `  ${line}`)].join("\n").concat("\n");
     })
     .join("");
 }
 
 /** Lines of at most `width` characters, broken at spaces where there are any. */
-export function wrap(text: string, width: number): string[] {
+export function wrapText(text: string, width: number): string[] {
   const lines: string[] = [];
   let rest = text;
   while (rest.length > width) {

@@ -1,4 +1,4 @@
-/** What commands write to, and how they end before their time. */
+/** The terminal of a command: what it writes to, and how it ends before its time. */
 import type { ProgressStream } from "../../platform/node/progress.ts";
 
 export interface Terminal {

@@ -1,4 +1,4 @@
-/** Edges of the spectrum of operators that need not be symmetric. */
+/** The Arnoldi iteration: extreme eigenvalues of operators that need not be symmetric. */
 import { EigenvalueDecomposition, Matrix } from "ml-matrix";
 import { krylov, lift, type Projection } from "./krylov.ts";
 import { addTo, along, norm, orthogonalize, scaled } from "./vectors.ts";

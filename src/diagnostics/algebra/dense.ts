@@ -1,4 +1,4 @@
-/** Dense matrices on small problems, where whole spectra can be had. */
+/** Dense matrices: whole spectra, on problems small enough to have them. */
 import { EigenvalueDecomposition, Matrix, SingularValueDecomposition } from "ml-matrix";
 import type { ComplexEigenvalue } from "./arnoldi.ts";
 import { unit, type Vector } from "./vectors.ts";

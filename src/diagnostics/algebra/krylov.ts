@@ -15,8 +15,8 @@ export interface Projection {
   readonly coupling: Float64Array;
 }
 
-/** What to do with a projection. */
-export interface Judgment {
+/** Whether a projection will do, and with what to start again where it does not. */
+export interface Restart {
   readonly done: boolean;
   /**
    * Orthonormal columns that span an invariant subspace of T: what to keep at a restart. Not
@@ -35,7 +35,7 @@ export interface KrylovOptions {
   readonly seed: number;
   /** Directions to leave out: orthonormal vectors, the operator maps their complement into itself. */
   readonly without?: readonly Vector[];
-  readonly judge: (projection: Projection) => Judgment;
+  readonly judge: (projection: Projection) => Restart;
 }
 
 /** Below this multiple of the largest entry of T a residual is rounding error. */

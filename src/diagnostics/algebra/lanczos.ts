@@ -1,4 +1,4 @@
-/** Extreme eigenvalues of symmetric operators. */
+/** The Lanczos iteration: extreme eigenvalues of symmetric operators. */
 import { EigenvalueDecomposition, Matrix } from "ml-matrix";
 import { krylov, lift, type Projection } from "./krylov.ts";
 import { distance, norm, scaled, type Operator, type Vector } from "./vectors.ts";

@@ -1,4 +1,4 @@
-/** Solutions of symmetric systems that may be indefinite. */
+/** MINRES: solutions of symmetric systems that may be indefinite. */
 import { addTo, dot, norm, scaled, type Operator, type Vector } from "./vectors.ts";
 
 /** An approximate solution of A x = b. */

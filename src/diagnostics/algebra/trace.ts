@@ -1,4 +1,4 @@
-/** Following curves of solutions. */
+/** Curve tracing: solutions of equations, followed as a parameter changes. */
 import { Matrix, SingularValueDecomposition } from "ml-matrix";
 import { addTo, along, dot, minus, norm, scaled, unit, type Vector } from "./vectors.ts";
 

@@ -73,8 +73,8 @@ export async function compileDerivatives(
     const { samples, statistics, constants } = inputs as { [Name in keyof typeof data]: ArrayTree };
     return objectiveOf(loss, castBytes(samples, typesOf(data.samples), loss.dtype), {
       mode: "evaluate",
-      ...(loss.initStatistics && { statistics }),
-      ...(loss.constants && { constants }),
+      statistics: loss.initStatistics && statistics,
+      constants: loss.constants && constants,
     });
   };
   // Neither program carries anything from step to step; a step is one evaluation.

@@ -53,15 +53,15 @@ export function fixedLoss(
     name,
     dtype,
     train,
-    ...(constants && { constants }),
+    constants,
     init: (seed) => exact.init(seed),
     role: (path) => problem.role(path),
     ...(initial && { initStatistics: () => fixed }),
     forward(params, batch, { statistics: given, constants: data }) {
       const { losses, outputs } = problem.forward(params, batch, {
         mode,
-        ...(given && { statistics: given }),
-        ...(data && { constants: data }),
+        statistics: given,
+        constants: data,
       });
       return { losses, ...(outputs && { outputs }) };
     },

@@ -1,4 +1,4 @@
-/** The loss along the line on which SAM looks ahead. */
+/** The ascent profile: the loss along the line on which SAM looks ahead. */
 import type { Derivatives } from "./derivatives.ts";
 import { samPoint } from "./sam-point.ts";
 import { along, dot, type Vector } from "../algebra/vectors.ts";

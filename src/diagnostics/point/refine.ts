@@ -1,4 +1,4 @@
-/** From a stalled iterate to a zero of g⁺, where there is one near. */
+/** Refinement: from a stalled iterate to a zero of g⁺, where there is one near. */
 import { Matrix, SingularValueDecomposition } from "ml-matrix";
 import type { Derivatives } from "./derivatives.ts";
 import { samPoint, type SamPoint } from "./sam-point.ts";
@@ -20,7 +20,7 @@ export interface RefineOptions {
   /** GradRatio to reach; default 1e-10. */
   readonly tolerance?: number;
   /** Hessian-vector products to spend at most; default 500. */
-  readonly maxProducts?: number;
+  readonly maxProducts?: number | undefined;
   /** Dimension of the Krylov subspace each step is sought in; default 40. */
   readonly subspace?: number;
   /** Longer steps are shortened to this, to stay in the basin; default ρ/10. */

@@ -91,7 +91,7 @@ const finest = 8;
 const cellSize = ({ bounds, resolution }: GridMask): number =>
   Math.hypot(bounds[0][1] - bounds[0][0], bounds[1][1] - bounds[1][0]) / resolution;
 
-export interface Sweep {
+export interface EpsilonSweep {
   /** Those ε for which the construction succeeded, ascending. */
   readonly constructions: readonly Construction[];
   /** The ρ they reach. */
@@ -115,7 +115,7 @@ export function sweepEpsilon({
 }: Omit<ConstructionOptions, "epsilon"> & {
   /** Number of ε between 1e-6 and 1 times f(x•) − f(x*); default 40. */
   readonly count?: number;
-}): Sweep {
+}): EpsilonSweep {
   const depth = plane.value(maximizer) - plane.value(minimizer);
   const constructions: Construction[] = [];
   for (let i = 0; i < count; i++) {

@@ -1,4 +1,4 @@
-/** Finding hallucinated points: one door to every search. */
+/** The search for hallucinated points, around a critical point or on a plane, with a certificate for each. */
 import type { EngineOptions } from "../../engine/index.ts";
 import { tensor, type Tensor, type Tree } from "../../engine/tensor.ts";
 import type { Plane, Problem } from "../../problems/problem.ts";
@@ -9,6 +9,7 @@ import { searchPlane } from "./plane-search.ts";
 import { searchSphere, type SphereSearch } from "./sphere.ts";
 import { norm, type Vector } from "../algebra/vectors.ts";
 
+/** What to search, at which ρ, and how what is found is certified. */
 export interface FindOptions extends Pick<
   CertifyOptions,
   "statistics" | "mode" | "tolerances" | "steps" | "learningRate"
@@ -28,8 +29,9 @@ export interface FoundPoint {
   readonly certificate: Certificate;
 }
 
+/** What the search around a critical point found. */
 export interface SphereFindings {
-  /** ‖∇f‖ at the center: x⁺ = center makes g⁺ no smaller. */
+  /** ‖∇f‖ at the center, which is ‖g⁺‖ of every point whose ascent point is the center. */
   readonly centerGradNorm: number;
   readonly search: SphereSearch;
   /** Certificates of the points whose ascent point is the center, lowest loss first. */
@@ -50,10 +52,10 @@ export async function findAround({
   /** A critical point of the loss. */
   readonly center: Tree<Tensor>;
   /** Random starts on the sphere; default 16. */
-  readonly starts?: number;
-  readonly seed?: number;
+  readonly starts?: number | undefined;
+  readonly seed?: number | undefined;
   /** Descent steps per start; default 500. */
-  readonly maxSteps?: number;
+  readonly maxSteps?: number | undefined;
 }): Promise<SphereFindings> {
   const { problem, statistics, mode, rho, engine, onProgress } = options;
   const f = problem.plane
@@ -65,9 +67,9 @@ export async function findAround({
       f,
       center: c,
       rho,
-      ...(starts !== undefined && { starts }),
-      ...(seed !== undefined && { seed }),
-      ...(maxSteps !== undefined && { maxSteps }),
+      starts,
+      seed,
+      maxSteps,
       onProgress: (start, of) => onProgress?.(`start ${start + 1} of ${of}`),
     });
     return {
@@ -88,7 +90,7 @@ export async function findOnPlane(
   options: FindOptions & { readonly plane: Plane; readonly resolution?: number },
 ): Promise<readonly FoundPoint[]> {
   const { plane, rho, resolution } = options;
-  const points = await searchPlane({ plane, rho, ...(resolution !== undefined && { resolution }) });
+  const points = await searchPlane({ plane, rho, resolution });
   return certifyAll(
     points.map(({ x }) => x),
     options,

@@ -1,4 +1,4 @@
-/** Every point of a plane at which g⁺ vanishes, by looking everywhere. */
+/** Grid search: every point of a plane at which g⁺ vanishes. */
 import type { Plane } from "../../problems/problem.ts";
 import { planeDerivatives } from "../point/derivatives.ts";
 import { refine } from "../point/refine.ts";
@@ -9,7 +9,7 @@ export interface PlaneSearchOptions {
   readonly plane: Plane;
   readonly rho: number;
   /** Cells along each axis of the plane's domain; default 80. */
-  readonly resolution?: number;
+  readonly resolution?: number | undefined;
   /** ‖g‖ above which a zero of g⁺ counts as hallucinated; default 1e-4. */
   readonly clearGradient?: number;
 }

@@ -22,11 +22,11 @@ export interface SphereOptions {
   /** Radius of the sphere: the ρ of SAM. */
   readonly rho: number;
   /** Random starts on the sphere; default 16. */
-  readonly starts?: number;
+  readonly starts?: number | undefined;
   /** Points to start from besides, moved to the sphere along their ray from the center. */
   readonly from?: readonly Vector[];
   /** Descent steps per start; default 500. */
-  readonly maxSteps?: number;
+  readonly maxSteps?: number | undefined;
   /** Newton steps at most after the descent; default 12. */
   readonly newtonSteps?: number;
   /** Hessian-vector products per Newton step at most; default 200. */
@@ -34,7 +34,7 @@ export interface SphereOptions {
   /** Angle between g and the radius at which a point counts as found; default 1e-10. */
   readonly tolerance?: number;
   /** Default 0. */
-  readonly seed?: number;
+  readonly seed?: number | undefined;
   readonly onProgress?: (start: number, of: number) => void;
 }
 

@@ -1,4 +1,4 @@
-/** Where hallucinated points exist: Proposition A.1, Theorems 2.1 and 2.2, Corollary A.6. */
+/** Existence of hallucinated points: Proposition A.1, Theorems 2.1 and 2.2, Corollary A.6. */
 import { randomStream, type RandomStream } from "../../engine/random.ts";
 import type { PlaneName } from "../../problems/planes/index.ts";
 import { sweepEpsilon } from "../search/construction.ts";
@@ -7,7 +7,7 @@ import { planeDerivatives, type Derivatives } from "../point/derivatives.ts";
 import { refine } from "../point/refine.ts";
 import { denseSamPoint, samPoint } from "../point/sam-point.ts";
 import { along, dot, scaled, type Vector } from "../algebra/vectors.ts";
-import { type TheoremRow, vector, planeOf, worst, least, pairs } from "./shared.ts";
+import { type TheoremRow, vector, planeOf, worst, least, extremumPairs } from "./shared.ts";
 
 /**
  * Convex f: gradients are monotone, ⟨g⁺ − g, x⁺ − x⟩ ≥ 0, so ‖g⁺‖ ≥ ⟨g⁺, u⟩ ≥ ‖g‖ and g⁺ cannot
@@ -104,7 +104,7 @@ export async function constructions(kind: "isolated" | "ring"): Promise<TheoremR
   for (const name of names) {
     const plane = planeOf(name);
     const f = planeDerivatives(plane);
-    for (const [maximizer, minimizer] of pairs(plane)) {
+    for (const [maximizer, minimizer] of extremumPairs(plane)) {
       const { constructions, interval, atMaximizer } = sweepEpsilon({
         plane,
         maximizer,

@@ -1,4 +1,4 @@
-/** What is proved about hallucinated points, as checks one can run. */
+/** Theorems about hallucinated points, as checks one can run. */
 import { attractionToPoint, attractionToSet, manifold } from "./attraction.ts";
 import { drawnToSaddle, dynamics, exactGradient, inertia, rootFinding } from "./dynamics.ts";
 import { constructions, convexity } from "./existence.ts";
@@ -16,9 +16,10 @@ export type { TheoremRow } from "./shared.ts";
 export async function checkTheorems({
   only = "",
   onProgress,
-}: { readonly only?: string; readonly onProgress?: (statement: string) => void } = {}): Promise<
-  TheoremRow[]
-> {
+}: {
+  readonly only?: string | undefined;
+  readonly onProgress?: (statement: string) => void;
+} = {}): Promise<TheoremRow[]> {
   const rows: TheoremRow[] = [];
   for (const [statement, check] of Object.entries(checks)) {
     if (!statement.includes(only)) continue;

@@ -1,8 +1,8 @@
 import { expect, test, vi } from "vitest";
 import { checkTheorems } from "./index.ts";
-import { least, pairs, planeOf, worst } from "./shared.ts";
+import { least, extremumPairs, planeOf, worst } from "./shared.ts";
 
-// Searches that come back with empty hands.
+// Searches that find nothing.
 vi.mock("../search/plane-search.ts", () => ({ searchPlane: async () => [] }));
 vi.mock("../search/sphere.ts", () => ({ searchSphere: async () => ({ hallucinated: [] }) }));
 vi.mock("../search/continuation.ts", () => ({
@@ -29,8 +29,8 @@ test.each([
 });
 
 test("a plane without a pair of extrema is refused", () => {
-  expect(pairs(planeOf("ring"))).toHaveLength(2);
-  expect(() => pairs(planeOf("cosine"))).toThrow("a plane without");
+  expect(extremumPairs(planeOf("ring"))).toHaveLength(2);
+  expect(() => extremumPairs(planeOf("cosine"))).toThrow("a plane without");
 });
 
 test("the extremes of no numbers pass no comparison, those of some do", () => {

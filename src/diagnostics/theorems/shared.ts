@@ -1,4 +1,4 @@
-/** What the checks share: rows, planes that hallucinate, plain SAM in closed form. */
+/** Tools of the theorem checks: rows, planes that hallucinate, plain SAM in closed form. */
 import { planes, type PlaneName } from "../../problems/planes/index.ts";
 import type { Plane, Point } from "../../problems/problem.ts";
 import type { Derivatives } from "../point/derivatives.ts";
@@ -44,7 +44,7 @@ export const least = (values: readonly number[]): number =>
   values.length === 0 ? NaN : Math.min(...values);
 
 /** Every pair of a maximizer and a minimizer; a plane without one is the wrong one to ask. */
-export function pairs(plane: Plane): [maximizer: Point, minimizer: Point][] {
+export function extremumPairs(plane: Plane): [maximizer: Point, minimizer: Point][] {
   const of = (kind: string) => plane.critical.filter((set) => set.kind === kind);
   const found = of("maximizer").flatMap(({ points: [maximizer] }) =>
     of("minimizer").flatMap(({ points: [minimizer] }): [Point, Point][] =>

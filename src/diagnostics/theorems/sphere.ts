@@ -16,7 +16,7 @@ import {
   planeOf,
   worst,
   least,
-  pairs,
+  extremumPairs,
   runSam,
 } from "./shared.ts";
 
@@ -107,7 +107,7 @@ export async function fromSphereToPoints(): Promise<TheoremRow[]> {
 export async function constructedRepel(): Promise<TheoremRow[]> {
   const plane = planeOf("bump");
   const f = planeDerivatives(plane);
-  const [[maximizer, minimizer]] = pairs(plane) as [[Point, Point]];
+  const [[maximizer, minimizer]] = extremumPairs(plane) as [[Point, Point]];
   const r = 0.3;
   const x: Point = [maximizer[0] + r, 0];
   const built = construct({

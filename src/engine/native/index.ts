@@ -8,8 +8,8 @@ import { topological } from "./graph/graph.ts";
 import { lower } from "./onnx/lower.ts";
 import { translate } from "./graph/primitives.ts";
 import { simplify } from "./graph/simplify.ts";
-import { openProgram, type Model } from "./session.ts";
-import { schedule } from "./onnx/schedule.ts";
+import { openProgram, type CompiledModel } from "./session.ts";
+import { planExecution } from "./onnx/plan.ts";
 import { traceStep, type TracedStep } from "../trace.ts";
 import { loadRuntime } from "./runtime.ts";
 
@@ -30,8 +30,8 @@ export async function compileNative(
   return openProgram(runtime, definition, traced, model, options, began);
 }
 
-/** The compiler without the run time: trace → simplify → lower → schedule → emit. */
-export async function compileToOnnx(traced: TracedStep): Promise<Model> {
+/** The compiler without the run time: trace → simplify → lower → planExecution → emit. */
+export async function compileToOnnx(traced: TracedStep): Promise<CompiledModel> {
   const given = traced.flat.arguments;
   const dtypes = new Set(given.map(({ dtype }) => dtype).filter(isFloat));
   const builder = new Builder(simplify, await idiomsIn([...dtypes]));
@@ -45,7 +45,7 @@ export async function compileToOnnx(traced: TracedStep): Promise<Model> {
   });
   const results = translate(builder, traced, [...constants, ...args]);
   const { graph, roots } = lower(results);
-  const plan = schedule(graph, roots);
+  const plan = planExecution(graph, roots);
   const operators = topological(plan.roots).length;
   return { bytes: emit(plan, given, traced.records), operators };
 }

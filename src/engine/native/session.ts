@@ -19,7 +19,7 @@ import type { TracedStep } from "../trace.ts";
 import type { Runtime } from "./runtime.ts";
 
 /** A serialized model and the number of its operators. */
-export interface Model {
+export interface CompiledModel {
   readonly bytes: Uint8Array;
   readonly operators: number;
 }
@@ -32,7 +32,7 @@ export async function openProgram(
   runtime: Runtime,
   definition: StepDefinition,
   traced: TracedStep,
-  { bytes, operators }: Model,
+  { bytes, operators }: CompiledModel,
   { threads = 1, provider = "cpu" }: CompileOptions,
   began: number,
 ): Promise<Program> {

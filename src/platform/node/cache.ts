@@ -1,4 +1,4 @@
-/** Where downloaded data live between runs. */
+/** The cache folder, where downloaded data live between runs. */
 import envPaths from "env-paths";
 
 /** The cache folder, not necessarily made yet: `LUCID_CACHE`, or the system's place for caches. */

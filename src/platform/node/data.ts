@@ -54,7 +54,7 @@ export async function loadDataset(
       mirrors: mirrors.map((mirror) => `${mirror}${file}.gz`),
       sha256,
       onProgress: (received, total) => onProgress?.(file, received, total),
-      ...(signal && { signal }),
+      signal,
     });
     return readBytes(path);
   };

@@ -1,4 +1,4 @@
-/** Download a file from the first mirror that delivers it intact, resuming what was cut off. */
+/** Downloads: a file from the first mirror that delivers it intact, resuming what was cut off. */
 import { createHash } from "node:crypto";
 import { createReadStream, createWriteStream } from "node:fs";
 import { open, rm, stat } from "node:fs/promises";
@@ -23,7 +23,7 @@ export interface DownloadOptions {
   /** Told after every piece: bytes received so far, and in all, where the mirror says so. */
   readonly onProgress?: (received: number, total: number | undefined) => void;
   /** Stops the download; what has arrived is kept for the next time. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
   /** Give up on a mirror that sends nothing for so long, in milliseconds; default 30,000. */
   readonly patience?: number;
 }

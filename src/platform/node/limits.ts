@@ -1,4 +1,4 @@
-/** Memory that this process may use. */
+/** The memory limit: what this process may use. */
 import { totalmem } from "node:os";
 
 /** In bytes: that of the machine, or of the container. */

@@ -1,4 +1,4 @@
-/** One writer per folder, across processes: a lock that dead processes cannot keep. */
+/** Locks of folders: one writer at a time across processes, and no lock that a dead process keeps. */
 import { randomUUID } from "node:crypto";
 import { readdir, readFile, rm } from "node:fs/promises";
 import { hostname } from "node:os";

@@ -1,4 +1,4 @@
-/** Patience with servers that go away and come back. */
+/** Outages: patience with servers that go away and come back. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { MachineError } from "../../engine/errors.ts";
 

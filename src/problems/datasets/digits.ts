@@ -1,13 +1,13 @@
 /**
- * `digits`: images that look like handwritten digits, drawn from a seed. No file, no network,
- * and hard enough that a linear model does clearly worse than a small network.
+ * The data set `digits`: images that look like handwritten digits, drawn from a seed. No file, no
+ * network, and hard enough that a linear model does clearly worse than a small network.
  */
 import { z } from "zod";
 import { InputError } from "../../engine/errors.ts";
 import { randomStream, type RandomStream } from "../../engine/random.ts";
 import { number, shownAs, unlessDefault } from "../../settings/fields.ts";
 import { datasetEntry } from "./entry.ts";
-import { glyphs, type Piece, type Position } from "./glyphs.ts";
+import { glyphs, type Segment, type Position } from "./glyphs.ts";
 import type { ImageDataset, LabeledImages } from "./images.ts";
 
 /** What `digits` can be made with. */
@@ -109,7 +109,7 @@ function draw(count: number, size: number, random: RandomStream): LabeledImages 
   for (let i = 0; i < count; i++) {
     if (i % 10 === 0) labels.set(random.permutation(10).subarray(0, count - i), i);
     const variants = glyphs[labels[i] as number] as (typeof glyphs)[number];
-    const glyph = variants[random.integer(variants.length)] as readonly Piece[];
+    const glyph = variants[random.integer(variants.length)] as readonly Segment[];
     const place = randomPlacement(size, random);
     const strokes = glyph.map(({ from, to }) => ({ from: place(from), to: place(to) }));
     paint(strokes, size, random, pixels.subarray(i * size * size, (i + 1) * size * size));
@@ -141,7 +141,7 @@ function randomPlacement(size: number, random: RandomStream): (point: Position) 
 
 /** Paint strokes with a round, blurred pen on noisy paper. */
 function paint(
-  strokes: readonly Piece[],
+  strokes: readonly Segment[],
   size: number,
   random: RandomStream,
   pixels: Uint8Array,
@@ -163,7 +163,7 @@ function paint(
 const clamp = (value: number) => Math.min(1, Math.max(0, value));
 
 /** Squared distance from a point to a straight piece. */
-function squaredDistance([x, y]: Position, { from, to }: Piece): number {
+function squaredDistance([x, y]: Position, { from, to }: Segment): number {
   const [dx, dy] = [to[0] - from[0], to[1] - from[1]];
   const [px, py] = [x - from[0], y - from[1]];
   const along = clamp((px * dx + py * dy) / (dx * dx + dy * dy));

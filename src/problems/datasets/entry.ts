@@ -1,4 +1,4 @@
-/** How a data set is listed: what there is to know about it, and how its bytes are read. */
+/** Entries of data sets: what there is to know about one, and how its bytes are read. */
 import type { z } from "zod";
 import type { ImageDataset } from "./images.ts";
 

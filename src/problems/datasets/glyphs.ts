@@ -1,10 +1,10 @@
-/** The shapes of the digits, as a pen would write them. */
+/** Glyphs: the shapes of the digits, as a pen would write them. */
 
 /** A point (x, y), y downward. */
 export type Position = readonly [x: number, y: number];
 
 /** A straight piece of a stroke. */
-export interface Piece {
+export interface Segment {
   readonly from: Position;
   readonly to: Position;
 }
@@ -72,12 +72,12 @@ const piecesPerSpan = 5;
  * The variants of every digit as straight pieces, `glyphs[digit][variant]`, in a frame around the
  * origin where they fill |x| ≤ 0.65 and |y| ≤ 1.
  */
-export const glyphs: readonly (readonly (readonly Piece[])[])[] = handwriting.map((variants) =>
+export const glyphs: readonly (readonly (readonly Segment[])[])[] = handwriting.map((variants) =>
   variants.map((strokes) => strokes.flatMap(flatten)),
 );
 
 /** A stroke as straight pieces. */
-function flatten(stroke: string): Piece[] {
+function flatten(stroke: string): Segment[] {
   const points = stroke.split(" ").map((point): Position => {
     const [x = 0, y = 0] = point.split(",").map(Number);
     return [(0.65 * (x - 5)) / 5, (y - 7) / 7];

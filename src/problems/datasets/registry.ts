@@ -1,4 +1,4 @@
-/** Every data set by name. */
+/** The registry of data sets: every one by name. */
 import { unknownName } from "../../engine/errors.ts";
 import { digitsEntry } from "./digits.ts";
 import type { DatasetEntry } from "./entry.ts";

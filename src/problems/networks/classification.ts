@@ -1,4 +1,4 @@
-/** What classifiers share: labeled samples and the loss per sample. */
+/** Classification: labeled samples, their cross-entropy and their score. */
 import { lax, np } from "../../engine/jax-js.ts";
 import { InputError } from "../../engine/errors.ts";
 import { castFloat, isTensorType, type Tensor } from "../../engine/tensor.ts";

@@ -1,10 +1,11 @@
-/** A fully connected network with cross-entropy loss. */
+/** The multilayer perceptron: a fully connected network with cross-entropy loss. */
 import { z } from "zod";
-import { np } from "../../engine/jax-js.ts";
+import type { np } from "../../engine/jax-js.ts";
 import { checkNames, InputError, unknownName } from "../../engine/errors.ts";
-import { sizeOf, tensor, type Tensor } from "../../engine/tensor.ts";
+import { sizeOf } from "../../engine/tensor.ts";
 import { choice, list, shownAs } from "../../settings/fields.ts";
 import { problemEntry } from "../entry.ts";
+import { dense, initializer, type DenseLayer } from "../layers.ts";
 import { roleByName, type FloatType, type Problem, type Split } from "../problem.ts";
 import { activations, type ActivationName } from "./activations.ts";
 import {
@@ -15,7 +16,6 @@ import {
   labelEntropy,
   labeledSamples,
 } from "./classification.ts";
-import { torchUniform } from "./torch-random.ts";
 
 /** What a multilayer perceptron is made of. */
 export interface MlpOptions {
@@ -80,31 +80,20 @@ export function mlp(options: MlpOptions): Problem {
     name: "mlp",
     dtype,
     train,
-    ...(test && { test }),
+    test,
     role: roleByName,
     outputs: classes,
     guessLoss: labelEntropy(train.batch.y),
     init(seed) {
-      const uniform = torchUniform(seed);
-      const draw = (shape: number[], bound: number): Tensor => {
-        const values = Array.from({ length: sizeOf(shape) }, () => uniform(-bound, bound));
-        return tensor(values, shape, dtype);
-      };
-      const layers = widths.slice(1).map((fanOut, i) => {
-        const fanIn = widths[i] as number;
-        const bound = 1 / Math.sqrt(fanIn);
-        // In PyTorch's order: the weight draws first.
-        const weight = draw([fanOut, fanIn], bound);
-        return { weight, bias: draw([fanOut], bound) };
-      });
-      return { layers };
+      const init = initializer(seed, dtype);
+      return { layers: widths.slice(1).map((width, i) => init.dense(widths[i] as number, width)) };
     },
     forward(params, batch) {
-      const { layers } = params as { layers: { weight: np.Array; bias: np.Array }[] };
+      const { layers } = params as { layers: DenseLayer<np.Array>[] };
       const { x, y } = batch as { x: np.Array; y: np.Array };
       const rows = x.reshape([x.shape[0] as number, features]);
-      const logits = layers.reduce((input, { weight, bias }, i) => {
-        const output = np.add(np.matmul(input, np.transpose(weight)), bias);
+      const logits = layers.reduce((input, layer, i) => {
+        const output = dense(input, layer);
         return i < layers.length - 1 ? activate(output) : output;
       }, rows);
       return { losses: crossEntropy(logits.ref, y), outputs: logits };

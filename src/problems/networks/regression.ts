@@ -1,4 +1,4 @@
-/** A network with one hidden layer that fits a curve: the smallest in which SAM truly hallucinates. */
+/** Regression: a curve fitted by one hidden layer, the smallest network in which SAM truly hallucinates. */
 import { z } from "zod";
 import { np } from "../../engine/jax-js.ts";
 import { add, multiply, scalar, square, subtract } from "../../engine/arrays.ts";
@@ -6,9 +6,9 @@ import { checkNames, InputError, unknownName } from "../../engine/errors.ts";
 import { tensor, type Tensor } from "../../engine/tensor.ts";
 import { choice, fromList, number, shownAs } from "../../settings/fields.ts";
 import { problemEntry } from "../entry.ts";
+import { initializer } from "../layers.ts";
 import type { FloatType, Problem } from "../problem.ts";
 import { numpyUniform } from "./numpy-random.ts";
-import { torchUniform } from "./torch-random.ts";
 
 /** Curves to fit, by name. */
 const targets = {
@@ -84,14 +84,18 @@ export function regression(options: RegressionOptions = {}): Problem {
     train: { size: n, batch: { x: tensor(x, [n], dtype), y: tensor(y, [n], dtype) } },
     role: (path) => (path === "b" || path === "c" ? "bias" : "weight"),
     init(seed) {
-      const values = start ?? draw(width, seed);
-      const part = (from: number, size: number): Tensor =>
-        tensor(values.slice(from, from + size), [size], dtype);
+      const init = initializer(seed, dtype);
+      let from = 0;
+      const part = (size: number, bound: number): Tensor => {
+        const given = start?.slice(from, (from += size));
+        return given ? tensor(given, [size], dtype) : init.uniform([size], bound);
+      };
+      // In PyTorch's order: both layers uniform in ±1/√inputs.
       return {
-        w: part(0, width),
-        b: part(width, width),
-        a: part(2 * width, width),
-        c: part(3 * width, 1),
+        w: part(width, 1),
+        b: part(width, 1),
+        a: part(width, 1 / Math.sqrt(width)),
+        c: part(1, 1 / Math.sqrt(width)),
       };
     },
     forward(params, batch) {
@@ -115,15 +119,6 @@ interface Parameters {
   readonly b: np.Array;
   readonly a: np.Array;
   readonly c: np.Array;
-}
-
-/** w, b, a, c in PyTorch's order: both uniform in ±1/√fan_in, layer by layer. */
-function draw(width: number, seed: number): number[] {
-  const uniform = torchUniform(seed);
-  return Array.from({ length: 3 * width + 1 }, (_, i) => {
-    const bound = i < 2 * width ? 1 : 1 / Math.sqrt(width);
-    return uniform(-bound, bound);
-  });
 }
 
 const names = ["hidden", "gain", "penalty", "target", "n", "range", "dataSeed", "start", "dtype"];

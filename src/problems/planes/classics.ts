@@ -1,4 +1,4 @@
-/** Test functions that every optimizer has met. */
+/** Classic test functions: Rosenbrock and Himmelblau. */
 import { add, multiply, scalar, square, subtract } from "../../engine/arrays.ts";
 import type { CriticalKind, Point } from "../problem.ts";
 import { planeProblem, type PlaneOptions, type PlaneProblem } from "./plane.ts";

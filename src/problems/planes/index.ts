@@ -1,4 +1,4 @@
-/** Functions of two variables with closed forms and known critical points. */
+/** Planes: functions of two variables with closed forms and known critical points. */
 import { flag, unlessDefault } from "../../settings/fields.ts";
 import { himmelblau, rosenbrock } from "./classics.ts";
 import { planeEntry, type PlaneEntry } from "./plane.ts";

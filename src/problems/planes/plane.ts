@@ -1,4 +1,4 @@
-/** From a formula of two variables to a problem. */
+/** Planes as problems: from a formula of two variables to what is trained and listed. */
 import { z } from "zod";
 import { np } from "../../engine/jax-js.ts";
 import { InputError } from "../../engine/errors.ts";
@@ -116,7 +116,7 @@ export function checkStart(start: Point): void {
 }
 
 /** Points along a curve: `at` of `count` values of t, evenly spaced from `from` to `to`, both included. */
-export function along(
+export function pointsAlong(
   at: (t: number) => Point,
   [from, to]: Point,
   count: number,

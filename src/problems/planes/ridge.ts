@@ -1,6 +1,6 @@
-/** The counterpart of Figure 1 of Park et al. 2025. */
+/** The ridge plane: the counterpart of Figure 1 of Park et al. 2025. */
 import { add, divide, multiply, scalar, square, subtract } from "../../engine/arrays.ts";
-import { along, planeProblem, type PlaneOptions, type PlaneProblem } from "./plane.ts";
+import { pointsAlong, planeProblem, type PlaneOptions, type PlaneProblem } from "./plane.ts";
 
 /**
  * f = (x₁² − 1)² s(x₂) with s = ½ + 2/(4 + x₂²): two valleys and, between them, a ridge that is
@@ -44,8 +44,8 @@ export function ridge(options: PlaneOptions = {}): PlaneProblem {
           ];
         },
         critical: [
-          { kind: "minimizer", points: along((t) => [-1, t], [-3, 3], 61), source },
-          { kind: "minimizer", points: along((t) => [1, t], [-3, 3], 61), source },
+          { kind: "minimizer", points: pointsAlong((t) => [-1, t], [-3, 3], 61), source },
+          { kind: "minimizer", points: pointsAlong((t) => [1, t], [-3, 3], 61), source },
           { kind: "maximizer", points: [[0, 0]], source },
         ],
         domain: [

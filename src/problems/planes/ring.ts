@@ -1,7 +1,7 @@
-/** A bounded set of maximizers that are not isolated. */
+/** The ring plane: a bounded set of maximizers that are not isolated. */
 import { add, divide, scalar, square, subtract } from "../../engine/arrays.ts";
 import type { Point } from "../problem.ts";
-import { along, planeProblem, type PlaneOptions, type PlaneProblem } from "./plane.ts";
+import { pointsAlong, planeProblem, type PlaneOptions, type PlaneProblem } from "./plane.ts";
 
 /**
  * f = 1 − w² with w = (‖x‖² − 1)/(1 + ‖x − (1, 0)‖²): for Theorem 2.2 of Park et al. 2025, where a
@@ -45,7 +45,7 @@ export function ring(options: PlaneOptions = {}): PlaneProblem {
         critical: [
           {
             kind: "maximizer",
-            points: along((t) => [Math.cos(t), Math.sin(t)], [0, 2 * Math.PI], 65),
+            points: pointsAlong((t) => [Math.cos(t), Math.sin(t)], [0, 2 * Math.PI], 65),
             source: "w = 0",
           },
           { kind: "minimizer", points: [[1 / phi ** 2, 0]], source: "∇w = 0, w < 0" },

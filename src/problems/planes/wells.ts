@@ -1,4 +1,4 @@
-/** Functions on which the points that attract SAM can be computed by hand. */
+/** Wells: planes on which the points that attract SAM can be computed by hand. */
 import { np } from "../../engine/jax-js.ts";
 import { add, multiply, scalar, square, subtract } from "../../engine/arrays.ts";
 import type { CriticalKind, CriticalSet, Point } from "../problem.ts";

@@ -77,7 +77,7 @@ export interface StepTime {
   /** Steps taken before this one, an int32 scalar. */
   readonly step: np.Array;
   /** Random key of this step, uint32 [2]; given when the method or the problem draws random numbers. */
-  readonly key?: np.Array;
+  readonly key?: np.Array | undefined;
 }
 
 /** What a step is given. */
@@ -128,7 +128,7 @@ export interface ProblemSize {
   /** Samples per step. */
   readonly batch: number;
   /** Outputs per sample, for problems that have outputs. */
-  readonly outputs?: number;
+  readonly outputs?: number | undefined;
 }
 
 /** An optimizer: from parameters, state and a gradient oracle to the next parameters. */

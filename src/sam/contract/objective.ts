@@ -111,9 +111,9 @@ export function objectiveOf(
   };
   const shared = (): ForwardContext => ({
     mode: context.mode,
-    ...(context.key && { key: context.key.ref }),
-    ...(context.statistics && { statistics: share(context.statistics) }),
-    ...(context.constants && { constants: share(context.constants) }),
+    key: context.key?.ref,
+    statistics: context.statistics && share(context.statistics),
+    constants: context.constants && share(context.constants),
   });
   const forward = (params: ArrayTree, of: ArrayTree): Forward =>
     checkedForward(problem, params, share(of), shared(), batchSize(of));

@@ -1,4 +1,4 @@
-/** SAM with the gradient that its derivation drops a term of. */
+/** Exact SAM: SAM with the term of the gradient that its derivation drops. */
 import { np } from "../../engine/jax-js.ts";
 import {
   addTrees,

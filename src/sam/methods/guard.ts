@@ -15,7 +15,7 @@ import {
   isBad,
   isSafe,
   isTooFar,
-  look,
+  updateWatch,
   mayGrow,
   restarted,
   watchBefore,
@@ -81,7 +81,7 @@ function watched({
         looks,
         () => {
           const own = inner.step({ ...context, memory: memory.inner });
-          const seen = look(memory.watch, own.evidence, smoothing);
+          const seen = updateWatch(memory.watch, own.evidence, smoothing);
           const wasOff = isOne(memory.off);
           const isReady = np.logicalAnd(isSafe(seen, resume), hasSettled(seen));
           const off = select(wasOff, np.logicalNot(isReady), isBad(seen, act));
@@ -158,7 +158,7 @@ function shrinking({
         memory: memory.inner,
         knobs: { ...knobs, rho },
       });
-      const watch = look(memory.watch, own.evidence, smoothing);
+      const watch = updateWatch(memory.watch, own.evidence, smoothing);
       const constant = (value: number) => scalar(value, factor);
       const grown = np.minimum(multiply(factor, constant(1.01)), constant(1));
       const next = select(

@@ -1,4 +1,4 @@
-/** What guards go by: how far the method's gradient still agrees with the true one. */
+/** The watch of guards: how far the method's gradient still agrees with the true one. */
 import { np } from "../../engine/jax-js.ts";
 import { add, divide, multiply, scalar, select, subtract } from "../../engine/arrays.ts";
 import { scalarTensor, type Tensor, type Tree } from "../../engine/tensor.ts";
@@ -45,7 +45,7 @@ export const watchBefore = (params: Tree<Tensor>): OnHost<Watch> => {
 };
 
 /** The averages after one more look; `smoothing` is the weight of the old ones. */
-export function look(watch: Watch, evidence: Evidence, smoothing: number): Watch {
+export function updateWatch(watch: Watch, evidence: Evidence, smoothing: number): Watch {
   const { cosine: seen, gradNorm, shiftedGradNorm } = evidence;
   const one = scalar(1, seen);
   const looks = add(watch.looks, one);

@@ -33,7 +33,7 @@ export interface EvaluationResult {
   /** Mean loss. */
   readonly loss: number;
   /** Mean of `Problem.score`, such as the fraction classified correctly; absent without one. */
-  readonly score?: number;
+  readonly score?: number | undefined;
 }
 
 /** Judges models of one problem. */
@@ -95,7 +95,7 @@ export function prepareEvaluation(
       }
       return {
         loss: meanOf(losses, size),
-        ...(problem.score && { score: meanOf(scores, size) }),
+        score: problem.score && meanOf(scores, size),
       };
     },
     async dispose() {
@@ -138,8 +138,8 @@ function compileBlock(
           share(samples),
           {
             mode: "evaluate",
-            ...(problem.initStatistics && { statistics: model.statistics }),
-            ...(problem.constants && { constants }),
+            statistics: problem.initStatistics && model.statistics,
+            constants: problem.constants && constants,
           },
           length,
         );

@@ -19,8 +19,8 @@ export interface Records {
   /** Scalars particular to the method. */
   readonly details: { readonly [name: string]: TensorData };
   /** x and x⁺ per step, [count, …] per leaf, when points are recorded. */
-  readonly point?: Tree<Tensor>;
-  readonly ascentPoint?: Tree<Tensor>;
+  readonly point?: Tree<Tensor> | undefined;
+  readonly ascentPoint?: Tree<Tensor> | undefined;
 }
 
 /**
@@ -46,7 +46,7 @@ export function toRecords(stacked: Tree<Tensor>, end: number): Records {
     details: Object.fromEntries(
       leavesWithPaths(details as Tree<Tensor>).map(([name, leaf]) => [name, leaf.data]),
     ),
-    ...(point && { point }),
-    ...(ascentPoint && { ascentPoint }),
+    point,
+    ascentPoint,
   };
 }

@@ -38,7 +38,7 @@ export function initialCarry(
   const { outputs } = problem;
   return {
     params,
-    memory: method.init(params, { samples, batch, ...(outputs !== undefined && { outputs }) }),
+    memory: method.init(params, { samples, batch, outputs }),
     outer: method.outer.init(params),
     statistics: problem.initStatistics?.() ?? {},
   };

@@ -17,9 +17,9 @@ export interface StepOptions {
   readonly problem: Problem;
   readonly method: Method;
   /** Samples per step, or `full` (default). The last, incomplete batch of an epoch is dropped. */
-  readonly batchSize?: BatchSize;
+  readonly batchSize?: BatchSize | undefined;
   /** Record x and x⁺ of every step; meant for planes. Default false. */
-  readonly recordPoints?: boolean;
+  readonly recordPoints?: boolean | undefined;
 }
 
 /** What every step of a run is given: the data. */
@@ -47,8 +47,8 @@ interface StepKnobs {
   readonly outer: { readonly [name: string]: ArrayTree };
   readonly step: np.Array;
   /** Of the batch's samples; absent where all samples are the batch. */
-  readonly indices?: np.Array;
-  readonly key?: np.Array;
+  readonly indices?: np.Array | undefined;
+  readonly key?: np.Array | undefined;
 }
 
 /** The step that `compileTraining` compiles, with the types it expects. */
@@ -74,7 +74,7 @@ export function trainingStep({
       const inputs = inputTree as unknown as Inputs;
       const knobs = knobTree as unknown as StepKnobs;
       const { params, memory, outer } = carry;
-      const time: StepTime = { step: knobs.step, ...(knobs.key && { key: knobs.key }) };
+      const time: StepTime = { step: knobs.step, key: knobs.key };
       const objective = stepObjective(problem, carry, inputs, knobs.indices, time);
       const result = method.step({
         objective,
@@ -134,9 +134,9 @@ function stepObjective(
     indices ? take(indices) : prepare(samples),
     {
       mode: "train",
-      ...(time.key && { key: time.key }),
-      ...(problem.initStatistics && { statistics }),
-      ...(problem.constants && { constants }),
+      key: time.key,
+      statistics: problem.initStatistics && statistics,
+      constants: problem.constants && constants,
     },
     { size: problem.train.size, indices, take },
   );

@@ -21,16 +21,17 @@ export interface TrainOptions {
   /** Length of the whole run, which schedules refer to. */
   readonly steps: number;
   /** Seed of initial parameters, batches and random keys; default 0. */
-  readonly seed?: number;
+  readonly seed?: number | undefined;
   /** Continue from here instead of from the seed's initial parameters. */
-  readonly from?: TrainingState;
+  readonly from?: TrainingState | undefined;
   /** Stop at this step, before the end of the run. */
-  readonly until?: number;
-  readonly signal?: AbortSignal;
+  readonly until?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
   /** Knobs in place of the method's own, of the same structure: another ρ without recompiling. */
-  readonly method?: Method;
+  readonly method?: Method | undefined;
   /** Awaited after every chunk of steps. */
-  readonly onRecords?: (records: Records, state: TrainingState) => void | Promise<void>;
+  readonly onRecords?:
+    ((records: Records, state: TrainingState) => void | Promise<void>) | undefined;
 }
 
 /**
@@ -67,12 +68,7 @@ export interface CompiledTraining {
  */
 export async function compileTraining(options: CompiledTrainingOptions): Promise<CompiledTraining> {
   const { problem, method, batchSize = "full", engine, threads, provider, onFallback } = options;
-  const program = await compile(trainingStep(options), {
-    ...(engine && { engine }),
-    ...(threads !== undefined && { threads }),
-    ...(provider && { provider }),
-    ...(onFallback && { onFallback }),
-  });
+  const program = await compile(trainingStep(options), { engine, threads, provider, onFallback });
   const { size } = problem.train;
   const samples = samplesPerStep(problem, batchSize);
   const random = drawsRandom(problem, method);
@@ -127,7 +123,7 @@ export async function compileTraining(options: CompiledTrainingOptions): Promise
         const count = Math.min(perSegment, until - first);
         const result = await program.run({
           ...feeds(tuned, seed, steps, state, count),
-          ...(signal && { signal }),
+          signal,
           async onChunk(chunk) {
             const step = first + chunk.step;
             await onRecords?.(toRecords(chunk.records, step), {

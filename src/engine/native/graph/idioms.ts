@@ -11,7 +11,7 @@ import type { Builder, Recognize } from "./builder.ts";
 import { scalarValue, type Node } from "./graph.ts";
 import { translate } from "./primitives.ts";
 import { isSignMask } from "./simplify.ts";
-import { traceFunction, type Traced } from "../../trace.ts";
+import { traceFunction, type TracedFunction } from "../../trace.ts";
 
 interface Idiom {
   readonly spelled: (x: np.Array) => np.Array;
@@ -54,8 +54,8 @@ const idioms: readonly Idiom[] = [
 ];
 
 interface TracedIdiom extends Idiom {
-  readonly spelledValue: Traced;
-  readonly spelledPullback: Traced;
+  readonly spelledValue: TracedFunction;
+  readonly spelledPullback: TracedFunction;
 }
 
 /** Idioms as jax-js spells them in one element type. They are traced once. */

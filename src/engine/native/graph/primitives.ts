@@ -4,7 +4,7 @@
  */
 import type { Jaxpr } from "@jax-js/jax";
 import { jaxDType } from "../../arrays.ts";
-import type { Traced } from "../../trace.ts";
+import type { TracedFunction } from "../../trace.ts";
 import { unsupported } from "../unsupported.ts";
 import type { Builder, BinaryOp, CompareOp, Convolution, ReduceOp, UnaryOp } from "./builder.ts";
 import { printType, type ElementType, type Node, type Operands, type ValueType } from "./graph.ts";
@@ -237,7 +237,7 @@ const isLiteral = (atom: Atom): atom is Exclude<Atom, Variable> => "value" in at
  */
 export function translate(
   b: Builder,
-  { jaxpr, doubles }: Pick<Traced, "jaxpr" | "doubles">,
+  { jaxpr, doubles }: Pick<TracedFunction, "jaxpr" | "doubles">,
   inputs: readonly Node[],
 ): Node[] {
   const typeOf = (atom: Atom): ValueType => {

@@ -9,7 +9,7 @@ import {
   type NodeMessage,
 } from "./messages.ts";
 import type { Argument, Leaf } from "../../step.ts";
-import { isBranches, type Region, type Plan, type Unit } from "./schedule.ts";
+import { isBranches, type Region, type Plan, type Unit } from "./plan.ts";
 
 /** Name of the result that holds the carry leaf `carry/…` after the last step. */
 export const resultName = (carryName: string): string => carryName.replace(/^carry/, "next");

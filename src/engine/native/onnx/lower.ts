@@ -156,7 +156,7 @@ const loweringTable: LoweringTable = {
     const { dtype } = type;
     const native = dtype === "bool" || dtype === "uint32" ? "int64" : dtype;
     if (isScalarLike(condition)) {
-      // A choice between whole values; schedule.ts decides whether it becomes a branch.
+      // A choice between whole values; plan.ts decides whether it becomes a branch.
       const wide = via(l, sides, native).map((side) => l.expand(side, type.shape));
       return l.cast(l.op("Select", [l.reshape(test, []), ...wide], {}, native, type.shape), dtype);
     }

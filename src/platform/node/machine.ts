@@ -1,10 +1,10 @@
-/** What this machine and this copy of the package are. */
+/** This machine, and this copy of the package: what provenance says of them. */
 import { execFile } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import type { Host } from "../host.ts";
+import type { Machine } from "../machine.ts";
 
 /** Folder of this package: it holds package.json, whether sources or built files run. */
 export const packageRoot = ((): string => {
@@ -21,7 +21,7 @@ export const packageVersion = (
 const run = promisify(execFile);
 
 /** Find out where results made here come from. */
-export async function describeHost(): Promise<Host> {
+export async function describeMachine(): Promise<Machine> {
   const git = async (...args: string[]) =>
     (await run("git", ["-C", packageRoot, ...args])).stdout.trim();
   const machine = {

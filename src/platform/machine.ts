@@ -1,5 +1,5 @@
-/** Where code runs. Each platform finds this out in its own way. */
-export interface Host {
+/** The machine that code runs on. Each platform finds this out in its own way. */
+export interface Machine {
   /** Version of this package. */
   readonly version: string;
   /** Commit of the checkout this package runs from; `null` for an installed package. */

@@ -44,7 +44,7 @@ const branchWorth = 1 << 15;
 
 const heavy = new Set(["MatMul", "FusedMatMul", "Gemm", "Conv", "ConvTranspose"]);
 
-export function schedule(graph: Graph, given: readonly Node[]): Plan {
+export function planExecution(graph: Graph, given: readonly Node[]): Plan {
   let roots = resolveKnownChoices(graph, given);
   for (;;) {
     const placed = place(roots);

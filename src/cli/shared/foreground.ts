@@ -2,7 +2,7 @@
 import { existsSync } from "node:fs";
 import { MachineError } from "../../engine/errors.ts";
 import type { EngineChoice } from "../../engine/index.ts";
-import { describeHost } from "../../platform/node/host.ts";
+import { describeMachine } from "../../platform/node/machine.ts";
 import { catchInterrupt } from "../../platform/node/interrupt.ts";
 import { startProgress } from "../../platform/node/progress.ts";
 import { nodeSources } from "../../run/node-sources.ts";
@@ -14,7 +14,7 @@ import { downloadLine, progressLine } from "./report.ts";
 import { Interrupted, type Terminal } from "./terminal.ts";
 
 /** What is to be done, whether it begins or continues. */
-export interface Job {
+export interface ForegroundRun {
   readonly spec: RunSpec;
   readonly engine: EngineChoice;
   readonly threads: number;
@@ -22,17 +22,17 @@ export interface Job {
   /** Seconds between checkpoints. */
   readonly saveEvery: number;
   /** Where the run begins or continues; absent when it is not kept. */
-  readonly out?: string;
-  readonly continued?: ContinuedRun;
+  readonly out?: string | undefined;
+  readonly continued?: ContinuedRun | undefined;
 }
 
 /** Run, showing progress and keeping the run in its folder; Ctrl-C saves and throws. */
-export async function carryOut(
-  { spec, engine, threads, recordEvery, saveEvery, out, continued }: Job,
+export async function runInForeground(
+  { spec, engine, threads, recordEvery, saveEvery, out, continued }: ForegroundRun,
   keepRows: boolean,
   terminal: Terminal,
-): Promise<{ result: RunResult; rows: readonly MetricRow[]; out?: string }> {
-  const host = await describeHost();
+): Promise<{ result: RunResult; rows: readonly MetricRow[]; out: string | undefined }> {
+  const machine = await describeMachine();
   const progress = startProgress({ stream: terminal.err });
   let where = out;
   // Only once steps are taken: compiling and making data keep the thread, and leave nothing to save.
@@ -42,7 +42,7 @@ export async function carryOut(
   );
   const { signal } = interrupt;
   const runner = createRunner({
-    host,
+    machine,
     sources: nodeSources({
       onProgress: (file, received, total) =>
         progress.update(() => downloadLine(file, received, total)),
@@ -60,14 +60,14 @@ export async function carryOut(
     const outcome = await runner.run(spec, {
       recordEvery,
       signal,
-      ...(continued?.from && { from: continued.from }),
+      from: continued?.from,
       async onStart({ step, engine }) {
         where ??= freeName(`lucid-run-${await specHash(spec)}`);
         interrupt.listen();
         makeFolder = (path) =>
           createRunFolder(
             path,
-            { spec, engine, threads, recordEvery, version: host.version },
+            { spec, engine, threads, recordEvery, version: machine.version },
             saveEvery,
           );
         if (out !== undefined) folder ??= await makeFolder(out);
@@ -90,7 +90,7 @@ export async function carryOut(
     if (outcome.status === "finished") {
       await folder?.finish(outcome);
       rows.push(outcome.last);
-      return { result: outcome.result, rows, ...(out !== undefined && { out }) };
+      return { result: outcome.result, rows, out };
     }
     if (folder === undefined && makeFolder !== undefined && where !== undefined) {
       folder = await makeFolder(where);
