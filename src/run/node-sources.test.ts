@@ -80,7 +80,10 @@ const lineOver = (train, dtype) => defineProblem({ train, dtype,
       "60",
       "--json",
     ]);
-    return JSON.parse(stdout) as { provenance: { dtype: string; dataHash: string } };
+    return JSON.parse(stdout) as {
+      final: { loss: number };
+      provenance: { dtype: string; dataHash: string };
+    };
   };
 
   it("is trained over a table by the command line, and its run certified", async () => {
@@ -97,6 +100,46 @@ const lineOver = (train, dtype) => defineProblem({ train, dtype,
       "20",
     ]);
     expect(JSON.parse(stdout)).toMatchObject({ details: { dimension: 2, rho: 0.1 } });
+  });
+
+  it("is judged and certified with the statistics it was trained to", async () => {
+    // One feature, far from 0, whose mean over the samples is all that normalization takes away.
+    const file = write(
+      "normalized.mjs",
+      `import { crossEntropy, defineProblem, dense, isRight, np, tensor } from "lucid-sam";
+export default ({ dtype }) => defineProblem({ dtype,
+  train: { x: [[99], [100], [102], [103]], y: tensor([0, 0, 1, 1], [4], "int32") },
+  init: (random) => random.dense(1, 2),
+  initStatistics: () => ({ mean: tensor([0], [1], dtype) }),
+  forward(layer, { x, y }, { mode, statistics }) {
+    const mean = mode === "train" ? np.mean(x.ref, 0) : statistics.mean.ref;
+    const logits = dense(np.subtract(x, mean.ref), layer);
+    const half = (old, now) => np.add(np.multiply(old.ref, 0.5), np.multiply(now, 0.5));
+    return {
+      losses: crossEntropy(logits.ref, y),
+      outputs: logits,
+      ...(mode === "train" && { statistics: { mean: half(statistics.mean, mean) } }),
+    };
+  },
+  score: (logits, { y }) => isRight(logits, y),
+});`,
+    );
+    const out = join(folder, "normalized");
+    const trained = await train("--problem", file, "--rho", "0.1", "--lr", "0.5", "--out", out);
+    expect(trained).toMatchObject({ final: { trainAccuracy: 1 } });
+    const { stdout } = await run(process.execPath, [
+      bin,
+      "certify",
+      out,
+      "--json",
+      "--steps",
+      "20",
+    ]);
+    const { mode, loss } = JSON.parse(stdout) as { mode: string; loss: number };
+    expect(mode).toBe("evaluate");
+    // With the initial mean, 0, every sample would look the same: ln 2 and more.
+    expect(loss).toBeCloseTo(trained.final.loss, 3);
+    expect(loss).toBeLessThan(0.2);
   });
 
   it("may be a problem by itself, in float32 or float64", async () => {
