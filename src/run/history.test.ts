@@ -14,6 +14,7 @@ function records(first: number, count: number): Records {
     gradNorm: column(0.2),
     shiftedGradNorm: column(0.3),
     cosine: column(0.4),
+    directionNorm: Float64Array.of(),
     evaluations: column(0),
     skipped: column(0),
     details: {},

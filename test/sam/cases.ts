@@ -28,7 +28,8 @@ export type Check =
   | "a vanishing gradient moves nothing"
   | "the first pass is at x"
   | "statistics are those of one pass"
-  | "a sample is met once per epoch";
+  | "a sample is met once per epoch"
+  | "the direction is that of the step";
 
 /** Where a check does not hold as it stands: with `settings` it does, without them not at all. */
 export interface Exception {
@@ -114,6 +115,12 @@ export const exceptions: readonly Exception[] = [
     check: "a sample is met once per epoch",
     method: "entropy-sgd",
     why: "draws further batches of its own",
+  },
+  {
+    check: "the direction is that of the step",
+    method: "lookbehind",
+    settings: { steps: 1, alpha: 1 },
+    why: "takes several steps and goes half their way",
   },
 ];
 

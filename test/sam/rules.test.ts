@@ -49,6 +49,27 @@ describe("where the gradient vanishes nothing moves and nothing is NaN", () => {
   });
 });
 
+describe("the direction that is reported is the one that was followed", () => {
+  const check = "the direction is that of the step";
+  test.each(names.filter((name) => holds(check, name)))("%s", async (name) => {
+    const learningRate = 0.02;
+    const { points, column } = await run({
+      problem: batchNorm(),
+      method: create(name, sgd({ learningRate }), [check]),
+      steps: 5,
+      engine,
+    });
+    // x ← x − ηv
+    const moved = points.slice(1).map((to, step) => {
+      const from = points[step] as number[];
+      return Math.hypot(...to.map((value, i) => value - (from[i] as number))) / learningRate;
+    });
+    const norms = column("directionNorm");
+    expect(norms).toHaveLength(5);
+    norms.forEach((norm, step) => expect(norm).toBeCloseTo(moved[step] as number, 10));
+  });
+});
+
 describe("all passes of a step see the same masks, and steps see different ones", () => {
   test("SAM", async () => {
     const { column, points } = await run({

@@ -251,7 +251,9 @@ export function warn(found: Assessment, tolerances: ScreenTolerances): Warning |
   const isTrapped = isFlat && cosine < tolerances.misaligned && gradRatio > tolerances.largeRatio;
   // Mixtures of g and g⁺ may cancel where both are large and parallel.
   const isAtRest = isFlat && directionRatio < tolerances.vanishedRatio;
-  const direction = Number.isNaN(directionRatio) ? "" : `, ‖v‖/‖g‖ ${round(directionRatio)}`;
+  // SAM follows g⁺ itself.
+  const isShown = round(directionRatio) !== round(gradRatio) && !Number.isNaN(directionRatio);
+  const direction = isShown ? `, ‖v‖/‖g‖ ${round(directionRatio)}` : "";
   const seen = `cos(g, g⁺) averages ${round(cosine)}, GradRatio ${round(gradRatio)}${direction}`;
   const measured = Number.isNaN(descentFall)
     ? ""

@@ -108,6 +108,8 @@ export interface Evidence {
   readonly cosine: np.Array;
   /** x⁺. */
   readonly ascentPoint: ArrayTree;
+  /** ‖v‖ of the direction v that the outer optimizer was given; default ‖∇f(x⁺)‖, as in SAM. */
+  readonly directionNorm?: np.Array | undefined;
   /** More scalars worth recording, such as a decision that was taken. */
   readonly details?: { readonly [name: string]: np.Array };
 }

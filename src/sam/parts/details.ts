@@ -9,7 +9,9 @@ export function alignDetails<T extends { readonly evidence: Evidence }>(a: T, b:
     const { evidence } = result;
     const missing = scalar(NaN, evidence.loss);
     const all = names.map((name) => [name, evidence.details?.[name] ?? missing] as const);
-    return { ...result, evidence: { ...evidence, details: Object.fromEntries(all) } };
+    const directionNorm = evidence.directionNorm ?? evidence.shiftedGradNorm;
+    const details = Object.fromEntries(all);
+    return { ...result, evidence: { ...evidence, directionNorm, details } };
   };
   return [padded(a), padded(b)];
 }

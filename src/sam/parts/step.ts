@@ -105,5 +105,6 @@ export function descend<Memory>(
   evidence: Evidence,
 ): StepResult<Memory> {
   const next = outer.update(direction, params, outerState, knobs.outer);
-  return { params: next.params, outerState: next.state, memory, evidence };
+  const seen = { directionNorm: norm(direction), ...evidence };
+  return { params: next.params, outerState: next.state, memory, evidence: seen };
 }

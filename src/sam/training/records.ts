@@ -12,6 +12,8 @@ export interface Records {
   readonly gradNorm: TensorData;
   readonly shiftedGradNorm: TensorData;
   readonly cosine: TensorData;
+  /** ‖v‖ of the direction v that the outer optimizer was given. */
+  readonly directionNorm: TensorData;
   /** Gradient evaluations spent in the step. */
   readonly evaluations: TensorData;
   /** 1 where a number was not finite and the step was not taken: the whole state stays as it was. */
@@ -41,6 +43,7 @@ export function toRecords(stacked: Tree<Tensor>, end: number): Records {
     gradNorm: column("gradNorm"),
     shiftedGradNorm: column("shiftedGradNorm"),
     cosine: column("cosine"),
+    directionNorm: column("directionNorm"),
     evaluations: column("evaluations"),
     skipped: column("skipped"),
     details: Object.fromEntries(

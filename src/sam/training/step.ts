@@ -102,6 +102,7 @@ export function trainingStep({
           gradNorm: evidence.gradNorm,
           shiftedGradNorm: evidence.shiftedGradNorm,
           cosine: evidence.cosine,
+          directionNorm: evidence.directionNorm ?? evidence.shiftedGradNorm,
           evaluations: floating(objective.evaluations),
           skipped: np.where(finite.ref, scalar(0, evidence.loss), scalar(1, evidence.loss)),
           details: { ...evidence.details },
