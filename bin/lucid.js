@@ -49,9 +49,11 @@ async function pinnedNode() {
     const manifest = createRequire(import.meta.url).resolve("node/package.json");
     return join(dirname(manifest), "bin", executable);
   } catch {
-    if (entry === built) return fetchedNode();
-    console.error(`missing Node 24 or newer: this is ${process.version} (npm ci installs it here)`);
-    process.exit(2);
+    if (entry === source) {
+      console.error(`missing Node 24 or newer: this is ${process.version} (run npm ci)`);
+      process.exit(2);
+    }
+    return fetchedNode();
   }
 }
 

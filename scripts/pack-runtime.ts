@@ -10,7 +10,7 @@ import { fileURLToPath } from "node:url";
 
 /** The same file twice, and an execution provider that this package does not offer. */
 const unused = /^(libonnxruntime\.\d+\.\d+\.\d+\.dylib|DirectML\.dll)$/;
-const wanted = /\.(js|node|dll|dylib|so\.1)$/;
+const wanted = /\.(js|d\.ts|node|dll|dylib|so\.1)$/;
 
 /** Put the runtime of the installed `onnxruntime-node` into a folder, in place of what is there. */
 export async function packRuntime(target: string): Promise<void> {
