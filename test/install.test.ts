@@ -22,7 +22,9 @@ const root = resolve(import.meta.dirname, "..");
 
 /** What npm is told here about other packages stays out; this Node comes first. */
 const environment = Object.fromEntries(
-  Object.entries(process.env).filter(([name]) => !/^(npm_|LUCID_|ONNX|ORT_|NODE_)/i.test(name)),
+  Object.entries(process.env).filter(
+    ([name]) => !/^(npm_|LUCID_|ONNX|ORT_|NODE_(OPTIONS|PATH|ENV)$)/i.test(name),
+  ),
 );
 environment["PATH"] = [dirname(process.execPath), process.env["PATH"]].join(delimiter);
 
