@@ -1,4 +1,6 @@
+import { join } from "node:path";
 import { defineConfig } from "tsdown";
+import { packRuntime } from "./scripts/pack-runtime.ts";
 
 /** One built file per source file: the command line and the workers find each other by path. */
 export default defineConfig({
@@ -8,8 +10,17 @@ export default defineConfig({
   unbundle: true,
   fixedExtension: false,
   dts: true,
-  // Which build of ONNX Runtime it is, package.json says on each platform.
-  deps: { neverBundle: ["#ort"] },
+  plugins: [
+    {
+      // Which build of ONNX Runtime it is, package.json says on each platform; the built package
+      // carries its own.
+      name: "packed-runtime",
+      resolveId: (id) => (id === "#ort" ? { id: "#packed-ort", external: true } : null),
+    },
+  ],
+  hooks: {
+    "build:done": ({ options }) => packRuntime(join(options.outDir, "onnxruntime")),
+  },
   copy: [
     // Figures are drawn in a font of their own.
     { from: "src/figures/fonts/*", to: "dist/figures/fonts" },

@@ -18,6 +18,8 @@ if (!existsSync(stamp) || readFileSync(stamp, "utf8") !== lock) {
     execFileSync("npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error"], {
       cwd: root,
       stdio: ["ignore", "inherit", "inherit"],
+      // Of ONNX Runtime the npm package is enough: its script downloads GPU libraries from elsewhere.
+      env: { ...process.env, ONNXRUNTIME_NODE_INSTALL: "skip" },
       // npm is a script on Windows.
       shell: process.platform === "win32",
     });

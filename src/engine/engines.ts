@@ -17,11 +17,11 @@ interface Engine {
 export const engines = {
   native: {
     load: async () => (await import("./native/index.ts")).compileNative,
-    remedy: "npm ci installs onnxruntime-node; or use --engine jax",
+    remedy: "install lucid-sam again, or npm ci in a clone; or use --engine jax",
   },
   jax: {
     load: async () => (await import("./jax.ts")).compileJax,
-    remedy: "npm ci installs @jax-js/jax",
+    remedy: "install lucid-sam again, or npm ci in a clone",
   },
 } satisfies { readonly [name: string]: Engine };
 

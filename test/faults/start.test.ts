@@ -1,5 +1,5 @@
 /** How the command line starts: from any folder, on any Node, and never without its parent. */
-import { execFile, execFileSync, spawn } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import {
   cpSync,
@@ -12,10 +12,11 @@ import {
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
-import { delimiter, join } from "node:path";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { olderNode } from "../older-node.ts";
 
 const root = join(import.meta.dirname, "../..");
 let folder = "";
@@ -40,22 +41,12 @@ test("it runs from a folder whose path would mean something else in an address",
   expect(JSON.parse(stdout)).toMatchObject({ workers: 1 });
 });
 
-/** A Node older than the one that the command line runs on, if this machine has one. */
-const older = (process.env["PATH"] ?? "")
-  .split(delimiter)
-  .map((path) => join(path, "node"))
-  .find((node) => {
-    if (!existsSync(node)) return false;
-    const version = execFileSync(node, ["--version"], { encoding: "utf8" });
-    return Number(/^v(\d+)/.exec(version)?.[1]) < 24;
-  });
-
-test.skipIf(older === undefined)(
+test.skipIf(olderNode === undefined)(
   "the process that works ends with the one that is killed",
   async () => {
     const out = join(folder, "run");
     const args = ["train", "--problem", "himmelblau", "--lr", "0.001", "--steps", "100000000"];
-    const parent = spawn(older ?? "", [join(root, "bin/lucid.js"), ...args, "--out", out], {
+    const parent = spawn(olderNode ?? "", [join(root, "bin/lucid.js"), ...args, "--out", out], {
       stdio: "ignore",
     });
     const locks = () =>
@@ -70,13 +61,18 @@ test.skipIf(older === undefined)(
   },
 );
 
-test.skipIf(older === undefined)(
+test.skipIf(olderNode === undefined)(
   "under an older Node it ends by itself, with its exit code",
   async () => {
     const bin = join(root, "bin/lucid.js");
-    const { stdout } = await promisify(execFile)(older ?? "", [bin, "methods", "sam", "--json"]);
+    const { stdout } = await promisify(execFile)(olderNode ?? "", [
+      bin,
+      "methods",
+      "sam",
+      "--json",
+    ]);
     expect(JSON.parse(stdout)).toMatchObject({ name: "sam" });
-    const failed = promisify(execFile)(older ?? "", [bin, "methods", "samm"]);
+    const failed = promisify(execFile)(olderNode ?? "", [bin, "methods", "samm"]);
     await expect(failed).rejects.toMatchObject({ code: 2 });
   },
 );

@@ -130,7 +130,9 @@ async function checkGpus(): Promise<Finding[]> {
 /** What stands between this machine and a GPU. */
 const gpuRemedies: { readonly [Provider in Probe]: string } = {
   webgpu: "install a GPU driver with Vulkan, if there is a GPU; everything runs without one",
-  cuda: "with an NVIDIA GPU: ONNXRUNTIME_NODE_INSTALL=cuda12 node node_modules/onnxruntime-node/script/install.js",
+  cuda: import.meta.url.endsWith(".ts")
+    ? "with an NVIDIA GPU: ONNXRUNTIME_NODE_INSTALL=cuda12 node node_modules/onnxruntime-node/script/install.js"
+    : `with an NVIDIA GPU: ONNXRUNTIME_NODE_INSTALL=cuda12 npm install --prefix gpu onnxruntime-node@1.30.0 && cp gpu/node_modules/onnxruntime-node/bin/napi-v6/linux/x64/*_providers_* ${join(packageRoot, "dist/onnxruntime/bin/napi-v6/linux/x64")}`,
   coreml: "CoreML comes with macOS",
 };
 

@@ -23,7 +23,7 @@ export async function loadRuntime(): Promise<Runtime> {
     const [reason] = String(error instanceof Error ? error.message : error).split("\n");
     throw new MissingEngineError(
       "native",
-      `ONNX Runtime does not load here: ${reason} (npm ci installs onnxruntime-node; or use --engine jax)`,
+      `ONNX Runtime does not load here: ${reason} (install lucid-sam again, or npm ci in a clone; or use --engine jax)`,
     );
   }
 }

@@ -37,9 +37,15 @@ async function load(path: string): Promise<object> {
     const source = extname(here) === ".ts" ? ["source"] : [];
     registerHooks({
       resolve(specifier, context, next) {
-        if (!/^lucid-sam($|\/)/.test(specifier)) return next(specifier, context);
-        const conditions = [...source, ...context.conditions];
-        return next(specifier, { ...context, conditions, parentURL: here });
+        if (/^lucid-sam($|\/)/.test(specifier)) {
+          const conditions = [...source, ...context.conditions];
+          return next(specifier, { ...context, conditions, parentURL: here });
+        }
+        const found = next(specifier, context);
+        // `npm init` declares packages to be CommonJS, which has no `export`.
+        return found.format === "commonjs-typescript"
+          ? { ...found, format: "module-typescript" }
+          : found;
       },
     });
   }
