@@ -7,7 +7,7 @@
 import { writeFileSync } from "node:fs";
 import { gzipSync } from "node:zlib";
 import { numpy as np } from "@jax-js/jax";
-import { gradientDescent, prepareTraining, sgd, type Problem } from "lucid-sam";
+import { gradientDescent, prepareTraining, sam, sgd, type Problem } from "lucid-sam";
 import {
   along,
   certify,
@@ -101,7 +101,7 @@ async function search(rho: number) {
     const runs = await runNearby({
       problem,
       x,
-      rho,
+      method: sam({ rho }),
       learningRate: slowRate,
       steps: 2000,
       radius: 1e-5,

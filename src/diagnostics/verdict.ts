@@ -14,6 +14,10 @@ export const verdicts = {
     "SAM's shifted gradient vanishes while the true gradient does not; the ascent point sits on a saddle, so this is not even a minimizer of the surrogate SAM descends.",
   "hallucinated-maximizer":
     "SAM's shifted gradient vanishes while the true gradient does not; the ascent point sits on a maximizer.",
+  "hallucinated-rest":
+    "The method rests where only it does: its direction vanishes, that of plain descent does not.",
+  "near-hallucinated":
+    "The method's direction has all but vanished while that of plain descent has not, but no zero of it was found here: the point drifts, and nothing is said about stability.",
   "hallucinated-point":
     "SAM has stalled at a hallucinated point: its shifted gradient has all but vanished, the true gradient has not. Curvature was not examined.",
   "trapped-at-saddle":
@@ -42,5 +46,9 @@ export interface Verdict {
   readonly engine: string;
 }
 
-/** Whether a verdict says that SAM stands where only it sees a solution. */
-export const isHallucinated = (name: VerdictName): boolean => name.startsWith("hallucinated");
+/** Whether a verdict says that a method stands, or all but stands, where only it sees a solution. */
+export const isHallucinated = (name: VerdictName): boolean => name.includes("hallucinated");
+
+/** Whether a verdict says that a method stands exactly there. */
+export const isExactlyHallucinated = (name: VerdictName): boolean =>
+  name.startsWith("hallucinated-") && name !== "hallucinated-point";

@@ -32,6 +32,13 @@ export const verdictMarks: { readonly [Name in VerdictName]: Mark } = {
     symbol: "triangle",
     color: "#cc79a7",
   },
+  "hallucinated-rest": { words: "hallucinated rest", symbol: "hexagon", color: "#8e44ad" },
+  "near-hallucinated": {
+    words: "near hallucinated",
+    symbol: "square",
+    color: "#d55e00",
+    hollow: true,
+  },
   "hallucinated-point": { words: "hallucinated point", symbol: "square", color: "#d55e00" },
   "trapped-at-saddle": { words: "trapped at a saddle", symbol: "cross", color: "#009e73" },
   saddle: { words: "saddle", symbol: "plus", color: "#44aa99", hollow: true },

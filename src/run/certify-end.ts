@@ -5,12 +5,14 @@ import type { EngineOptions } from "../engine/index.ts";
 import { castFloat, leavesOf, mapTree, type Tensor, type Tree } from "../engine/tensor.ts";
 import type { Sources } from "../problems/sources.ts";
 import type { Model } from "../problems/problem.ts";
-import { buildProblem } from "./build.ts";
+import { whyNoField } from "../diagnostics/point/direction.ts";
+import { buildMethod, buildProblem } from "./build.ts";
 import type { RunSpec } from "./spec.ts";
 
 /**
- * Certify a run's final model at its ρ and learning rate; `null` where that has no meaning:
- * without a ρ, or at a point that is not finite.
+ * Certify a run's final model at its ρ and learning rate, as its method sees it on the full batch, or
+ * as SAM does where the method draws random numbers or remembers earlier steps; `null` where that
+ * has no meaning: without a ρ, or at a point that is not finite.
  */
 export async function certifyEnd(
   spec: RunSpec,
@@ -26,8 +28,10 @@ export async function certifyEnd(
   if (!(rho > 0) || !finite) return null;
   const problem = await buildProblem({ ...spec, dtype: "float64" }, sources);
   const exact = (tree: Tree<Tensor>) => mapTree(tree, (leaf) => castFloat(leaf, "float64"));
+  const method = buildMethod(spec);
   return certify({
     problem,
+    method: whyNoField(method, problem) === undefined ? method : undefined,
     point: exact(params),
     statistics: exact(statistics),
     rho,

@@ -151,7 +151,7 @@ describe("lucid certify", () => {
     const args = words("certify --problem cosine --rho 4 --point 2.283185307179586,0 --steps 50");
     const { code, out } = await lucid(...args);
     expect(code).toBe(0);
-    expect(out).toMatch(/^hallucinated-minimizer\n/);
+    expect(out).toMatch(/^Certified: cosine, 2 parameters, .*\n(.*\n)*\nhallucinated-minimizer\n/);
     const json = await lucid(...args, "--json");
     const certificate = certificateSchema.parse(JSON.parse(json.out));
     expect(certificate.verdict.name).toBe("hallucinated-minimizer");
@@ -180,15 +180,49 @@ describe("lucid certify", () => {
     expect(tensors["layers/0/weight"]).toMatchObject({ dtype: "float64", shape: [4, 49] });
   });
 
-  it("certifies the end of a run by its folder, with the run's rho and learning rate", async () => {
+  it("certifies the end of a run by its folder, as its method, rho and learning rate have it", async () => {
     const run = inFolder("run");
-    const train = "train --problem cosine --rho 4 --start 2,0.5 --lr 0.1 --steps 600 --out";
+    const train =
+      "train --problem cosine --rho 4 --start 2,0.5 --lr 0.1 --steps 600 --momentum 0.5 --out";
     expect((await lucid(...words(train), run)).code).toBe(0);
     const { code, out, err } = await lucid("certify", run, "--json");
     expect([code, err]).toEqual([0, ""]);
     const certificate = certificateSchema.parse(JSON.parse(out));
     expect(certificate.verdict.name).toBe("hallucinated-minimizer");
     expect(certificate.details).toMatchObject({ rho: 4, learningRate: 0.1 });
+    expect(certificate.subject?.method).toEqual({
+      name: "sam",
+      momentum: 0.5,
+      nesterov: false,
+      weightDecay: 0,
+    });
+    // As another method sees it: plain descent has no rest here.
+    const other = await lucid("certify", run, "--method", "gd", "--steps", "50", "--json");
+    expect(JSON.parse(other.out)).toMatchObject({
+      verdict: { name: "descending" },
+      subject: { method: { name: "gd", momentum: 0 }, rho: 0 },
+    });
+  });
+
+  it("judges the method that flags name, and refuses one that moves along no field", async () => {
+    const at = "certify --problem cosine --rho 4 --point 2.283185307179586,0 --steps 50 --json";
+    const judged = async (flags: string) => {
+      const { out, err } = await lucid(...words(`${at} ${flags}`));
+      return err === "" ? certificateSchema.parse(JSON.parse(out)) : err;
+    };
+    // ∇f^SAM = Mᵀg⁺ vanishes too.
+    expect(await judged("--method exact-sam")).toMatchObject({
+      verdict: { name: "hallucinated-minimizer" },
+      subject: { method: { name: "exact-sam" } },
+      direction: { samLike: false },
+    });
+    expect(await judged("--method asam --set eta=1")).toMatchObject({
+      subject: { method: { name: "asam" } },
+    });
+    expect(await judged("--method looksam")).toMatch(
+      /^invalid method: looksam remembers earlier steps, so it moves along no field \(judge /,
+    );
+    expect(await judged("--method bsam")).toMatch(/^invalid method: bsam draws random numbers/);
   });
 
   it("keeps the report as a page", async () => {

@@ -4,6 +4,7 @@ import type { Command } from "@commander-js/extra-typings";
 import type { Certificate } from "../../diagnostics/certificate/certificate.ts";
 import { certify } from "../../diagnostics/certificate/certify.ts";
 import { compileDerivatives, flatten, unflatten } from "../../diagnostics/point/derivatives.ts";
+import { compileDirection } from "../../diagnostics/point/direction.ts";
 import { ascentProfile } from "../../diagnostics/point/profile.ts";
 import { refine, type Refinement } from "../../diagnostics/point/refine.ts";
 import { describeCertificate } from "../../diagnostics/certificate/report.ts";
@@ -17,6 +18,7 @@ import {
   chooseEngine,
   engineOption,
   option,
+  pairsOption,
   threadsOption,
   wholeNumber,
 } from "../shared/arguments.ts";
@@ -50,16 +52,27 @@ export function addCertify(program: Command, terminal: Terminal): void {
     .optionsGroup("Without a run, the loss and the point:");
   addLossOptions(command);
   command
-    .addOption(fieldOption("rho"))
     .addOption(
       option(
         "--point <file>",
         "weights: safetensors or npz, named as ours or as a PyTorch Sequential; x,y on a plane",
       ),
     )
+    .optionsGroup("What made the point (a run says it itself):")
+    .addOption(fieldOption("method"))
+    .addOption(fieldOption("rho"))
+    .addOption(pairsOption("--set <key=value>", "another setting of the method; may be repeated"))
+    .addOption(fieldOption("weightDecay"))
+    .addOption(fieldOption("momentum"))
+    .addOption(fieldOption("nesterov"))
     .optionsGroup("How:")
     .addOption(fieldOption("lr"))
-    .addOption(option("--steps <count>", "steps of SAM from each perturbed copy (default: 1000)"))
+    .addOption(
+      option(
+        "--steps <count>",
+        "steps from each displaced copy (default: what the slowest rate asks for, at most 20,000)",
+      ),
+    )
     .option("--refine", "first move to a zero of g⁺ near the point; both are certified")
     .addOption(
       option("--max-products <count>", "Hessian-vector products --refine may spend (default: 500)"),
@@ -102,6 +115,8 @@ async function certifyPoint(
   const judge = ({ params, statistics }: Model) =>
     certify({
       ...target,
+      // A method without one of its own has none.
+      rho: "rho" in target.method.knobs || target.rho > 0 ? target.rho : undefined,
       point: params,
       statistics,
       engine,
@@ -111,9 +126,17 @@ async function certifyPoint(
   const before = { model, certificate: await judge(model) };
   let refined: Refined | undefined;
   if (flags.refine) {
-    const f = await compileDerivatives(target.problem, { statistics: model.statistics, ...engine });
+    const { statistics } = model;
+    const { weightDecay = 0 } = target.method.outer.descending ?? {};
+    const direction = await compileDirection(target.problem, target.method, {
+      statistics,
+      ...engine,
+    });
+    const f = await compileDerivatives(target.problem, { statistics, ...engine });
     const refinement = await refine({
       f,
+      direction,
+      weightDecay,
       x: flatten(model.params),
       rho: target.rho,
       maxProducts: budget,
@@ -121,6 +144,7 @@ async function certifyPoint(
         progress.update(() => `refining: GradRatio ${short(gradRatio)} after ${products} products`),
     });
     await f.dispose();
+    await direction.dispose();
     const reached = {
       params: unflatten(target.problem.init(0), refinement.point.x),
       statistics: model.statistics,
@@ -136,7 +160,8 @@ async function certifyPoint(
   const f = await compileDerivatives(target.problem, { statistics: model.statistics, ...engine });
   const withProfile = async <T extends Judged>(judged: T) => ({
     ...judged,
-    profile: await ascentProfile(f, flatten(judged.model.params), target.rho),
+    profile:
+      target.rho > 0 ? await ascentProfile(f, flatten(judged.model.params), target.rho) : undefined,
   });
   const page = certificatePage(await withProfile(before), refined && (await withProfile(refined)));
   await f.dispose();
@@ -179,7 +204,7 @@ async function lossAndModel(
   flags: CertifyFlags,
   progress: Progress,
 ): Promise<Target & { model: Model }> {
-  const { rho, lr, point } = flags;
+  const { point } = flags;
   if (run !== undefined) {
     const [other] = Object.keys({ ...lossOf(flags), ...(point !== undefined && { point }) });
     if (other !== undefined) {
@@ -187,7 +212,7 @@ async function lossAndModel(
         `invalid --${kebab(other)}: the run says what was trained (leave it out)`,
       );
     }
-    return targetOfRun(run, { rho, lr }, progress);
+    return targetOfRun(run, flags, progress);
   }
   if (point === undefined) {
     throw new InputError(

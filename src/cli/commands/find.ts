@@ -8,7 +8,12 @@ import {
   planeDerivatives,
   unflatten,
 } from "../../diagnostics/point/derivatives.ts";
-import { findAround, findOnPlane, type FoundPoint } from "../../diagnostics/search/find.ts";
+import {
+  findAround,
+  findOnPlane,
+  type FindOptions,
+  type FoundPoint,
+} from "../../diagnostics/search/find.ts";
 import { InputError, unknownName } from "../../engine/errors.ts";
 import { startProgress, type Progress } from "../../platform/node/progress.ts";
 import type { CriticalKind, Model, Plane, Point, Problem } from "../../problems/problem.ts";
@@ -20,10 +25,13 @@ import {
   wholeNumber,
 } from "../shared/arguments.ts";
 import { addLossOptions, fieldOption } from "../shared/flags.ts";
-import { readModel, targetOf, type LossFlags, type Target } from "../shared/point.ts";
+import { readModel, targetOf, type LossFlags } from "../shared/point.ts";
 import { short } from "../../report/words.ts";
 import { table } from "../shared/table.ts";
 import { printJson, type Terminal } from "../shared/terminal.ts";
+
+/** A loss, SAM's radius on it, and the learning rate of runs beside points. */
+type Target = Pick<FindOptions, "problem" | "rho" | "learningRate">;
 
 const ways = ["grid", "construction", "sphere", "branch", "curve"] as const;
 
@@ -89,7 +97,8 @@ interface Findings {
 async function find(flags: FindFlags, progress: Progress): Promise<Findings> {
   // The construction finds its own ρ.
   const rho = flags.by === "construction" ? 1 : flags.rho;
-  const target = await targetOf({ ...flags, rho }, progress);
+  const { problem, rho: radius, learningRate } = await targetOf({ ...flags, rho }, progress);
+  const target = { problem, rho: radius, learningRate };
   const { plane } = target.problem;
   const by = flags.by ?? (plane ? "grid" : "sphere");
   const way = ways.find((name) => name === by);

@@ -2,13 +2,16 @@
 import { join } from "node:path";
 import { unflatten } from "../../diagnostics/point/derivatives.ts";
 import { matchModel } from "../../problems/import/match-model.ts";
-import { InputError } from "../../engine/errors.ts";
+import { InputError, show } from "../../engine/errors.ts";
 import { readNpz } from "../../engine/npz.ts";
 import { readSafetensors } from "../../engine/safetensors.ts";
 import { readBytes } from "../../platform/node/files.ts";
 import type { Progress } from "../../platform/node/progress.ts";
 import type { Model, Problem } from "../../problems/problem.ts";
-import { buildProblem } from "../../run/build.ts";
+import { findProblem } from "../../problems/registry.ts";
+import { findMethod } from "../../sam/registry.ts";
+import { buildMethod, buildProblem } from "../../run/build.ts";
+import type { Method } from "../../sam/contract/method.ts";
 import { memoryLimit } from "../../platform/node/limits.ts";
 import { nodeSources } from "../../run/node-sources.ts";
 import { readRunFolder } from "../../store/run-folder.ts";
@@ -17,54 +20,76 @@ import { parseSpec, type RunSpec } from "../../run/spec.ts";
 import { lossOf } from "./flags.ts";
 import { downloadLine } from "./report.ts";
 
-/** Flags that say what the loss is, and at which ρ. */
+/** Flags that say what the loss is, at which ρ, and how the point was made. */
 export interface LossFlags {
   readonly rho?: unknown;
   readonly lr?: unknown;
+  readonly method?: unknown;
+  readonly set?: { readonly [key: string]: string };
+  readonly weightDecay?: unknown;
+  readonly momentum?: unknown;
+  readonly nesterov?: unknown;
 }
 
-/** A loss in float64, and SAM's settings on it. */
+/** Flags that say how a point was made, as fields of a spec. */
+const makingOf = ({ method, set, weightDecay, momentum, nesterov }: LossFlags) =>
+  Object.fromEntries(
+    Object.entries({ method, settings: set, weightDecay, momentum, nesterov }).filter(
+      ([, value]) => value !== undefined,
+    ),
+  );
+
+/** A loss in float64, and the method that moves on it. */
 export interface Target {
   readonly problem: Problem;
   readonly rho: number;
   readonly learningRate: number;
+  readonly method: Method;
+  /** Architecture and data in words. */
+  readonly description: string | undefined;
 }
 
 /** The loss that flags describe. */
 export async function targetOf(flags: LossFlags, progress: Progress): Promise<Target> {
-  const { rho, lr } = flags;
-  if (rho === undefined) throw new InputError("missing --rho (give SAM's radius, such as 4)");
-  return build(parseSpec({ ...lossOf(flags), rho, lr, dtype: "float64" }), progress);
+  const { rho, lr, method } = flags;
+  if (rho === undefined && method === undefined) {
+    throw new InputError("missing --rho (give SAM's radius, such as 4)");
+  }
+  const spec = parseSpec({ ...lossOf(flags), rho, lr, ...makingOf(flags), dtype: "float64" });
+  return build(spec, progress);
 }
 
-/** The loss and the final model of a finished run. */
+/** The loss, the method and the final model of a finished run. */
 export async function targetOfRun(
   folder: string,
-  { rho, lr }: { readonly rho?: unknown; readonly lr?: unknown },
+  flags: LossFlags,
   progress: Progress,
 ): Promise<Target & { readonly model: Model }> {
+  const { rho, lr } = flags;
   const { config, result } = await readRunFolder(folder);
   if (result === undefined) {
     throw new InputError(
       `invalid run ${folder}: it is not finished (lucid train --resume ${folder} finishes it)`,
     );
   }
-  const ofRun = config.spec.rho;
-  if (rho === undefined && ofRun === undefined) {
-    throw new InputError(`missing --rho: the run in ${folder} has none of its own`);
-  }
-  const { settings: _, ...spec } = config.spec;
   const target = await build(
     parseSpec({
-      ...spec,
-      method: "sam",
+      ...(flags.method === undefined ? config.spec : madeBy(show(flags.method), config.spec)),
+      ...makingOf(flags),
       dtype: "float64",
-      rho: rho ?? ofRun,
-      lr,
+      ...(rho !== undefined && { rho }),
+      ...(lr !== undefined && { lr }),
     }),
     progress,
   );
   return { ...target, model: await readModel(target.problem, join(folder, "final.safetensors")) };
+}
+
+/** A run as if another method had made it: with plain gradient steps, at the same ρ if it has one. */
+function madeBy(method: string, spec: RunSpec): object {
+  const own = ["method", "settings", "switch", "optimizer", "momentum", "nesterov", "weightDecay"];
+  if (!Object.hasOwn(findMethod(method).options.shape, "rho")) own.push("rho");
+  return Object.fromEntries(Object.entries(spec).filter(([field]) => !own.includes(field)));
 }
 
 async function build(spec: RunSpec, progress: Progress): Promise<Target> {
@@ -74,7 +99,20 @@ async function build(spec: RunSpec, progress: Progress): Promise<Target> {
   });
   checkMemory(spec, memoryLimit());
   const problem = await buildProblem(spec, loader);
-  return { problem, rho: Number(spec.rho), learningRate: spec.lr };
+  const entry = findProblem(spec.problem);
+  const about = [
+    entry.describe(entry.options.parse(spec)),
+    ...(spec.data === undefined ? [] : [spec.data]),
+  ];
+  return {
+    problem,
+    // A schedule's text counts as its first number, as in figures.
+    rho: Number.parseFloat(String(spec.rho ?? 0)),
+    learningRate: spec.lr,
+    method: buildMethod(spec),
+    // Of a plane its name says it all, and where its runs begin does not matter.
+    description: entry.kind === "plane" ? undefined : about.join(", data "),
+  };
 }
 
 /** A model from a safetensors or npz file, or the coordinates of a point of a plane. */

@@ -1,5 +1,6 @@
 /** The Arnoldi iteration: extreme eigenvalues of operators that need not be symmetric. */
-import { EigenvalueDecomposition, Matrix } from "ml-matrix";
+import { Matrix } from "ml-matrix";
+import { wholeSpectrum } from "./dense.ts";
 import { krylov, lift, type Projection } from "./krylov.ts";
 import { addTo, along, norm, orthogonalize, scaled } from "./vectors.ts";
 import type { Operator, Vector } from "./vectors.ts";
@@ -32,6 +33,10 @@ export interface ComplexEigenvalue {
    * eigenvalue can be larger, by the eigenvalue's condition number.
    */
   readonly residual: number;
+  /** 1/|y*v| for unit left and right eigenvectors y and v, where it was computed. */
+  readonly condition?: number | undefined;
+  /** How far the eigenvalue may be from the one found: condition × (residual + rounding). */
+  readonly error?: number | undefined;
 }
 
 export interface SpectrumEdges {
@@ -127,21 +132,16 @@ const orders: Record<Edge, (a: ComplexEigenvalue, b: ComplexEigenvalue) => numbe
 
 /** Eigenvalues of the projected matrix, complex pairs once. */
 function ritz({ matrix, coupling }: Projection): RitzPair[] {
-  const { realEigenvalues, imaginaryEigenvalues, eigenvectorMatrix } = new EigenvalueDecomposition(
-    matrix,
-  );
-  const pairs: RitzPair[] = [];
-  for (let i = 0; i < realEigenvalues.length; i++) {
-    const im = imaginaryEigenvalues[i] as number;
-    // Column i of a pair is the real part, column i + 1 the imaginary part of one eigenvector.
-    const columns = [i, ...(im === 0 ? [] : [i + 1])].map((j) => eigenvectorMatrix.getColumn(j));
+  const spectrum = wholeSpectrum(matrix);
+  return spectrum.values.map((value) => {
+    const columns = spectrum
+      .conditioned(value)
+      .parts.flatMap((part) => (part === undefined ? [] : [Array.from(part)]));
     const along = (y: readonly number[]) =>
-      y.reduce((sum, value, j) => sum + value * (coupling[j] as number), 0);
+      y.reduce((sum, entry, j) => sum + entry * (coupling[j] as number), 0);
     const residual = Math.hypot(...columns.map(along)) / Math.hypot(...columns.flat());
-    pairs.push({ re: realEigenvalues[i] as number, im: Math.abs(im), residual, columns });
-    if (im !== 0) i++;
-  }
-  return pairs;
+    return { ...value, residual, columns };
+  });
 }
 
 /**

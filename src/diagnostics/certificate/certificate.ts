@@ -2,25 +2,27 @@
 import { z } from "zod";
 import { verdicts, type VerdictName } from "../verdict.ts";
 
-/** Thresholds of a certificate. Each verdict names those it was decided by. */
+/** Thresholds of a certificate, all of them ratios: no unit of loss or of parameters changes them. */
 export interface CertificateTolerances {
-  /** ‖g‖ at or below which the gradient counts as zero; in units of loss per parameter unit. */
+  /** ‖G‖/(ρ‖H‖) at or below which the gradient counts as zero. */
   readonly zeroGradient: number;
-  /** ‖g‖ at or above which the gradient is clearly not zero. */
+  /** ‖G‖/(ρ‖H‖) at or above which the gradient is clearly not zero. */
   readonly clearGradient: number;
-  /** GradRatio = ‖g⁺‖/‖g‖ at or below which the shifted gradient counts as zero. */
+  /** ‖g⁺‖/‖g‖ at or below which the shifted gradient counts as zero at a zero of v. */
   readonly zeroRatio: number;
-  /** GradRatio at or below which it all but vanishes: enough for a saddle, not for a minimizer. */
+  /** ‖v‖/‖G‖ at or below which v all but vanishes. */
   readonly smallRatio: number;
+  /** A zero of v counts as that of the point where it lies so near, in units of ρ. */
+  readonly reach: number;
   /** Eigenvalues count as zero up to this fraction of the largest |eigenvalue|. */
   readonly curvature: number;
-  /** Where g⁺ only all but vanishes, a negative eigenvalue must exceed this fraction. */
+  /** Where SAM chatters around a critical point, a negative eigenvalue must exceed this fraction. */
   readonly clearCurvature: number;
   /** Smallest singular value of M at or below which M counts as singular. */
   readonly singular: number;
   /** Residual, as a fraction of the largest |eigenvalue|, at which eigenvalues of Hessians are accepted … */
   readonly eigenvalue: number;
-  /** … and those of H⁺M. */
+  /** … and those of Dv. */
   readonly spectrum: number;
 }
 
@@ -30,6 +32,7 @@ export const defaultCertificateTolerances: CertificateTolerances = {
   clearGradient: 1e-4,
   zeroRatio: 1e-6,
   smallRatio: 0.05,
+  reach: 0.01,
   curvature: 1e-6,
   clearCurvature: 1e-3,
   singular: 1e-8,
@@ -44,17 +47,21 @@ const ends = z.object({ min: z.number(), max: z.number(), residual: z.number() }
 const eigenvalue = z.object({
   re: z.number(),
   im: z.number(),
-  /** 2 Re λ/|λ|²: below it SAM contracts in this direction; `null` where re ≤ 0. */
+  /** Below it steps contract in this direction, without momentum 2 Re λ/|λ|²; `null` where re ≤ 0. */
   maxStableLearningRate: maybe,
+  /** 1/|y*v| for unit left and right eigenvectors, where it was computed. */
+  condition: z.number().optional(),
+  /** How far off the eigenvalue may be: condition × (residual + rounding). */
+  error: z.number().optional(),
 });
 
-/** One SAM run from a perturbed copy of the point. */
+/** One run of the method from a perturbed copy of the point. */
 export const nearbyRunSchema = z.object({
   /** What the copy was displaced by: a random direction, or the least stable eigenvector. */
   start: z.string(),
   /**
-   * `returned`: ‖g⁺‖ fell back to what it is at the point, which along a set of zeros need not mean
-   * that the distance fell; `left`: the distance grew more than threefold; else `stayed`.
+   * By the distance to the point: `returned` where it at least halved, `left` where it at least
+   * doubled, else `stayed`. Certificates without `subject` judged by ‖g⁺‖.
    */
   outcome: z.enum(["returned", "stayed", "left"]),
   steps: z.number(),
@@ -64,7 +71,59 @@ export const nearbyRunSchema = z.object({
   finalShiftedGradNorm: z.number(),
 });
 
-/** The JSON form of a certificate. */
+/** What was certified: enough to see whether it is one's own network. */
+const subjectSchema = z.object({
+  problem: z.string(),
+  /** Architecture and data in words, where they are known. */
+  description: z.string().optional(),
+  parameters: z.number(),
+  samples: z.number(),
+  /** What the problem scores by, such as the fraction classified correctly. */
+  score: z.object({ train: z.number(), test: z.number().optional() }).optional(),
+  rho: z.number(),
+  /** ρ/‖x‖; `null` where x = 0. */
+  relativeRho: maybe,
+  /** The method that was judged, on the full batch. */
+  method: z.object({
+    name: z.string(),
+    momentum: z.number(),
+    nesterov: z.boolean(),
+    weightDecay: z.number(),
+  }),
+});
+
+/** A zero of the method's direction v. */
+const zeroSchema = z.object({
+  /** Whether v is 0 there: ‖v‖ is at rounding level, or Newton and Kantorovich's constants say so. */
+  exact: z.boolean(),
+  /** How far from the given point, in units of the parameters. The certificate is of the zero. */
+  moved: z.number(),
+  /** ‖v‖ there. */
+  residual: z.number(),
+  /** ‖v‖ that cannot be told from 0. */
+  roundingLevel: z.number(),
+  /** Newton–Kantorovich constants, L an estimate; where Dv is regular and the problem small. */
+  kantorovich: z
+    .object({
+      beta: z.number(),
+      eta: z.number(),
+      lipschitz: z.number(),
+      h: z.number(),
+      radius: maybe,
+    })
+    .nullable(),
+});
+
+/** What the method did from a point near which no zero was found. */
+const driftSchema = z.object({
+  steps: z.number(),
+  learningRate: z.number(),
+  moved: z.number(),
+  lossBefore: z.number(),
+  lossAfter: z.number(),
+});
+
+/** The JSON form of a certificate. What earlier versions did not have is optional. */
 export const certificateSchema = z.object({
   verdict: z.object({ name: z.enum(names), sentence: z.string() }),
   attracting: z.object({ answer: z.enum(["yes", "no", "unknown"]), sentence: z.string() }),
@@ -80,11 +139,17 @@ export const certificateSchema = z.object({
   hessian: ends,
   /** The same of H⁺ = H(x⁺). */
   shiftedHessian: ends,
-  /** Least and largest real part of the spectrum of H⁺M; `null` where g = 0. */
+  /**
+   * Least and largest real part of the spectrum of Dv, for SAM H⁺M; `null` where g = 0, and, beyond
+   * the dense limit, where the method does not rest.
+   */
   samJacobian: z.object({ minReal: maybe, maxReal: maybe, residual: maybe }),
   /** Smallest eigenvalue of (M + Mᵀ)/2 and smallest singular value found of M; `null` where g = 0. */
   perturbationJacobian: z.object({ minSymmetric: maybe, minSingular: maybe }),
-  /** min 2 Re λ/|λ|² over the eigenvalues λ of H⁺M found with Re λ > 0; `null` where there is none. */
+  /**
+   * The learning rate below which steps contract along every eigenvalue of Dv found with Re λ > 0:
+   * without momentum min 2 Re λ/|λ|²; `null` where there is none. An upper bound unless `dense`.
+   */
   maxStableLearningRate: maybe,
   /** Statistics that normalize: running ones, or those of the batch; for problems that keep some. */
   mode: z.enum(["evaluate", "train"]).optional(),
@@ -128,7 +193,17 @@ export const certificateSchema = z.object({
     /** Learning rate of the runs. */
     learningRate: maybe,
     runs: z.array(nearbyRunSchema),
+    /** Steps that the slowest rate asks of the runs; more than were made where a cap cut them. */
+    stepsAskedFor: z.number().optional(),
   }),
+  subject: subjectSchema.optional(),
+  /** The method's direction v, that of plain descent G, and their ratio. */
+  direction: z
+    .object({ norm: z.number(), descentNorm: z.number(), ratio: maybe, samLike: z.boolean() })
+    .optional(),
+  /** `null` where none was looked for. */
+  zero: zeroSchema.nullable().optional(),
+  drift: driftSchema.nullable().optional(),
 });
 
 /** A verdict with the numbers and bounds it rests on; JSON by `certificateSchema`. */

@@ -4,7 +4,10 @@ import { mapTree, tensor } from "../../engine/tensor.ts";
 import { mlp } from "../../problems/networks/mlp.ts";
 import { planes, type PlaneName } from "../../problems/planes/index.ts";
 import type { Point } from "../../problems/problem.ts";
-import { certificateSchema } from "./certificate.ts";
+import { curvatureAt } from "../point/curvature.ts";
+import { compileDerivatives, flatten } from "../point/derivatives.ts";
+import { restPoint } from "../point/rest-point.ts";
+import { certificateSchema, defaultCertificateTolerances } from "./certificate.ts";
 import { certify, type CertifyOptions } from "./certify.ts";
 
 const at = (x: Point) => ({ x: tensor(x, [2], "float64") });
@@ -39,6 +42,8 @@ describe("planes", () => {
     const [along] = certificate.details.spectrum;
     expect(along?.maxStableLearningRate).toBeCloseTo(2, 8);
     expect(certificate.details.runs.map(({ outcome }) => outcome)).toEqual([
+      "returned",
+      "returned",
       "returned",
       "returned",
       "returned",
@@ -107,23 +112,36 @@ describe("planes", () => {
     expect(stalling.verdict.sentence).toMatch(/‖g⁺‖ = .*certify its end/);
   });
 
-  test("a zero of g⁺ missed by a little: enough for a saddle, not for a minimizer", async () => {
-    const saddle = await certifyPlane("saddle", 1, [0, 1 + 1e-3], { steps: 10 });
-    expect(saddle.verdict).toMatchObject({
-      name: "hallucinated-saddle",
-      sentence: expect.stringContaining("above the 0.000001 that counts as zero"),
+  test("a zero of g⁺ missed by a little is found, and certified in place of the point", async () => {
+    for (const [name, rho, x, verdict] of [
+      ["saddle", 1, [0, 1 + 1e-3], "hallucinated-saddle"],
+      ["cosine", 4, [2 * Math.PI - 4 + 1e-3, 0], "hallucinated-minimizer"],
+    ] as const) {
+      const found = await certifyPlane(name, rho, x, { steps: 10 });
+      expect(found.verdict.name).toBe(verdict);
+      expect(found.zero).toMatchObject({ exact: true, moved: expect.closeTo(1e-3, 8) });
+      expect(found.gradRatio).toBeLessThan(1e-14);
+    }
+  });
+
+  test("where the zero is farther than the reach, the point is near, and its drift is told", async () => {
+    const x: Point = [2 * Math.PI - 4 + 0.03, 0];
+    const near = await certifyPlane("cosine", 4, x, { steps: 10, tolerances: { reach: 1e-3 } });
+    expect(near.verdict).toMatchObject({
+      name: "near-hallucinated",
+      sentence: expect.stringMatching(
+        /no zero of g⁺ was found within 0\.001 ρ.* it drifted by 0\.0/,
+      ),
     });
-    const minimizer = await certifyPlane("cosine", 4, [2 * Math.PI - 4 + 1e-3, 0], { steps: 10 });
-    expect(minimizer.verdict).toMatchObject({
-      name: "inconclusive",
-      sentence: expect.stringContaining("before the point is refined"),
+    expect(near.attracting).toEqual({
+      answer: "unknown",
+      sentence: "Nothing rests here, so there is no stability to speak of.",
     });
-    const strict = await certifyPlane("saddle", 1, [0, 1 + 1e-3], {
-      steps: 10,
-      tolerances: { smallRatio: 1e-6 },
-    });
-    expect(strict.verdict.name).not.toBe("hallucinated-saddle");
-    expect(strict.tolerances["smallRatio"]).toBe(1e-6);
+    expect(near.zero?.exact).toBe(false);
+    expect(near.drift?.steps).toBe(10);
+    expect(near.details.runs).toEqual([]);
+    const found = await certifyPlane("cosine", 4, x, { steps: 10 });
+    expect(found.verdict.name).toBe("hallucinated-minimizer");
   });
 });
 
@@ -146,32 +164,30 @@ describe("networks", () => {
   );
 
   test("ends of spectra by iteration agree with whole spectra to 1e-8", async () => {
-    const options = { problem, point, rho: 0.7, steps: 20 };
-    const dense = await certify(options);
-    const sparse = await certify({ ...options, denseLimit: 0, tolerances: { spectrum: 1e-10 } });
-    expect([dense.details.dense, sparse.details.dense]).toEqual([true, false]);
-    const numbers = ({
-      hessian,
-      shiftedHessian,
-      samJacobian,
-      perturbationJacobian,
-    }: typeof dense) => [
+    const f = await compileDerivatives(problem);
+    const rest = await restPoint({ f, rho: 0.7 }, flatten(point));
+    const tolerances = { ...defaultCertificateTolerances, spectrum: 1e-10 };
+    const options = { tolerances, rests: true, length: 0.7, seed: 0 };
+    const dense = await curvatureAt(f, rest, { ...options, denseLimit: 1000 });
+    const sparse = await curvatureAt(f, rest, { ...options, denseLimit: 0 });
+    expect([dense.dense, sparse.dense]).toEqual([true, false]);
+    const numbers = ({ hessian, shiftedHessian, motions, sam }: typeof dense) => [
       hessian.min,
       hessian.max,
       shiftedHessian.min,
       shiftedHessian.max,
-      samJacobian.minReal ?? NaN,
-      samJacobian.maxReal ?? NaN,
-      perturbationJacobian.minSymmetric ?? NaN,
-      perturbationJacobian.minSingular ?? NaN,
+      motions?.minReal ?? NaN,
+      motions?.maxReal ?? NaN,
+      motions?.leftmost.condition ?? NaN,
+      sam?.minSymmetric.value ?? NaN,
+      sam?.minSingular.value ?? NaN,
     ];
     const expected = numbers(dense);
     numbers(sparse).forEach((value, i) => {
       expect(Math.abs(value / (expected[i] ?? NaN) - 1)).toBeLessThan(1e-8);
     });
-    expect(sparse.maxStableLearningRate).toBeCloseTo(dense.maxStableLearningRate ?? NaN, 8);
-    expect(Object.values(sparse.details.converged)).toEqual([true, true, true, true, true]);
-    expect(dense.verdict.name).toBe(sparse.verdict.name);
+    expect(sparse.motions?.converged).toBe(true);
+    await f.dispose();
   });
 
   test("refuses points that do not fit or are not finite, and a radius that is no radius", async () => {

@@ -2,200 +2,386 @@
 import { InputError } from "../../engine/errors.ts";
 import type { EngineOptions } from "../../engine/index.ts";
 import type { Tensor, Tree } from "../../engine/tensor.ts";
+import { inFloat64 } from "../../problems/float64.ts";
 import type { Problem } from "../../problems/problem.ts";
-import { runFrom, runNearby, type Displacement } from "./nearby-runs.ts";
+import type { Descending, Method } from "../../sam/contract/method.ts";
+import { sam } from "../../sam/methods/sam.ts";
+import { sgd } from "../../sam/parts/outer.ts";
+import { prepareEvaluation } from "../../sam/training/evaluation.ts";
+import { valueAt } from "../../settings/schedules.ts";
+import {
+  lateStep,
+  runFrom,
+  runNearby,
+  type Displacement,
+  type NearbyOptions,
+} from "./nearby-runs.ts";
 import {
   defaultCertificateTolerances,
   type Certificate,
   type CertificateTolerances,
   type NearbyRun,
 } from "./certificate.ts";
-import { curvatureAt, type Curvature, type Ends, type SamCurvature } from "../point/curvature.ts";
+import { curvatureAt, type Curvature, type Ends, type Motions } from "../point/curvature.ts";
 import { compileDerivatives, flatten } from "../point/derivatives.ts";
+import { compileDirection } from "../point/direction.ts";
 import { checkTensors, fixedLoss, type FixedLossOptions } from "../point/fixed-loss.ts";
-import { samPoint } from "../point/sam-point.ts";
-import { distance, randomUnit, scaled } from "../algebra/vectors.ts";
-import { judge, judgeAttraction, judgeMotion, offKernel, stableRate } from "./judgment.ts";
-import { isHallucinated, verdicts } from "../verdict.ts";
+import { restPoint, scaleOf, type Motion } from "../point/rest-point.ts";
+import { findZero, type Zero } from "../point/zero.ts";
+import {
+  addTo,
+  distance,
+  dot,
+  norm,
+  randomUnit,
+  scaled,
+  unit,
+  type Vector,
+} from "../algebra/vectors.ts";
+import {
+  describeDrift,
+  judge,
+  judgeAttraction,
+  judgeMotion,
+  stableRate,
+  stepsOfSlowest,
+} from "./judgment.ts";
+import { largestRate } from "./stability.ts";
+import { isExactlyHallucinated, verdicts } from "../verdict.ts";
 
-/** The point to certify, and how hard to try. */
+/** The point to certify, the method that made it, and how hard to try. */
 export interface CertifyOptions extends FixedLossOptions {
   /** In float64. */
   readonly problem: Problem;
   /** The point to certify, as the problem's parameters. */
   readonly point: Tree<Tensor>;
-  /** ρ > 0 of the SAM in question. */
-  readonly rho: number;
-  /** η of the runs from perturbed copies; default: half the largest stable one, at most 1. */
-  readonly learningRate?: number;
-  readonly tolerances?: Partial<CertificateTolerances>;
-  /** Up to so many parameters whole spectra are computed instead of their ends; default 200. */
-  readonly denseLimit?: number;
-  /** Steps of each run from a perturbed copy; default 1000, more where whole spectra are known. */
-  readonly steps?: number;
-  /** Displacement of the perturbed copies, in units of ρ; default 1e-3. */
-  readonly radius?: number;
+  /** ρ > 0 of the SAM in question; default: that of the method at the end of its run. */
+  readonly rho?: number | undefined;
+  /**
+   * The method that made the point: any that is deterministic and keeps nothing but momentum, on
+   * the full batch. Its learning rate does not matter; its weight decay and momentum do. Default:
+   * SAM with plain gradient steps.
+   */
+  readonly method?: Method | undefined;
+  /** Architecture and data in words, for the report. */
+  readonly description?: string | undefined;
+  /** η of the runs from displaced copies; default: half the largest stable one. */
+  readonly learningRate?: number | undefined;
+  readonly tolerances?: Partial<CertificateTolerances> | undefined;
+  /** Up to so many parameters the whole spectrum of Dv is computed instead of its ends; default 1000. */
+  readonly denseLimit?: number | undefined;
+  /** Steps of each run; default: what the slowest rate asks for, within a limit that is stated. */
+  readonly steps?: number | undefined;
+  /** Displacement of the copies, in units of ρ; default 1e-3. */
+  readonly radius?: number | undefined;
   /** Number of copies displaced at random; default 3. */
-  readonly copies?: number;
+  readonly copies?: number | undefined;
   /** Seed of all random directions; default 0. */
-  readonly seed?: number;
-  readonly engine?: EngineOptions;
+  readonly seed?: number | undefined;
+  readonly engine?: EngineOptions | undefined;
   /** Told what is being computed. */
-  readonly onProgress?: (what: string) => void;
+  readonly onProgress?: ((what: string) => void) | undefined;
 }
 
 /**
  * Say what a point is.
  *
- * @throws {InputError} when ρ is not positive, the problem is not in float64, or the point or its
- * statistics do not fit the problem or are not finite.
+ * @throws {InputError} when ρ is not positive, the problem is not in float64, the point or its
+ * statistics do not fit the problem or are not finite, or the method draws random numbers or
+ * remembers earlier steps.
  * @example
  * const { params, statistics } = modelOf(state);
  * const { verdict } = await certify({ problem, point: params, statistics, rho: 4 });
  */
 export async function certify(options: CertifyOptions): Promise<Certificate> {
   const began = performance.now();
-  const { problem, statistics, mode = "evaluate", rho, onProgress, engine = {} } = options;
-  const { seed = 0, denseLimit = 200 } = options;
-  if (!(rho > 0 && rho < Infinity)) {
-    throw new InputError(`invalid rho: ${rho} (give a positive number)`);
-  }
+  const { problem, statistics, mode = "evaluate", onProgress, engine = {} } = options;
+  const { seed = 0, denseLimit = 1000 } = options;
+  const rho = radiusOf(options);
   checkTensors(problem.init(0), options.point, "", `${problem.name} has no such parameter`);
   const loss = fixedLoss(problem, { statistics, mode });
   const tolerances = { ...defaultCertificateTolerances, ...options.tolerances };
+  const method = options.method ?? sam({ rho, outer: sgd() });
+  const optimizer = method.outer.descending ?? { momentum: 0, nesterov: false, weightDecay: 0 };
+  const { weightDecay } = optimizer;
   onProgress?.("compiling");
+  const direction =
+    options.method &&
+    (await compileDirection(problem, options.method, { statistics, mode, ...engine }));
   const f = await compileDerivatives(problem, { statistics, mode, ...engine });
   try {
-    const point = await samPoint(f, flatten(options.point), rho);
-    if (!Number.isFinite(point.loss) || !Number.isFinite(point.gradNorm)) {
+    const motion: Motion = { f, rho, weightDecay, direction };
+    const given = await restPoint(motion, flatten(options.point));
+    if (!Number.isFinite(given.sam.loss) || !Number.isFinite(given.descentNorm)) {
       throw new InputError(
-        `invalid point: its loss is ${point.loss} (give a point with finite loss)`,
+        `invalid point: its loss is ${given.sam.loss} (give a point with finite loss)`,
       );
     }
-    const curvature = await curvatureAt(f, point, { tolerances, denseLimit, seed, onProgress });
-    const still = judge(point, curvature, tolerances);
+    const length = scaleOf(rho, given.x);
+    let zero: Zero | undefined;
+    if (given.descentNorm > 0 && given.ratio <= tolerances.smallRatio) {
+      onProgress?.("a zero of the direction nearby");
+      zero = await findZero(motion, given, {
+        reach: tolerances.reach * length,
+        maxProducts: f.dimension <= denseLimit ? 600 : 120,
+        seed,
+      });
+    }
+    // What rests is the zero; without one the point is judged as it was given.
+    const point = zero?.exact ? zero.point : given;
+    const curvature = await curvatureAt(f, point, {
+      tolerances,
+      denseLimit,
+      rests: zero?.exact ?? false,
+      length,
+      seed,
+      onProgress,
+    });
+    const still = judge({ point, curvature, zero, weightDecay }, tolerances);
+    const { motions } = curvature;
+    const stable = stableRate(motions, tolerances, optimizer);
     const learningRate =
-      options.learningRate ?? Math.min(1, (stableRate(curvature.sam, tolerances) ?? 0.02) / 2);
-    const runOptions = { problem: loss, x: point.x, rho, learningRate, engine };
+      options.learningRate ??
+      (zero?.exact && stable !== undefined ? stable / 2 : steepestRate(curvature) / 20);
+    const running = {
+      problem: loss,
+      x: point.x,
+      method,
+      learningRate,
+      engine,
+    } satisfies Partial<NearbyOptions>;
 
     let verdict = still;
     let runs: NearbyRun[] = [];
-    if (isHallucinated(still.name) && curvature.sam) {
-      onProgress?.("SAM from perturbed copies");
+    let drift: Certificate["drift"] = null;
+    const asked = stepsOfSlowest(motions, tolerances, learningRate, optimizer);
+    if (isExactlyHallucinated(still.name) && motions) {
+      onProgress?.(`${method.name} from displaced copies`);
       runs = await runNearby({
-        ...runOptions,
-        steps: options.steps ?? stepsToDecay(curvature, learningRate, tolerances),
-        radius: (options.radius ?? 1e-3) * rho,
-        displacements: displacements(
-          f.dimension,
-          curvature.sam,
-          options.copies ?? 3,
-          seed,
-          tolerances,
-        ),
+        ...running,
+        steps: options.steps ?? Math.min(mostSteps(f.dimension), Math.max(1000, asked)),
+        radius: (options.radius ?? 1e-3) * length,
+        displacements: displacements(point.x, motions, options.copies ?? 3, seed),
       });
-    } else if (still.name === "inconclusive" && still.moving) {
-      onProgress?.("SAM from the point itself");
-      const run = await runFrom({ ...runOptions, steps: options.steps ?? 1000 });
-      verdict = judgeMotion(still, run, curvature, tolerances);
+    } else if (still.moving || still.name === "near-hallucinated") {
+      onProgress?.(`${method.name} from the point itself`);
+      const steps = options.steps ?? 1000;
+      const run = await runFrom({ ...running, steps });
+      const { moved, firstLoss: lossBefore, endLoss: lossAfter } = run;
+      drift = { steps, learningRate, moved, lossBefore, lossAfter };
+      if (still.moving) verdict = judgeMotion(still, run, curvature, tolerances, words(method));
+      else if (run.finite) {
+        const seen = describeDrift(run, steps, learningRate);
+        verdict = { ...still, because: `${still.because} ${seen}` };
+      } else drift = null;
     }
     const attracting = judgeAttraction(
-      verdict.name,
-      point,
-      curvature,
-      runs,
-      learningRate,
+      {
+        name: verdict.name,
+        motions,
+        runs,
+        learningRate,
+        ball: optimizer,
+        stepsAskedFor: asked,
+        method: words(method),
+        matrix: point.isSam && weightDecay === 0 ? "H⁺M" : "Dv",
+      },
       tolerances,
     );
-    const { sam } = curvature;
+    const { sam: samCurvature } = curvature;
+    const { sam: seen } = point;
     return {
       verdict: { name: verdict.name, sentence: `${verdicts[verdict.name]} ${verdict.because}` },
       attracting,
-      loss: point.loss,
-      shiftedLoss: point.shiftedLoss,
-      gradNorm: point.gradNorm,
-      shiftedGradNorm: point.shiftedGradNorm,
-      gradRatio: finite(point.gradRatio),
+      loss: seen.loss,
+      shiftedLoss: seen.shiftedLoss,
+      gradNorm: seen.gradNorm,
+      shiftedGradNorm: seen.shiftedGradNorm,
+      gradRatio: finite(seen.gradRatio),
       hessian: withoutFlag(curvature.hessian),
       shiftedHessian: withoutFlag(curvature.shiftedHessian),
       samJacobian: {
-        minReal: sam?.minReal ?? null,
-        maxReal: sam?.maxReal ?? null,
-        residual: sam?.residual ?? null,
+        minReal: motions?.minReal ?? null,
+        maxReal: motions?.maxReal ?? null,
+        residual: motions?.residual ?? null,
       },
       perturbationJacobian: {
-        minSymmetric: sam?.minSymmetric.value ?? null,
-        minSingular: sam?.minSingular.value ?? null,
+        minSymmetric: samCurvature?.minSymmetric.value ?? null,
+        minSingular: samCurvature?.minSingular.value ?? null,
       },
-      maxStableLearningRate: stableRate(sam, tolerances) ?? null,
+      maxStableLearningRate: stable ?? null,
       ...(problem.initStatistics && { mode }),
       tolerances: { ...tolerances },
       dtype: "float64",
       engine: f.engine,
       seconds: (performance.now() - began) / 1000,
-      products: f.cost.products,
+      products: f.cost.products + (direction?.cost.products ?? 0),
       details: {
         rho,
         dimension: f.dimension,
-        distance: distance(point.ascentPoint, point.x),
+        distance: distance(seen.ascentPoint, seen.x),
         gradients: f.cost.gradients,
         dense: curvature.dense,
         converged: {
           hessian: curvature.hessian.converged,
           shiftedHessian: curvature.shiftedHessian.converged,
-          samJacobian: sam?.converged ?? false,
-          symmetricPart: sam?.minSymmetric.converged ?? false,
-          singularValue: sam?.minSingular.converged ?? false,
+          samJacobian: motions?.converged ?? false,
+          symmetricPart: samCurvature?.minSymmetric.converged ?? false,
+          singularValue: samCurvature?.minSingular.converged ?? false,
         },
         perturbationResiduals: {
-          minSymmetric: sam?.minSymmetric.residual ?? null,
-          minSingular: sam?.minSingular.residual ?? null,
+          minSymmetric: samCurvature?.minSymmetric.residual ?? null,
+          minSingular: samCurvature?.minSingular.residual ?? null,
         },
-        spectrum: (sam?.eigenvalues ?? []).map(({ re, im }) => ({
+        spectrum: (motions?.eigenvalues ?? []).map(({ re, im, condition, error }) => ({
           re,
           im,
-          maxStableLearningRate: re > 0 ? (2 * re) / (re * re + im * im) : null,
+          maxStableLearningRate: largestRate({ re, im }, optimizer) ?? null,
+          ...(condition !== undefined && Number.isFinite(condition) && { condition }),
+          ...(error !== undefined && Number.isFinite(error) && { error }),
         })),
         kernels: curvature.kernels ?? null,
-        learningRate: runs.length > 0 || still.moving ? learningRate : null,
+        learningRate: runs.length > 0 || drift ? learningRate : null,
         runs,
+        stepsAskedFor: asked,
       },
+      subject: {
+        problem: problem.name,
+        ...(options.description !== undefined && { description: options.description }),
+        parameters: f.dimension,
+        samples: problem.train.size,
+        ...(await scoresOf(options)),
+        rho,
+        relativeRho: finite(rho / norm(given.x)),
+        method: { name: method.name, ...optimizer } satisfies Descending & { name: string },
+      },
+      direction: {
+        norm: point.directionNorm,
+        descentNorm: point.descentNorm,
+        ratio: finite(point.ratio),
+        samLike: point.isSam,
+      },
+      zero: zero
+        ? {
+            exact: zero.exact,
+            moved: zero.moved,
+            residual: zero.point.directionNorm,
+            roundingLevel: zero.roundingLevel,
+            kantorovich: zero.kantorovich ?? null,
+          }
+        : null,
+      drift,
     };
   } finally {
     await f.dispose();
+    await direction?.dispose();
   }
 }
 
-/** Steps in which the slowest known mode changes by e⁵, within reason. */
-function stepsToDecay(
-  { dense, sam }: Curvature,
-  learningRate: number,
-  tolerances: CertificateTolerances,
-): number {
-  const usual = 1000;
-  if (!dense || sam === undefined) return usual;
-  const slowest = Math.min(...offKernel(sam.eigenvalues, tolerances).map(({ re }) => Math.abs(re)));
-  return Math.min(20 * usual, Math.max(usual, Math.ceil(5 / (learningRate * slowest))));
+/** The method, as sentences call it. */
+const words = ({ name }: Method): string => (name === "sam" ? "SAM" : name);
+
+/** ρ as it was given, or of the method at the end of its run; 0 for methods without an ascent. */
+function radiusOf({ rho, method }: CertifyOptions): number {
+  const own = method?.knobs["rho"];
+  const given =
+    rho ??
+    (typeof own === "number" || typeof own === "function"
+      ? valueAt(own, lateStep, lateStep + 1)
+      : undefined);
+  if (given === undefined && method) return 0;
+  if (given === undefined) {
+    throw new InputError("missing rho (give SAM's radius, or the method that made the point)");
+  }
+  if (!(given > 0 && given < Infinity)) {
+    throw new InputError(`invalid rho: ${given} (give a positive number)`);
+  }
+  return given;
 }
 
+/** A rate that no curvature of the loss makes unstable: 2/‖H‖; 2 where the loss is flat. */
+function steepestRate({ hessian, shiftedHessian }: Curvature): number {
+  const size = Math.max(...[hessian, shiftedHessian].flatMap(({ min, max }) => [-min, max]));
+  return size > 0 ? 2 / size : 2;
+}
+
+/** Steps that are not exceeded, however slow the slowest rate: about as long for every size. */
+export const mostSteps = (dimension: number): number =>
+  Math.min(20_000, Math.max(1000, Math.floor(5e6 / dimension)));
+
+/** How good the model is on its data, where the problem says how to tell. */
+async function scoresOf({
+  problem,
+  point: params,
+  statistics = {},
+  engine,
+}: CertifyOptions): Promise<Pick<NonNullable<Certificate["subject"]>, "score">> {
+  if (!problem.score || problem.train.size === 0) return {};
+  const exact = inFloat64(problem);
+  const evaluation = prepareEvaluation(exact, engine);
+  try {
+    const on = async (split: Problem["train"]) =>
+      (await evaluation.evaluate({ params, statistics }, split)).score;
+    const train = await on(exact.train);
+    const test = exact.test && (await on(exact.test));
+    if (train === undefined) return {};
+    return { score: { train, ...(test !== undefined && { test }) } };
+  } finally {
+    await evaluation.dispose();
+  }
+}
+
+/**
+ * Where copies start: in random directions, on both sides along the leftmost eigenvector, and, where
+ * parameters are equal or mirrored, off that symmetry. The kernel of Dvᵀ is left out: along it a
+ * displacement stays, for other points of the same set of zeros lie there.
+ */
 function displacements(
-  dimension: number,
-  sam: SamCurvature,
+  x: Vector,
+  { leftmostVector, kernel }: Motions,
   copies: number,
   seed: number,
-  { curvature }: CertificateTolerances,
 ): Displacement[] {
+  const without = (given: Vector): Vector => {
+    const v = given.slice();
+    for (const q of kernel) addTo(v, -dot(q, v), q);
+    // Nothing but the kernel is left where all of it is one.
+    return norm(v) > 1e-3 * norm(given) ? unit(v) : unit(given);
+  };
   const random = Array.from({ length: copies }, (_, i) => ({
     name: `random ${i + 1}`,
-    direction: randomUnit(dimension, seed, "copy", String(i)),
+    direction: without(randomUnit(x.length, seed, "copy", String(i))),
   }));
-  if (sam.minReal >= -curvature * sam.maxReal) return random;
-  const v = sam.leftmostVector;
+  const off = offSymmetry(x, seed);
   return [
     ...random,
-    { name: "along the leftmost eigenvector", direction: v },
-    { name: "against the leftmost eigenvector", direction: scaled(-1, v) },
+    ...(norm(leftmostVector) > 0
+      ? [
+          { name: "along the leftmost eigenvector", direction: leftmostVector },
+          { name: "against the leftmost eigenvector", direction: scaled(-1, leftmostVector) },
+        ]
+      : []),
+    ...(off ? [{ name: "off equal parameters", direction: without(off) }] : []),
   ];
+}
+
+/** A random direction along which parameters that are equal up to sign no longer are. */
+function offSymmetry(x: Vector, seed: number): Vector | undefined {
+  const random = randomUnit(x.length, seed, "off symmetry");
+  const direction = new Float64Array(x.length);
+  const order = Array.from(x.keys()).sort((i, j) => Math.abs(x[i] ?? 0) - Math.abs(x[j] ?? 0));
+  const sizeAt = (k: number) => Math.abs(x[order[k] ?? -1] ?? NaN);
+  for (let first = 0; first < order.length;) {
+    let end = first + 1;
+    while (sizeAt(end) - sizeAt(first) <= 1e-12 * sizeAt(first)) end++;
+    const group = order.slice(first, end);
+    first = end;
+    if (group.length < 2 || x[group[0] as number] === 0) continue;
+    const mean = group.reduce((sum, i) => sum + (random[i] as number), 0) / group.length;
+    for (const i of group)
+      direction[i] = Math.sign(x[i] as number) * ((random[i] as number) - mean);
+  }
+  return norm(direction) > 0 ? unit(direction) : undefined;
 }
 
 const withoutFlag = ({ min, max, residual }: Ends) => ({ min, max, residual });

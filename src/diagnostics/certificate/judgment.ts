@@ -2,98 +2,153 @@
 import type { ComplexEigenvalue } from "../algebra/arnoldi.ts";
 import type { RunAverages } from "./nearby-runs.ts";
 import type { Certificate, CertificateTolerances, NearbyRun } from "./certificate.ts";
-import type { Curvature, Ends, SamCurvature } from "../point/curvature.ts";
-import type { SamPoint } from "../point/sam-point.ts";
-import { isHallucinated, type VerdictName } from "../verdict.ts";
+import {
+  relativeGradient,
+  type Curvature,
+  type Ends,
+  type Estimate,
+  type Motions,
+} from "../point/curvature.ts";
+import { scaleOf, type RestPoint } from "../point/rest-point.ts";
+import type { Zero } from "../point/zero.ts";
+import { isExactlyHallucinated, type VerdictName } from "../verdict.ts";
+import { growth, largestRate, type Ball } from "./stability.ts";
 
 export interface Judgment {
   readonly name: VerdictName;
   /** What about the numbers led to it. */
   readonly because: string;
-  /** Whether neither gradient vanishes, so that only running SAM can tell what happens. */
+  /** Whether only running the method can tell what happens: neither gradient vanishes. */
   readonly moving?: boolean;
+}
+
+/** What a verdict on a point rests on. */
+export interface Facts {
+  readonly point: Pick<RestPoint, "descentNorm" | "directionNorm" | "ratio" | "isSam"> & {
+    readonly x: RestPoint["x"];
+    readonly sam: Pick<
+      RestPoint["sam"],
+      "rho" | "loss" | "shiftedLoss" | "gradNorm" | "shiftedGradNorm" | "gradRatio"
+    >;
+  };
+  readonly curvature: Pick<Curvature, "hessian" | "shiftedHessian" | "sam">;
+  /** The search for a zero of v, where there was one. */
+  readonly zero: Pick<Zero, "exact" | "roundingLevel" | "moved"> | undefined;
+  /** Of the optimizer; 0 without decay. */
+  readonly weightDecay: number;
 }
 
 /** The verdict on a point that stands still: what vanishes, and how the loss curves there. */
 export function judge(
-  point: SamPoint,
-  { hessian, shiftedHessian, sam }: Curvature,
+  { point, curvature, zero, weightDecay }: Facts,
   tolerances: CertificateTolerances,
 ): Judgment {
-  const { gradNorm, shiftedGradNorm, gradRatio } = point;
-  const { zeroGradient, clearGradient, zeroRatio, smallRatio, clearCurvature, singular } =
-    tolerances;
-  const g = `‖g‖ = ${short(gradNorm)}`;
-  if (gradNorm <= zeroGradient) {
+  const { descentNorm, directionNorm, ratio: restRatio, isSam, sam, x } = point;
+  const { zeroGradient, clearGradient, zeroRatio, smallRatio, singular } = tolerances;
+  const plain = weightDecay === 0;
+  const G = plain ? "g" : "g + λx";
+  const v = isSam && plain ? "g⁺" : "v";
+  const relative = relativeGradient(descentNorm, scaleOf(sam.rho, x), curvature);
+  const length = sam.rho > 0 ? "ρ" : "‖x‖";
+  const g = `‖${G}‖ = ${short(descentNorm)}, ${short(relative)} of ${length}‖H‖`;
+  if (relative <= zeroGradient) {
+    const hessian = shifted(curvature.hessian, weightDecay);
+    const H = plain ? "H" : "H + λI";
     const kind = kindOf(hessian, tolerances);
-    const because = `${g} is at most ${short(zeroGradient)}; ${describe("H", hessian)}.`;
+    const flat =
+      kind === "minimizer" && hessian.min <= tolerances.curvature * hessian.max
+        ? " In some direction it is flat, where higher orders decide."
+        : "";
+    const because = `${g} (zero is at most ${short(zeroGradient)}); ${describe(H, hessian)}.${flat}`;
     return kind === undefined
-      ? { name: "inconclusive", because: `${because} ${whyUndecided("H", hessian, tolerances)}` }
+      ? { name: "inconclusive", because: `${because} ${whyUndecided(H, hessian, tolerances)}` }
       : { name: kind, because };
   }
-  const ratio = `GradRatio = ‖g⁺‖/‖g‖ = ${short(gradRatio)}`;
-  if (gradRatio > smallRatio) {
+  const ratio =
+    v === "g⁺" ? `GradRatio = ‖g⁺‖/‖g‖ = ${short(restRatio)}` : `‖v‖/‖${G}‖ = ${short(restRatio)}`;
+  if (restRatio > smallRatio) {
     return {
       name: "inconclusive",
-      because: `Neither gradient vanishes: ${g} (zero is at most ${short(zeroGradient)}) and ‖g⁺‖ = ${short(shiftedGradNorm)}, ${ratio} (zero is at most ${short(zeroRatio)}, nearly zero ${short(smallRatio)}).`,
+      because: `Neither gradient vanishes: ${g} (zero is at most ${short(zeroGradient)}) and ‖${v}‖ = ${short(directionNorm)}, ${ratio} (nearly zero is at most ${short(smallRatio)}).`,
       moving: true,
     };
   }
-  if (gradNorm < clearGradient) {
+  if (relative < clearGradient) {
     return {
       name: "inconclusive",
       because: `${g} lies between zero (at most ${short(zeroGradient)}) and clearly not zero (at least ${short(clearGradient)}).`,
     };
   }
+  const losses = compareLosses(sam);
+  if (!zero?.exact) {
+    const level = zero ? `, ${short(directionNorm / zero.roundingLevel)} times rounding` : "";
+    return {
+      name: "near-hallucinated",
+      because: `${g}; ${ratio}${level}; no zero of ${v} was found within ${short(tolerances.reach)} ${length}. ${losses}`,
+    };
+  }
+  const where = `${v} vanishes: ‖${v}‖ = ${short(directionNorm)}, rounding is ${short(zero.roundingLevel)}`;
+  if (!(sam.shiftedGradNorm <= zeroRatio * sam.gradNorm)) {
+    return {
+      name: "hallucinated-rest",
+      because: `${g}; ${where}, though ‖g⁺‖ = ${short(sam.shiftedGradNorm)}. ${losses}`,
+    };
+  }
+  const { shiftedHessian } = curvature;
   const kind = kindOf(shiftedHessian, tolerances);
   const curves = describe("H⁺", shiftedHessian);
   if (kind === undefined) {
     return {
       name: "inconclusive",
-      because: `${g} and ${ratio}; ${curves}. ${whyUndecided("H⁺", shiftedHessian, tolerances)}`,
+      because: `${g}; ${where}; ${curves}. ${whyUndecided("H⁺", shiftedHessian, tolerances)}`,
     };
   }
-  if (gradRatio > zeroRatio) {
-    const scale = Math.max(Math.abs(shiftedHessian.min), Math.abs(shiftedHessian.max));
-    const nearly = `g⁺ all but vanishes: ${ratio}, above the ${short(zeroRatio)} that counts as zero`;
-    return shiftedHessian.min <= -clearCurvature * scale
-      ? {
-          name: `hallucinated-${kind}`,
-          because: `${g}; ${nearly}; ${curves}, too clearly negative for a small step to change.`,
-        }
-      : {
-          name: "inconclusive",
-          because: `${g}; ${nearly}. ${curves}: too close to call before the point is refined to a zero of g⁺.`,
-        };
-  }
-  if (kind === "minimizer" && !(sam && sam.minSingular.value > singular)) {
+  const least = curvature.sam?.minSingular.value;
+  if (kind === "minimizer" && isSam && !(least !== undefined && least > singular)) {
     return {
       name: "inconclusive",
-      because: `${g} and ${ratio}; ${curves}, but M is singular: its smallest singular value is ${short(sam?.minSingular.value ?? NaN)} (singular is at most ${short(singular)}).`,
+      because: `${g}; ${where}; ${curves}, but M is singular: its smallest singular value is ${short(least ?? NaN)} (singular is at most ${short(singular)}).`,
     };
   }
-  return { name: `hallucinated-${kind}`, because: `${g} and ${ratio}; ${curves}.` };
+  return { name: `hallucinated-${kind}`, because: `${g}; ${where}; ${curves}. ${losses}` };
 }
 
-/** What SAM did from a point at which neither gradient vanishes. */
+/** f(x), f(x⁺), and which of them is lower. */
+function compareLosses({
+  rho,
+  loss,
+  shiftedLoss,
+}: Pick<RestPoint["sam"], "rho" | "loss" | "shiftedLoss">): string {
+  if (rho === 0) return `f(x) = ${digits(loss)}.`;
+  const relation =
+    shiftedLoss < loss ? "so x⁺ lies lower" : shiftedLoss > loss ? "so x lies lower" : "the same";
+  return `f(x) = ${digits(loss)} and f(x⁺) = ${digits(shiftedLoss)}, ${relation}.`;
+}
+
+/** Six digits tell two losses apart. */
+const digits = (value: number): string => Number(value.toPrecision(6)).toString();
+
+/** What the method did from a point at which neither gradient vanishes. */
 export function judgeMotion(
   still: Judgment,
   run: RunAverages,
-  { hessian }: Curvature,
+  { hessian }: Pick<Curvature, "hessian">,
   tolerances: CertificateTolerances,
+  name = "SAM",
 ): Judgment {
   const ratio = run.shiftedGradNorm / run.gradNorm;
-  const watched = `SAM from here: ‖g‖ averages ${short(run.gradNorm)}, ‖g⁺‖ ${short(run.shiftedGradNorm)}, cos(g, g⁺) ${short(run.cosine)}; the loss went from ${short(run.firstLoss)} to ${short(run.lastLoss)}.`;
+  const watched = `${name} from here: ‖g‖ averages ${short(run.gradNorm)}, ‖g⁺‖ ${short(run.shiftedGradNorm)}, cos(g, g⁺) ${short(run.cosine)}; the loss went from ${short(run.firstLoss)} to ${short(run.lastLoss)}.`;
   const because = `${still.because} ${watched}`;
-  if (!run.finite)
-    return { name: "diverged", because: `${still.because} SAM from here is not finite.` };
+  if (!run.finite) {
+    return { name: "diverged", because: `${still.because} ${name} from here is not finite.` };
+  }
   const scale = Math.max(Math.abs(hessian.min), Math.abs(hessian.max));
   const indefinite = hessian.min <= -tolerances.clearCurvature * scale;
   // Across a critical point the gradients at x and x⁺ oppose each other or have little in common.
   if (ratio >= chatterRatio && indefinite && run.cosine < 0.5) {
     return {
       name: "trapped-at-saddle",
-      because: `${because} The spectrum of H runs from ${short(hessian.min)} to ${short(hessian.max)}.`,
+      because: `${because} The spectrum of H runs from ${short(hessian.min)} to ${short(hessian.max)}. That saddles attract SAM: Kim et al., arXiv 2301.06308.`,
     };
   }
   if (ratio <= tolerances.smallRatio) {
@@ -109,92 +164,197 @@ const chatterRatio = 3;
 /** Fall of the loss, as a fraction of it, that counts as descending. */
 const falling = 0.01;
 
-/** Whether nearby SAM runs end here. */
-export function judgeAttraction(
-  name: VerdictName,
-  { gradRatio }: Pick<SamPoint, "gradRatio">,
-  { sam, dense }: Pick<Curvature, "sam" | "dense">,
-  runs: readonly NearbyRun[],
+/** What the drift from a point near a zero that was not found looked like. */
+export function describeDrift(
+  { moved, firstLoss, endLoss }: Pick<RunAverages, "moved" | "firstLoss" | "endLoss">,
+  steps: number,
   learningRate: number,
+): string {
+  const change = endLoss < firstLoss ? "fell" : endLoss > firstLoss ? "rose" : "stayed";
+  return `In ${steps} steps at the learning rate ${short(learningRate)} it drifted by ${short(moved)}, and the loss ${change} from ${digits(firstLoss)} to ${digits(endLoss)}.`;
+}
+
+/** What attraction is judged by. */
+export interface AttractionFacts {
+  readonly name: VerdictName;
+  readonly motions: Motions | undefined;
+  readonly runs: readonly NearbyRun[];
+  readonly learningRate: number;
+  readonly ball: Ball;
+  /** Steps that the slowest rate asks for. */
+  readonly stepsAskedFor: number;
+  /** The method, as sentences call it. */
+  readonly method: string;
+  /** What Dv is called: H⁺M for SAM. */
+  readonly matrix: string;
+}
+
+/** Whether nearby runs of the method end here. */
+export function judgeAttraction(
+  { name, motions, runs, learningRate, ball, stepsAskedFor, method, matrix }: AttractionFacts,
   tolerances: CertificateTolerances,
 ): Certificate["attracting"] {
-  if (!isHallucinated(name) || sam === undefined) {
-    return { answer: "unknown", sentence: "The question is asked of hallucinated points only." };
+  if (!isExactlyHallucinated(name)) {
+    return {
+      answer: "unknown",
+      sentence:
+        name === "near-hallucinated"
+          ? "Nothing rests here, so there is no stability to speak of."
+          : "The question is asked of hallucinated points only.",
+    };
+  }
+  if (motions === undefined) {
+    return {
+      answer: "unknown",
+      sentence: `The derivative of ${method}'s direction is not finite.`,
+    };
   }
   const left = runs.filter(({ outcome }) => outcome === "left").length;
   const returned = runs.filter(({ outcome }) => outcome === "returned").length;
-  const happened = `Of ${runs.length} SAM runs from perturbed copies ${returned} returned, ${runs.length - left - returned} stayed near, ${left} left (${runs[0]?.steps} steps, learning rate ${short(learningRate)}).`;
-  const sizes = sam.eigenvalues.map(({ re, im }) => Math.hypot(re, im));
-  const error = Math.max(tolerances.curvature * Math.max(...sizes, sam.maxReal), 3 * sam.residual);
-  const isZero = sam.minReal !== 0 && Math.abs(sam.minReal) <= error;
-  const leftmost = `the leftmost eigenvalue of H⁺M is ${short(sam.minReal)}${isZero ? `, which is zero within ${short(error)}` : ""}`;
-  if (sam.minReal < -error) {
-    const steps = 1 / (learningRate * -sam.minReal);
+  const steps = runs[0]?.steps ?? 0;
+  const cut =
+    stepsAskedFor > steps ? ` of the ${stepsAskedFor} that the slowest rate asks for` : "";
+  const happened =
+    runs.length === 0
+      ? ""
+      : ` Of ${runs.length} runs from displaced copies ${returned} came back to at most half of their distance, ${left} left to twice of it, ${runs.length - left - returned} neither (${steps} steps${cut}, learning rate ${short(learningRate)}).`;
+  const largest = Math.max(largestOf(motions.eigenvalues), motions.maxReal);
+  const bar = motions.leftmost.error;
+  // Without a condition number the residual alone bounds nothing: 3 of them are a guess.
+  const error = Math.max(
+    errorOf(largest, bar, tolerances),
+    bar === undefined ? 3 * motions.residual : 0,
+  );
+  const isZero = motions.minReal !== 0 && Math.abs(motions.minReal) <= error;
+  const { condition } = motions.leftmost;
+  const conditioned =
+    bar === undefined || condition === undefined
+      ? ""
+      : ` ± ${short(bar)}, condition ${short(condition)}`;
+  const leftmost = `the leftmost eigenvalue of ${matrix} is ${short(motions.minReal)}${isZero ? `, which is zero within ${short(error)}` : conditioned}`;
+  if (motions.minReal < -error) {
+    const time = 1 / (learningRate * -motions.minReal);
     return {
       answer: "no",
-      sentence: `SAM is pushed away${steps > (runs[0]?.steps ?? 0) ? ", though slowly" : ""}: ${leftmost}, so a displacement grows e-fold in about ${short(steps)} steps. ${happened}`,
+      sentence: `${method} is pushed away${time > steps ? ", though slowly" : ""}: ${leftmost}, so a displacement grows e-fold in about ${short(time)} steps.${happened}`,
     };
   }
-  if (!sam.converged) {
+  if (!motions.converged) {
     return {
       answer: left > 0 ? "no" : "unknown",
-      sentence: `The spectrum of H⁺M does not decide: ${leftmost} with residual ${short(sam.residual)}. ${happened}`,
+      sentence: `The spectrum of ${matrix} does not decide: ${leftmost} with residual ${short(motions.residual)}.${happened}`,
     };
   }
-  if (gradRatio > tolerances.zeroRatio) {
-    return {
-      answer: left > 0 ? "no" : "unknown",
-      sentence: `No eigenvalue of H⁺M clearly pushes away, ${leftmost}, but g⁺ is not zero yet. ${happened}`,
-    };
-  }
-  const rate = stableRate(sam, tolerances) ?? Infinity;
+  const rate = stableRate(motions, tolerances, ball) ?? Infinity;
+  const bound = motions.whole ? "" : ", an upper bound";
   if (learningRate >= rate) {
     return {
       answer: "no",
-      sentence: `At the learning rate ${short(learningRate)} SAM overshoots: it would be drawn in below ${short(rate)} only, since no eigenvalue of H⁺M clearly pushes away (${leftmost}). ${happened}`,
+      sentence: `At the learning rate ${short(learningRate)} ${method} overshoots: it would be drawn in below ${short(rate)}${bound} only, since no eigenvalue of ${matrix} clearly pushes away (${leftmost}).${happened}`,
     };
   }
   if (left > 0) {
     return {
       answer: "unknown",
-      sentence: `The spectrum of H⁺M says yes, ${leftmost}, yet runs left. ${happened}`,
+      sentence: `The spectrum of ${matrix} says yes, ${leftmost}, yet runs left.${happened}`,
     };
   }
-  const others = dense
-    ? "every eigenvalue of H⁺M off its kernel has"
-    : "no eigenvalue of H⁺M was found without";
+  if (!motions.whole) {
+    return {
+      answer: returned > 0 && returned === runs.length ? "yes" : "unknown",
+      sentence: `No eigenvalue of ${matrix} was found without positive real part (${leftmost}), for learning rates below ${short(rate)}${bound}; a missed one is not excluded.${happened}`,
+    };
+  }
   return {
     answer: "yes",
-    sentence: `SAM is drawn in: ${others} positive real part (${leftmost}), for learning rates below ${short(rate)}. ${happened}`,
+    sentence: `${method} is drawn in: every eigenvalue of ${matrix} off its kernel has positive real part (${leftmost}), for learning rates below ${short(rate)}.${happened}`,
   };
 }
 
-/** min 2 Re λ/|λ|² over eigenvalues off the kernel with positive real part. */
+/** With error bars eigenvalues count as zero up to them, and up to this fraction of the largest. */
+const barredZero = 1e-10;
+
+/** How far an eigenvalue may be off, and still be zero. */
+function errorOf(
+  largest: number,
+  error: number | undefined,
+  { curvature }: CertificateTolerances,
+): number {
+  return error === undefined ? curvature * largest : Math.max(barredZero * largest, error);
+}
+
+const largestOf = (eigenvalues: readonly ComplexEigenvalue[]): number =>
+  Math.max(0, ...eigenvalues.map(size));
+
+const size = ({ re, im }: ComplexEigenvalue) => Math.hypot(re, im);
+
+/** The largest learning rate that contracts along every eigenvalue off the kernel with Re λ > 0. */
 export function stableRate(
-  sam: SamCurvature | undefined,
+  motions: Pick<Motions, "eigenvalues"> | undefined,
   tolerances: CertificateTolerances,
+  ball: Ball,
 ): number | undefined {
-  const rates = offKernel(sam?.eigenvalues ?? [], tolerances)
-    .filter(({ re }) => re > 0)
-    .map(({ re, im }) => (2 * re) / (re * re + im * im));
+  const rates = offKernel(motions?.eigenvalues ?? [], tolerances).flatMap(
+    (eigenvalue) => largestRate(eigenvalue, ball) ?? [],
+  );
   return rates.length > 0 ? Math.min(...rates) : undefined;
 }
 
+/** Steps in which the slowest mode off the kernel shrinks, or grows, e-fold. */
+export function stepsOfSlowest(
+  motions: Pick<Motions, "eigenvalues"> | undefined,
+  tolerances: CertificateTolerances,
+  learningRate: number,
+  ball: Ball,
+): number {
+  const rates = offKernel(motions?.eigenvalues ?? [], tolerances).map((eigenvalue) =>
+    Math.abs(Math.log(growth(eigenvalue, learningRate, ball))),
+  );
+  const slowest = Math.min(...rates.filter((rate) => rate > 0));
+  return Number.isFinite(slowest) ? Math.ceil(1 / slowest) : 0;
+}
+
+/** Eigenvalues that are not zero: beyond their error bars, and a fraction of the largest. */
 export function offKernel(
   eigenvalues: readonly ComplexEigenvalue[],
-  { curvature }: CertificateTolerances,
+  tolerances: CertificateTolerances,
 ): readonly ComplexEigenvalue[] {
-  const size = ({ re, im }: ComplexEigenvalue) => Math.hypot(re, im);
-  const limit = curvature * Math.max(0, ...eigenvalues.map(size));
-  return eigenvalues.filter((eigenvalue) => size(eigenvalue) > limit);
+  const largest = largestOf(eigenvalues);
+  return eigenvalues.filter(
+    (eigenvalue) => size(eigenvalue) > errorOf(largest, eigenvalue.error, tolerances),
+  );
+}
+
+/** Whether Theorem 3.2 applies: sym(M) ≻ 0, and the zero is an isolated one since H⁺ ≻ 0. */
+export function isProvedAttracting(
+  name: VerdictName,
+  {
+    shiftedHessian: { min, max, residual, converged },
+    minSymmetric,
+  }: { readonly shiftedHessian: Ends; readonly minSymmetric: Estimate },
+  { curvature }: Pick<CertificateTolerances, "curvature">,
+): boolean {
+  return (
+    name === "hallucinated-minimizer" &&
+    minSymmetric.converged &&
+    minSymmetric.value - minSymmetric.residual > 0 &&
+    converged &&
+    min - residual > curvature * max
+  );
 }
 
 type Kind = "minimizer" | "saddle" | "maximizer";
 
+const shifted = (ends: Ends, by: number): Ends => ({
+  ...ends,
+  min: ends.min + by,
+  max: ends.max + by,
+});
+
 /** The kind of critical point that a Hessian with these ends makes; `undefined` if undecided. */
-function kindOf(
+export function kindOf(
   { min, max, residual, converged }: Ends,
-  { curvature }: CertificateTolerances,
+  { curvature }: Pick<CertificateTolerances, "curvature">,
 ): Kind | undefined {
   const limit = curvature * Math.max(Math.abs(min), Math.abs(max));
   // Ritz values lie inside the spectrum: negative and positive curvature found is there.
@@ -209,11 +369,10 @@ function whyUndecided(
   { min, max, residual, converged }: Ends,
   { curvature }: CertificateTolerances,
 ): string {
-  if (!converged) return `The spectrum of ${name} has not converged: residual ${short(residual)}.`;
   const size = Math.max(Math.abs(min), Math.abs(max));
-  return size === 0
-    ? `${name} is zero: curvature does not decide.`
-    : `The residual ${short(residual)} is too large to tell ${name}'s ends from zero (at most ${short(curvature * size)}).`;
+  if (size === 0) return `${name} is zero: the loss is flat here, and curvature does not decide.`;
+  if (!converged) return `The spectrum of ${name} has not converged: residual ${short(residual)}.`;
+  return `The residual ${short(residual)} is too large to tell ${name}'s ends from zero (at most ${short(curvature * size)}).`;
 }
 
 const describe = (name: string, { min, max }: Ends) =>

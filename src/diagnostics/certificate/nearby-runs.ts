@@ -1,9 +1,9 @@
-/** Really running SAM beside a point. */
+/** Really running a method beside a point. */
 import type { EngineOptions } from "../../engine/index.ts";
 import type { Problem } from "../../problems/problem.ts";
-import { sgd } from "../../sam/parts/outer.ts";
-import { sam } from "../../sam/methods/sam.ts";
+import type { Knobs, Method } from "../../sam/contract/method.ts";
 import { compileTraining } from "../../sam/training/training.ts";
+import { valueAt } from "../../settings/schedules.ts";
 import type { NearbyRun } from "./certificate.ts";
 import { flatten, unflatten } from "../point/derivatives.ts";
 import { along, distance, type Vector } from "../algebra/vectors.ts";
@@ -15,27 +15,32 @@ export interface Displacement {
   readonly direction: Vector;
 }
 
-/** From where, and how, SAM runs beside a point. */
+/** From where, and how, a method runs beside a point. */
 export interface NearbyOptions {
   /** With a loss that is the same in every pass, the one that is certified: see `fixedLoss`. */
   readonly problem: Problem;
   readonly x: Vector;
-  readonly rho: number;
+  /** On the full batch; its schedules are held at their values at the end of a run. */
+  readonly method: Method;
+  /** In place of the method's own. */
   readonly learningRate: number;
   readonly steps: number;
   /** How far copies are displaced. */
   readonly radius: number;
   readonly displacements: readonly Displacement[];
-  readonly engine?: EngineOptions;
+  readonly engine?: EngineOptions | undefined;
 }
 
-/** What a run of SAM looked like over its second half. */
+/** What a run looked like over its second half, and how it moved. */
 export interface RunAverages {
   /** Geometric means. */
   readonly gradNorm: number;
   readonly shiftedGradNorm: number;
   readonly firstLoss: number;
+  /** The mean over the second half … */
   readonly lastLoss: number;
+  /** … and the loss at the very end. */
+  readonly endLoss: number;
   /** Of cos(g, g⁺). */
   readonly cosine: number;
   /** ‖x_t − x_0‖ at the end. */
@@ -43,48 +48,45 @@ export interface RunAverages {
   readonly finite: boolean;
 }
 
-/** How far a run may end from the point, in units of where it began, and still count as near. */
-const near = 3;
+/** A copy has returned where its distance to the point fell to this fraction of what it was … */
+export const returnedBelow = 0.5;
+/** … and left where it grew to this multiple. */
+export const leftAbove = 2;
 
-/**
- * Run plain SAM (no momentum, full batch) from displaced copies of a point. Distances are to where
- * the undisplaced copy is by then: a point that is not quite at rest drifts, which is not leaving.
- */
+/** What became of a copy, by its distance to the point alone. */
+export function outcomeOf(initial: number, final: number): NearbyRun["outcome"] {
+  if (!(final < leftAbove * initial)) return "left";
+  return final <= returnedBelow * initial ? "returned" : "stayed";
+}
+
+/** Run a method from displaced copies of a point, and measure how far from it they end. */
 export async function runNearby(options: NearbyOptions): Promise<NearbyRun[]> {
-  const { x, radius, displacements } = options;
+  const { x, radius, displacements, steps } = options;
   const runs: NearbyRun[] = [];
-  await withSam(options, async (run) => {
-    const reference = await run(x);
-    const rest = reference.shiftedGradNorms.at(-1) ?? NaN;
+  await withMethod(options, async (run) => {
     for (const { name, direction } of displacements) {
       const { end, shiftedGradNorms } = await run(along(x, radius, direction));
-      const initial = shiftedGradNorms[0] ?? NaN;
-      const final = shiftedGradNorms.at(-1) ?? NaN;
-      const finalDistance = distance(end, reference.end);
+      const finalDistance = distance(end, x);
       runs.push({
         start: name,
-        outcome: !(finalDistance <= near * radius)
-          ? "left"
-          : final <= Math.max(0.1 * initial, 1.5 * rest)
-            ? "returned"
-            : "stayed",
-        steps: options.steps,
+        outcome: outcomeOf(radius, finalDistance),
+        steps,
         initialDistance: radius,
         finalDistance,
-        initialShiftedGradNorm: initial,
-        finalShiftedGradNorm: final,
+        initialShiftedGradNorm: shiftedGradNorms[0] ?? NaN,
+        finalShiftedGradNorm: shiftedGradNorms.at(-1) ?? NaN,
       });
     }
   });
   return runs;
 }
 
-/** Run plain SAM from the point itself, and average over the second half. */
+/** Run a method from the point itself, and average over the second half. */
 export async function runFrom(
   options: Omit<NearbyOptions, "radius" | "displacements">,
 ): Promise<RunAverages> {
   const { x } = options;
-  return withSam(options, async (run) => {
+  return withMethod(options, async (run) => {
     const { end, losses, gradNorms, shiftedGradNorms, cosines } = await run(x);
     const half = <T>(values: T[]) => values.slice(Math.floor(values.length / 2));
     const mean = (values: readonly number[]) => values.reduce((a, b) => a + b, 0) / values.length;
@@ -95,6 +97,7 @@ export async function runFrom(
       shiftedGradNorm: geometric(shiftedGradNorms),
       firstLoss: losses[0] ?? NaN,
       lastLoss: mean(half(losses)),
+      endLoss: losses.at(-1) ?? NaN,
       cosine: mean(half(cosines)),
       moved,
       finite: Number.isFinite(moved) && losses.every(Number.isFinite),
@@ -110,12 +113,39 @@ interface Trace {
   readonly cosines: number[];
 }
 
-/** Compile SAM on a problem, use it, free it. */
-async function withSam<T>(
-  { problem, rho, learningRate, steps, engine }: Omit<NearbyOptions, "radius" | "displacements">,
+/** Far enough in a run for every schedule to have come to its end. */
+export const lateStep = 1_000_000;
+
+/** A method whose settings are held at the end of their schedules, at one learning rate. */
+function held(method: Method, learningRate: number): Method {
+  const fix = (knobs: Knobs, rate?: number): Knobs =>
+    Object.fromEntries(
+      Object.entries(knobs).map(([name, knob]): [string, number | Knobs] => {
+        if (typeof knob === "object") return [name, fix(knob, rate)];
+        const own = rate !== undefined && name === "learningRate";
+        return [name, own ? rate : valueAt(knob, lateStep, lateStep + 1)];
+      }),
+    );
+  const { outer } = method;
+  return {
+    ...method,
+    knobs: fix(method.knobs),
+    outer: { ...outer, knobs: fix(outer.knobs, learningRate) },
+  };
+}
+
+/** Compile a method on a problem, use it, free it. */
+async function withMethod<T>(
+  {
+    problem,
+    method: given,
+    learningRate,
+    steps,
+    engine,
+  }: Omit<NearbyOptions, "radius" | "displacements">,
   use: (run: (from: Vector) => Promise<Trace>) => Promise<T>,
 ): Promise<T> {
-  const method = sam({ rho, outer: sgd({ learningRate }) });
+  const method = held(given, learningRate);
   const training = await compileTraining({ problem, method, ...engine });
   const start = training.start();
   try {

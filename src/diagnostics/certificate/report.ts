@@ -1,16 +1,20 @@
 /** A certificate in plain words, for people who have not read the paper. */
 import type { Certificate } from "./certificate.ts";
-import { short } from "./judgment.ts";
+import { isHallucinated } from "../verdict.ts";
+import { isProvedAttracting, short } from "./judgment.ts";
 
-/** A certificate as text: the verdict, what it means, and every number with its meaning. */
+/** A certificate as text: what was certified, the verdict, what it means, and every number. */
 export function describeCertificate(certificate: Certificate): string {
   const { verdict, attracting, details, tolerances } = certificate;
+  const hallucinated = isHallucinated(verdict.name);
   const sections = [
     [verdict.name, verdict.sentence],
-    [`attracting: ${attracting.answer}`, attracting.sentence],
+    ...(hallucinated ? [[`attracting: ${attracting.answer}`, attracting.sentence]] : []),
     ["how to read this", explanation],
   ];
   return [
+    ...subjectLines(certificate).flatMap(wrap),
+    "",
     ...sections.flatMap(([title = "", text = ""]) => [
       title,
       ...wrap(text).map((line) => `  ${line}`),
@@ -30,6 +34,31 @@ export function describeCertificate(certificate: Certificate): string {
   ].join("\n");
 }
 
+/** What was certified, in sentences; none for certificates of earlier versions. */
+export function subjectLines({ subject, loss, zero }: Certificate): string[] {
+  if (subject === undefined) return [];
+  const { problem, description, parameters, samples, score, rho, relativeRho, method } = subject;
+  const { momentum, nesterov, weightDecay } = method;
+  const scores = score
+    ? `, score ${number(score.train)} on them${score.test === undefined ? "" : ` and ${number(score.test)} on the test set`}`
+    : "";
+  const ball = momentum > 0 ? `, ${nesterov ? "Nesterov " : ""}momentum ${number(momentum)}` : "";
+  const decay = weightDecay > 0 ? `, weight decay ${number(weightDecay)}` : "";
+  const radius =
+    rho > 0
+      ? `, ρ = ${number(rho)}${relativeRho === null ? "" : `, ${number(relativeRho)} times ‖x‖`}`
+      : "";
+  return [
+    `Certified: ${problem}${description === undefined ? "" : ` (${description})`}, ${parameters} parameters, loss ${number(loss)} on ${samples} ${samples === 1 ? "sample" : "samples"}${scores}; as left by ${method.name} on the full batch${radius}${decay}${ball}.`,
+    ...(zero?.exact && zero.moved > 0
+      ? [
+          `The certificate is of the zero at the distance ${number(zero.moved)} from the point that was given.`,
+        ]
+      : []),
+    "If your own loss or accuracy differs, this is not your network.",
+  ];
+}
+
 /** What normalizes in each mode, for problems that keep running statistics. */
 export const normalizations = {
   evaluate: "Normalized by the model's running statistics, as in evaluation",
@@ -37,7 +66,7 @@ export const normalizations = {
 } as const;
 
 const explanation =
-  "SAM does not follow the gradient g at x, where the weights are, but the gradient g⁺ at the ascent point x⁺, a distance rho uphill. It stands still where g⁺ = 0. Where g is not 0 as well, that is no solution of the training problem: SAM only sees one. H and H⁺ are the curvatures at the two points, M tells how x⁺ moves with x, and SAM near such a point acts like the matrix H⁺M: eigenvalues with positive real part draw SAM in, negative ones push it away.";
+  "SAM does not follow the gradient g at x, where the weights are, but the gradient g⁺ at the ascent point x⁺, a distance rho uphill; another method follows a direction v of its own. It stands still where that vanishes. Where the gradient of the loss is not 0 as well, that is no solution of the training problem: the method only sees one. H and H⁺ are the curvatures at the two points, M tells how x⁺ moves with x, and Dv how v moves with x, for SAM H⁺M: where v = 0, eigenvalues of Dv with positive real part draw the method in, negative ones push it away.";
 
 /** Every number of a certificate, as text, with its meaning. */
 export function certificateNumbers(
@@ -49,60 +78,153 @@ export function certificateNumbers(
   const note = (residual: number | null, done: boolean) =>
     residual === null
       ? ""
-      : details.dense
+      : residual === 0
         ? "whole spectrum"
         : `${done ? "" : "not converged, "}residual ${short(residual)}`;
-  return [
+  const { direction, zero, drift, maxStableLearningRate } = certificate;
+  const isSam = direction?.samLike ?? true;
+  const hasAscent = details.rho > 0;
+  const matrix = isSam ? "H⁺M" : "Dv";
+  const rests = zero === undefined || zero?.exact === true;
+  const rows: (readonly [string, string, string] | undefined)[] = [
     ["f(x)", number(certificate.loss), "loss where the weights are"],
-    ["f(x⁺)", number(certificate.shiftedLoss), "loss at the ascent point"],
-    ["‖g‖", number(certificate.gradNorm), "true gradient"],
-    ["‖g⁺‖", number(certificate.shiftedGradNorm), "the gradient SAM follows"],
-    ["‖g⁺‖/‖g‖", number(certificate.gradRatio), "GradRatio: near 0 where SAM hallucinates"],
-    ["‖x⁺ − x‖", number(details.distance), `must be rho = ${number(details.rho)}`],
-    ["spectrum of H", range(hessian.min, hessian.max), note(hessian.residual, converged.hessian)],
-    [
-      "spectrum of H⁺",
-      range(shiftedHessian.min, shiftedHessian.max),
-      note(shiftedHessian.residual, converged.shiftedHessian),
-    ],
-    [
-      "Re spectrum of H⁺M",
-      range(samJacobian.minReal, samJacobian.maxReal),
-      note(samJacobian.residual, converged.samJacobian),
-    ],
-    [
-      "min (M + Mᵀ)/2",
-      number(perturbationJacobian.minSymmetric),
-      `above 0: attraction is proved. ${note(residuals.minSymmetric, converged.symmetricPart)}`,
-    ],
-    [
-      "min |M|",
-      number(perturbationJacobian.minSingular),
-      details.dense
-        ? "smallest singular value"
-        : `smallest singular value is at most this. ${note(residuals.minSingular, converged.singularValue)}`,
-    ],
-    [
-      "max stable rate",
-      number(certificate.maxStableLearningRate),
-      "learning rate below which SAM contracts where it is drawn in",
-    ],
-    ...(kernels
+    hasAscent
+      ? ["f(x⁺)", number(certificate.shiftedLoss), shiftedLossNote(certificate)]
+      : undefined,
+    ["‖g‖", number(certificate.gradNorm), "gradient of the loss"],
+    ...(hasAscent
       ? ([
-          [
-            "kernels",
-            `H⁺ ${kernels.shiftedHessian}, M ${kernels.perturbation}, H⁺M ${kernels.samJacobian}`,
-            `hallucinated points form a set of dimension ${kernels.surrogateHessian} here`,
-          ],
-        ] as [string, string, string][])
+          ["‖g⁺‖", number(certificate.shiftedGradNorm), "gradient at the ascent point"],
+          ["‖g⁺‖/‖g‖", number(certificate.gradRatio), "GradRatio"],
+        ] as const)
       : []),
+    direction
+      ? ["‖v‖", number(direction.norm), "direction the method follows, weight decay included"]
+      : undefined,
+    direction
+      ? ["‖v‖/‖G‖", number(direction.ratio), "beside what plain descent would follow"]
+      : undefined,
+    hasAscent
+      ? [
+          "‖x⁺ − x‖",
+          number(details.distance),
+          isSam ? `must be rho = ${number(details.rho)}` : "of an ascent with SAM's rho",
+        ]
+      : undefined,
+    zero
+      ? [
+          "zero of v",
+          zero.exact ? "found" : "none found",
+          `${zero.exact ? "moved" : "searched, ended"} ${number(zero.moved)} away, ‖v‖ = ${number(zero.residual)}, rounding is ${number(zero.roundingLevel)}`,
+        ]
+      : undefined,
+    zero?.kantorovich
+      ? [
+          "Newton–Kantorovich",
+          `h = ${number(zero.kantorovich.h)}`,
+          `β = ${number(zero.kantorovich.beta)}, η = ${number(zero.kantorovich.eta)}, L = ${number(zero.kantorovich.lipschitz)} sampled, no bound${zero.kantorovich.radius === null ? "" : `: a zero within ${number(zero.kantorovich.radius)}`}`,
+        ]
+      : undefined,
+    drift
+      ? [
+          "drift",
+          number(drift.moved),
+          `in ${drift.steps} steps, learning rate ${number(drift.learningRate)}; loss ${number(drift.lossBefore)} to ${number(drift.lossAfter)}`,
+        ]
+      : undefined,
+    ["spectrum of H", range(hessian.min, hessian.max), note(hessian.residual, converged.hessian)],
+    hasAscent
+      ? [
+          "spectrum of H⁺",
+          range(shiftedHessian.min, shiftedHessian.max),
+          note(shiftedHessian.residual, converged.shiftedHessian),
+        ]
+      : undefined,
+    samJacobian.minReal === null
+      ? undefined
+      : [
+          `Re spectrum of ${matrix}`,
+          range(samJacobian.minReal, samJacobian.maxReal),
+          `${note(samJacobian.residual, converged.samJacobian)}${rests ? "" : ", no statement about stability: nothing rests here"}`,
+        ],
+    perturbationJacobian.minSymmetric === null
+      ? undefined
+      : [
+          "min (M + Mᵀ)/2",
+          number(perturbationJacobian.minSymmetric),
+          [
+            isProvedBy(certificate)
+              ? "above 0 with H⁺ ≻ 0: attraction at small rates is proved"
+              : "",
+            note(residuals.minSymmetric, converged.symmetricPart),
+          ]
+            .filter((text) => text !== "")
+            .join(". "),
+        ],
+    perturbationJacobian.minSingular === null
+      ? undefined
+      : [
+          "min |M|",
+          number(perturbationJacobian.minSingular),
+          details.kernels
+            ? "smallest singular value"
+            : `smallest singular value is at most this. ${note(residuals.minSingular, converged.singularValue)}`,
+        ],
+    maxStableLearningRate === null || !rests
+      ? undefined
+      : [
+          "max stable rate",
+          number(maxStableLearningRate),
+          details.dense
+            ? "learning rate below which steps contract where they are drawn in"
+            : "an upper bound: only the ends of the spectrum were searched",
+        ],
+    kernels
+      ? [
+          "kernels",
+          `H⁺ ${kernels.shiftedHessian}, M ${kernels.perturbation}, Dv ${kernels.samJacobian}`,
+          rests
+            ? `hallucinated points form a set of dimension ${kernels.surrogateHessian} here`
+            : `dimension ${kernels.surrogateHessian} of the kernel of MᵀH⁺M`,
+        ]
+      : undefined,
   ];
+  return rows.flatMap((row) => (row ? [[row[0], row[1], row[2]]] : []));
 }
 
-function runTable({ details: { runs } }: Certificate): string[] {
+/** f(x⁺) and which of the two losses is lower. */
+function shiftedLossNote({ loss, shiftedLoss }: Certificate): string {
+  const relation =
+    shiftedLoss < loss ? "lower than" : shiftedLoss > loss ? "higher than" : "equal to";
+  return `loss at the ascent point, ${relation} f(x)`;
+}
+
+/** Theorem 3.2 needs a hallucinated minimizer, isolated since H⁺ ≻ 0, and sym(M) ≻ 0. */
+const isProvedBy = ({
+  verdict,
+  shiftedHessian,
+  perturbationJacobian: { minSymmetric },
+  details: { converged, perturbationResiduals },
+  tolerances,
+}: Certificate): boolean =>
+  isProvedAttracting(
+    verdict.name,
+    {
+      shiftedHessian: { ...shiftedHessian, converged: converged.shiftedHessian },
+      minSymmetric: {
+        value: minSymmetric ?? -Infinity,
+        residual: perturbationResiduals.minSymmetric ?? 0,
+        converged: converged.symmetricPart,
+      },
+    },
+    { curvature: tolerances["curvature"] ?? 0 },
+  );
+
+function runTable({ subject, details }: Certificate): string[] {
+  const { runs, stepsAskedFor, learningRate } = details;
   if (runs.length === 0) return [];
   return [
-    `SAM from ${runs.length} perturbed copies, ${runs[0]?.steps} steps:`,
+    `${subject?.method.name ?? "sam"} from ${runs.length} displaced copies, ${runs[0]?.steps} steps${(stepsAskedFor ?? 0) > (runs[0]?.steps ?? 0) ? ` of the ${stepsAskedFor} that the slowest rate asks for` : ""}, learning rate ${short(learningRate ?? NaN)}:`,
     ...table(
       runs.map(({ start, outcome, initialDistance, finalDistance }) => [
         start,

@@ -1,15 +1,19 @@
-/** Curvature at a point of SAM: every spectrum a certificate rests on, with its residuals. */
+/** Curvature at a point a method made: every spectrum a certificate rests on, with its residuals. */
+import type { Matrix } from "ml-matrix";
 import { spectrumEdges, type ComplexEigenvalue } from "../algebra/arnoldi.ts";
 import type { CertificateTolerances } from "../certificate/certificate.ts";
 import {
-  leftmostEigenvector,
+  leftSingular,
+  NotConverged,
   singularValues,
-  spectrum,
   symmetricPart,
   symmetricSpectrum,
+  wholeSpectrum,
 } from "../algebra/dense.ts";
+import type { DenseEigenvalue, Spectrum } from "../algebra/eigen.ts";
 import type { Derivatives } from "./derivatives.ts";
 import { extremeEigenvalues } from "../algebra/lanczos.ts";
+import type { RestPoint } from "./rest-point.ts";
 import { denseSamPoint, type SamPoint } from "./sam-point.ts";
 import { addTo, along, dot, norm, scaled, type Operator, type Vector } from "../algebra/vectors.ts";
 
@@ -29,16 +33,26 @@ export interface Estimate {
   readonly converged: boolean;
 }
 
-/** What only exists where g does not vanish. */
-export interface SamCurvature {
-  /** Of H⁺M: all eigenvalues, or those found, complex pairs once; leftmost first. */
+/** The spectrum of Dv. */
+export interface Motions {
+  /** All eigenvalues, or those found, complex pairs once; leftmost first. */
   readonly eigenvalues: readonly ComplexEigenvalue[];
   readonly minReal: number;
   readonly maxReal: number;
   readonly residual: number;
   readonly converged: boolean;
+  /** Whether the whole spectrum is known. */
+  readonly whole: boolean;
   /** Real part of a unit eigenvector to `minReal`. */
   readonly leftmostVector: Vector;
+  /** Of the eigenvalue with the least real part: 1/|y*v|, and how far off it may be. */
+  readonly leftmost: { readonly condition: number | undefined; readonly error: number | undefined };
+  /** An orthonormal basis of the kernel of Dvᵀ; none where it is not known. */
+  readonly kernel: readonly Vector[];
+}
+
+/** What only SAM has, where g does not vanish. */
+export interface SamCurvature {
   /** Smallest eigenvalue of (M + Mᵀ)/2. */
   readonly minSymmetric: Estimate;
   /**
@@ -49,9 +63,12 @@ export interface SamCurvature {
 }
 
 export interface Curvature {
+  /** Whether whole spectra were computed instead of their ends. */
   readonly dense: boolean;
   readonly hessian: Ends;
   readonly shiftedHessian: Ends;
+  /** `undefined` where g = 0, where it was not asked for, or where it is not finite. */
+  readonly motions: Motions | undefined;
   readonly sam: SamCurvature | undefined;
   /** Kernel dimensions, where whole spectra are known. */
   readonly kernels:
@@ -64,39 +81,78 @@ export interface Curvature {
     | undefined;
 }
 
+/**
+ * ‖G‖/(ρ‖H‖): what is left of the gradient, in units of how much it changes within the radius. No
+ * unit of the loss or of the parameters changes it. Without a radius, ‖x‖ takes its place; without
+ * curvature any gradient is infinitely large.
+ */
+export function relativeGradient(
+  descentNorm: number,
+  length: number,
+  { hessian, shiftedHessian }: Pick<Curvature, "hessian" | "shiftedHessian">,
+): number {
+  if (descentNorm === 0) return 0;
+  const size = Math.max(...[hessian, shiftedHessian].flatMap(({ min, max }) => [-min, max]), 0);
+  return descentNorm / (length * size);
+}
+
 export interface CurvatureOptions {
   readonly tolerances: CertificateTolerances;
-  /** Up to so many parameters whole spectra are computed. */
+  /** Up to so many parameters the whole spectrum of Dv is computed. */
   readonly denseLimit: number;
+  /** Whether the method rests here, so that the spectrum of Dv means something. */
+  readonly rests: boolean;
+  /** The length gradients are measured by: ρ, or ‖x‖ for methods without an ascent. */
+  readonly length: number;
   readonly seed: number;
   /** Told what is being computed. */
   readonly onProgress?: ((what: string) => void) | undefined;
 }
 
-/** Compute every spectrum, whole or by its ends. */
-export function curvatureAt(
+/** Up to so many parameters every matrix's whole spectrum is computed, not only that of Dv. */
+const wholeLimit = 300;
+
+/**
+ * Compute every spectrum, whole or by its ends. Where a dense routine does not converge the
+ * iterations take over.
+ */
+export async function curvatureAt(
   f: Derivatives,
-  point: SamPoint,
+  point: RestPoint,
   options: CurvatureOptions,
 ): Promise<Curvature> {
-  return f.dimension <= options.denseLimit
-    ? denseCurvature(f, point, options)
-    : sparseCurvature(f, point, options);
+  if (f.dimension > options.denseLimit) return sparseCurvature(f, point, options);
+  try {
+    return await denseCurvature(f, point, options);
+  } catch (error) {
+    if (!(error instanceof NotConverged)) throw error;
+    options.onProgress?.(`${error.message}: iterating instead`);
+    return sparseCurvature(f, point, options);
+  }
 }
 
 async function denseCurvature(
   f: Derivatives,
-  point: SamPoint,
-  { tolerances, onProgress }: CurvatureOptions,
+  point: RestPoint,
+  options: CurvatureOptions,
 ): Promise<Curvature> {
+  const { tolerances, rests, onProgress } = options;
+  const { sam, isSam, descentNorm } = point;
+  const whole = f.dimension <= wholeLimit;
+  if (!whole && !rests) return sparseCurvature(f, point, options);
   onProgress?.("whole spectra");
-  const matrices = await denseSamPoint(f, point);
+  const matrices = await denseSamPoint(f, sam);
   const ends = (values: readonly number[]): Ends => ({
     min: values[0] as number,
     max: values.at(-1) as number,
     residual: 0,
     converged: true,
   });
+  if (!whole) {
+    const base = await sparseCurvature(f, point, { ...options, rests: false });
+    const jacobian = await point.dense(matrices);
+    return { ...base, dense: true, motions: motionsOf(jacobian, false) };
+  }
   const kernel = (sizes: readonly number[]) => {
     const limit = tolerances.curvature * Math.max(...sizes);
     return sizes.filter((size) => size <= limit).length;
@@ -104,46 +160,104 @@ async function denseCurvature(
   const hessian = symmetricSpectrum(matrices.hessian);
   const shiftedHessian = symmetricSpectrum(matrices.shiftedHessian);
   const base = { dense: true, hessian: ends(hessian), shiftedHessian: ends(shiftedHessian) };
-  if (point.gradNorm <= tolerances.zeroGradient)
-    return { ...base, sam: undefined, kernels: undefined };
-
-  const all = spectrum(matrices.samJacobian).sort((a, b) => a.re - b.re);
-  const eigenvalues = all.filter(({ im }) => im >= 0);
+  const critical = relativeGradient(descentNorm, options.length, base) <= tolerances.zeroGradient;
+  if (critical || sam.gradNorm === 0) {
+    return { ...base, motions: undefined, sam: undefined, kernels: undefined };
+  }
+  const jacobian = await point.dense(matrices);
+  const motions = finite(jacobian) ? motionsOf(jacobian, true) : undefined;
+  if (!isSam || !finite(matrices.perturbation)) {
+    return { ...base, motions, sam: undefined, kernels: undefined };
+  }
   const singular = singularValues(matrices.perturbation);
   const exact = (value: number): Estimate => ({ value, residual: 0, converged: true });
   return {
     ...base,
+    motions,
     sam: {
-      eigenvalues,
-      minReal: eigenvalues[0]?.re ?? NaN,
-      maxReal: eigenvalues.at(-1)?.re ?? NaN,
-      residual: 0,
-      converged: true,
-      leftmostVector: leftmostEigenvector(matrices.samJacobian),
       minSymmetric: exact(symmetricSpectrum(symmetricPart(matrices.perturbation))[0] as number),
       minSingular: exact(singular.at(-1) as number),
     },
     kernels: {
       shiftedHessian: kernel(shiftedHessian.map(Math.abs)),
       perturbation: singular.filter((value) => value <= tolerances.singular).length,
-      samJacobian: kernel(all.map(({ re, im }) => Math.hypot(re, im))),
+      samJacobian: kernel(
+        (motions?.eigenvalues ?? []).flatMap(({ re, im }) =>
+          (im === 0 ? [re] : [re, re]).map((part) => Math.hypot(part, im)),
+        ),
+      ),
       surrogateHessian: kernel(symmetricSpectrum(matrices.surrogateHessian).map(Math.abs)),
     },
   };
 }
 
+const finite = (matrix: Matrix): boolean => Number.isFinite(matrix.sum());
+
+/** Rounding of a matrix put together from products, as a fraction of its size. */
+const rounding = 100 * Number.EPSILON;
+
+/** The whole spectrum of Dv, with error bars for all eigenvalues, or for those that decide. */
+function motionsOf(jacobian: Matrix, every: boolean): Motions {
+  const found = wholeSpectrum(jacobian);
+  const { values } = found;
+  const deciding = every ? values : decisive(values, found);
+  const barred = new Map(
+    deciding.map((value) => {
+      const { condition, residual, vector } = found.conditioned(value);
+      const error = condition * (residual + rounding * found.size);
+      return [value, { condition, residual, error, vector }] as const;
+    }),
+  );
+  const first = values[0] as DenseEigenvalue;
+  const leftmost = barred.get(first);
+  const largest = Math.max(0, ...values.map(({ re, im }) => Math.hypot(re, im)));
+  return {
+    eigenvalues: values.map((value) => {
+      const bar = barred.get(value);
+      return { ...value, residual: 0, condition: bar?.condition, error: bar?.error };
+    }),
+    minReal: first.re,
+    maxReal: (values.at(-1) as DenseEigenvalue).re,
+    residual: 0,
+    converged: true,
+    whole: true,
+    leftmostVector: leftmost?.vector ?? new Float64Array(jacobian.rows),
+    leftmost: { condition: leftmost?.condition, error: leftmost?.error },
+    kernel: every ? leftKernel(jacobian, 1e-10 * largest) : [],
+  };
+}
+
+/** The ends of a spectrum and the eigenvalue that allows the shortest steps. */
+function decisive(values: readonly DenseEigenvalue[], { size }: Spectrum): DenseEigenvalue[] {
+  const rate = ({ re, im }: DenseEigenvalue) =>
+    re > rounding * size ? (2 * re) / (re * re + im * im) : Infinity;
+  const shortest = [...values].sort((a, b) => rate(a) - rate(b)).slice(0, 2);
+  return [...new Set([...values.slice(0, 4), ...shortest, ...values.slice(-1)])];
+}
+
+/** Orthonormal left singular vectors whose singular values are at most `limit`. */
+function leftKernel(matrix: Matrix, limit: number): Vector[] {
+  // Where no eigenvalue of AAᵀ can be so small there is nothing to look for.
+  const values = symmetricSpectrum(matrix.mmul(matrix.transpose()));
+  if ((values[0] ?? 0) > (10 * limit) ** 2) return [];
+  const { u, s } = leftSingular(matrix);
+  return s.flatMap((value, k) => (value <= limit ? [Float64Array.from(u.getColumn(k))] : []));
+}
+
 async function sparseCurvature(
   f: Derivatives,
-  point: SamPoint,
-  { tolerances, seed, onProgress }: CurvatureOptions,
+  point: RestPoint,
+  { tolerances, seed, rests, onProgress }: CurvatureOptions,
 ): Promise<Curvature> {
   const { dimension } = f;
+  const { sam, isSam } = point;
   const ends = async (what: string, operator: Operator): Promise<Ends> => {
     onProgress?.(what);
     const found = await extremeEigenvalues({
       operator,
       dimension,
       tolerance: tolerances.eigenvalue,
+      maxApplications: 400,
       seed,
     });
     return {
@@ -153,48 +267,87 @@ async function sparseCurvature(
       converged: found.converged,
     };
   };
-  const hessian = await ends("spectrum of H", point.hessian);
-  const shiftedHessian = await ends("spectrum of H⁺", point.shiftedHessian);
-  if (point.gradNorm <= tolerances.zeroGradient) {
-    return { dense: false, hessian, shiftedHessian, sam: undefined, kernels: undefined };
+  const hessian = await ends("spectrum of H", sam.hessian);
+  const shiftedHessian = await ends("spectrum of H⁺", sam.shiftedHessian);
+  const base = { dense: false, hessian, shiftedHessian, kernels: undefined };
+  if (point.descentNorm === 0 || sam.gradNorm === 0) {
+    return { ...base, motions: undefined, sam: undefined };
   }
-  onProgress?.("spectrum of H⁺M");
-  const edges = await spectrumEdges({
-    operator: point.samJacobian,
-    dimension,
-    tolerance: tolerances.spectrum,
-    basisSize: 160,
-    maxApplications: 800,
-    seed,
-  });
+  const motions = rests
+    ? await sparseMotions(point, tolerances, seed, onProgress).catch(undecided)
+    : undefined;
+  if (!isSam || !rests) return { ...base, motions, sam: undefined };
   onProgress?.("perturbation Jacobian M");
   const symmetric = await extremeEigenvalues({
-    operator: await symmetricPartOf(point),
+    operator: await symmetricPartOf(sam),
     dimension,
     ends: "lowest",
     tolerance: tolerances.eigenvalue,
+    maxApplications: 400,
     seed,
   });
-  const eigenvalues = [...edges.values].sort((a, b) => a.re - b.re);
   return {
-    dense: false,
-    hessian,
-    shiftedHessian,
+    ...base,
+    motions,
     sam: {
-      eigenvalues,
-      minReal: edges.leftmost.re,
-      maxReal: edges.rightmost.re,
-      residual: Math.max(edges.leftmost.residual, edges.rightmost.residual),
-      converged: edges.converged,
-      leftmostVector: edges.leftmostVector,
       minSymmetric: {
         value: symmetric.lowest.value,
         residual: symmetric.lowest.residual,
         converged: symmetric.converged,
       },
-      minSingular: await smallestSingularValue(point, dimension, tolerances, seed),
+      minSingular: await smallestSingularValue(sam, dimension, tolerances, seed),
     },
-    kernels: undefined,
+  };
+}
+
+/** Where no routine comes to an end there is no spectrum. */
+function undecided(error: unknown): undefined {
+  if (!(error instanceof NotConverged)) throw error;
+}
+
+async function sparseMotions(
+  point: RestPoint,
+  tolerances: CertificateTolerances,
+  seed: number,
+  onProgress: CurvatureOptions["onProgress"],
+): Promise<Motions> {
+  onProgress?.("spectrum of Dv");
+  const search = {
+    dimension: point.x.length,
+    tolerance: tolerances.spectrum,
+    basisSize: 160,
+    maxApplications: 800,
+    seed,
+  };
+  const edges = await spectrumEdges({ ...search, operator: point.jacobian });
+  const { leftmost, rightmost, leftmostVector } = edges;
+  let condition: number | undefined;
+  if (point.jacobianTransposed && leftmost.im === 0) {
+    onProgress?.("left eigenvector of Dv");
+    const left = await spectrumEdges({
+      ...search,
+      operator: point.jacobianTransposed,
+      edges: ["leftmost"],
+      maxApplications: 400,
+    });
+    const sameValue = Math.abs(left.leftmost.re - leftmost.re) <= 1e-3 * Math.abs(leftmost.re);
+    if (left.converged && sameValue) {
+      condition = 1 / Math.abs(dot(left.leftmostVector, leftmostVector));
+    }
+  }
+  return {
+    eigenvalues: [...edges.values].sort((a, b) => a.re - b.re),
+    minReal: leftmost.re,
+    maxReal: rightmost.re,
+    residual: Math.max(leftmost.residual, rightmost.residual),
+    converged: edges.converged,
+    whole: false,
+    leftmostVector,
+    leftmost: {
+      condition,
+      error: condition === undefined ? undefined : condition * leftmost.residual,
+    },
+    kernel: [],
   };
 }
 

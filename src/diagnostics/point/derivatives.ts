@@ -191,7 +191,7 @@ export function unflatten(like: Tree<TensorType>, flat: Vector): Tree<Tensor> {
 }
 
 /** Several vectors as trees, stacked along a first axis. */
-function stack(like: Tree<TensorType>, vectors: readonly Vector[]): Tree<Tensor> {
+export function stack(like: Tree<TensorType>, vectors: readonly Vector[]): Tree<Tensor> {
   let offset = 0;
   return mapTree(like, ({ shape }) => {
     const size = sizeOf(shape);
@@ -203,7 +203,7 @@ function stack(like: Tree<TensorType>, vectors: readonly Vector[]): Tree<Tensor>
 }
 
 /** The inverse of {@link stack}. */
-function unstack(stacked: Tree<Tensor>, count: number, dimension: number): Vector[] {
+export function unstack(stacked: Tree<Tensor>, count: number, dimension: number): Vector[] {
   const flat = Array.from({ length: count }, () => new Float64Array(dimension));
   let offset = 0;
   for (const { data } of leavesOf(stacked)) {

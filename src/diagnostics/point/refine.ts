@@ -1,7 +1,6 @@
 /** Refinement: from a stalled iterate to a zero of g⁺, where there is one near. */
 import { Matrix, SingularValueDecomposition } from "ml-matrix";
-import type { Derivatives } from "./derivatives.ts";
-import { samPoint, type SamPoint } from "./sam-point.ts";
+import { restPoint, type Motion, type RestPoint } from "./rest-point.ts";
 import {
   along,
   combine,
@@ -12,12 +11,10 @@ import {
   type Vector,
 } from "../algebra/vectors.ts";
 
-/** The point to refine, and when to stop. */
-export interface RefineOptions {
-  readonly f: Derivatives;
+/** The point to refine, the method whose zero is sought, and when to stop. */
+export interface RefineOptions extends Motion {
   readonly x: Vector;
-  readonly rho: number;
-  /** GradRatio to reach; default 1e-10. */
+  /** ‖v‖/‖G‖ to reach, for SAM GradRatio; default 1e-10. */
   readonly tolerance?: number;
   /** Hessian-vector products to spend at most; default 500. */
   readonly maxProducts?: number | undefined;
@@ -25,6 +22,8 @@ export interface RefineOptions {
   readonly subspace?: number;
   /** Longer steps are shortened to this, to stay in the basin; default ρ/10. */
   readonly longestStep?: number;
+  /** Go no farther from the start than this; default: anywhere. */
+  readonly reach?: number;
   /** Told after every step. */
   readonly onStep?: (step: RefineStep) => void;
 }
@@ -37,6 +36,7 @@ export interface RefineStep {
   readonly shiftedLoss: number;
   readonly gradNorm: number;
   readonly shiftedGradNorm: number;
+  /** ‖v‖/‖G‖: for SAM without decay ‖g⁺‖/‖g‖. */
   readonly gradRatio: number;
   /** Length of the step that led here. */
   readonly length: number;
@@ -48,7 +48,9 @@ export interface RefineStep {
 
 /** What refining led to. */
 export interface Refinement {
-  readonly point: SamPoint;
+  readonly point: RestPoint["sam"];
+  /** The same point, as the method sees it. */
+  readonly rest: RestPoint;
   readonly steps: readonly RefineStep[];
   readonly converged: boolean;
   /** Why the iteration ended. */
@@ -57,90 +59,89 @@ export interface Refinement {
 
 /** Dampings tried, relative to the square of the largest singular value, from Newton's step on. */
 const dampings = [0, ...Array.from({ length: 13 }, (_, i) => 10 ** (-12 + i))];
-/** A step that does not lower ‖g⁺‖ by this fraction counts as none. */
+/** A step that does not lower ‖v‖ by this fraction counts as none. */
 const leastGain = 1e-3;
 
 /**
- * Levenberg–Marquardt iteration on F(x) = g⁺(x) = 0, whose Jacobian is J = H⁺M: each step
+ * Levenberg–Marquardt iteration on F(x) = v(x) = 0, for SAM g⁺(x) = 0 with Jacobian J = H⁺M: each step
  * minimizes ‖F + J δ‖² + μ‖δ‖² over a Krylov subspace of J that starts at F, with the μ that lowers
  * ‖F‖ most. One subspace serves every μ, so trying several costs gradients only, no products.
  */
 export async function refine({
-  f,
   x,
-  rho,
   tolerance = 1e-10,
   maxProducts = 500,
   subspace = 40,
-  longestStep = rho / 10,
+  longestStep,
+  reach = Infinity,
   onStep,
+  ...motion
 }: RefineOptions): Promise<Refinement> {
-  const first = f.cost.products;
-  const start = await samPoint(f, x, rho);
-  let point = start;
+  const { f, rho, direction } = motion;
+  const spent = () => f.cost.products + (direction?.cost.products ?? 0);
+  const first = spent();
+  const longest = longestStep ?? (rho > 0 ? rho : norm(x)) / 10;
+  let rest = await restPoint(motion, x);
   const steps: RefineStep[] = [];
   const log = (length: number, damping: number) => {
-    const { loss, shiftedLoss, gradNorm, shiftedGradNorm, gradRatio } = point;
-    const products = f.cost.products - first;
-    const moved = distance(point.x, x);
+    const { loss, shiftedLoss, gradNorm, shiftedGradNorm } = rest.sam;
     const step = {
-      products,
+      products: spent() - first,
       loss,
       shiftedLoss,
       gradNorm,
       shiftedGradNorm,
-      gradRatio,
+      gradRatio: rest.ratio,
       length,
-      moved,
+      moved: distance(rest.x, x),
       damping,
     };
     steps.push(step);
     onStep?.(step);
   };
   const end = (converged: boolean, sentence: string): Refinement => ({
-    point,
+    point: rest.sam,
+    rest,
     steps,
     converged,
     sentence,
   });
+  const name = rest.isSam && rest.weightDecay === 0 ? "g⁺" : "v";
   log(0, 0);
   for (;;) {
-    if (point.gradRatio <= tolerance) return end(true, "g⁺ vanishes.");
-    const left = maxProducts - (f.cost.products - first);
+    if (rest.ratio <= tolerance) return end(true, `${name} vanishes.`);
+    const left = maxProducts - (spent() - first);
     const size = Math.min(subspace, f.dimension, Math.floor(left / 2));
     if (size < 1) return end(false, `The budget of ${maxProducts} products is spent.`);
-    const { basis, hessenberg } = await arnoldi(point, size);
-    let best: { point: SamPoint; damping: number } | undefined;
+    const { basis, hessenberg } = await arnoldi(rest, size);
+    let best: { rest: RestPoint; damping: number } | undefined;
     for (const damping of dampings) {
-      const y = leastSquares(hessenberg, point.shiftedGradNorm, damping);
-      const shorten = Math.min(1, longestStep / Math.hypot(...y));
-      const next = await samPoint(f, along(point.x, shorten, combine(y, basis)), rho);
-      if (next.shiftedGradNorm < (best?.point ?? point).shiftedGradNorm)
-        best = { point: next, damping };
+      const y = leastSquares(hessenberg, rest.directionNorm, damping);
+      const shorten = Math.min(1, longest / Math.hypot(...y));
+      const next = await restPoint(motion, along(rest.x, shorten, combine(y, basis)));
+      if (distance(next.x, x) > reach) continue;
+      if (next.directionNorm < (best?.rest ?? rest).directionNorm) best = { rest: next, damping };
       // More damping means a shorter step: once it stops helping, it will not help again.
       else if (best) break;
     }
-    if (
-      best === undefined ||
-      best.point.shiftedGradNorm > (1 - leastGain) * point.shiftedGradNorm
-    ) {
+    if (best === undefined || best.rest.directionNorm > (1 - leastGain) * rest.directionNorm) {
       return end(
         false,
-        "No damped step lowers ‖g⁺‖ any more: this is a minimum of ‖g⁺‖ that is no zero, or the linear model holds nowhere near far enough.",
+        `No damped step lowers ‖${name}‖ any more: this is a minimum of ‖${name}‖ that is no zero, or the linear model holds nowhere near far enough.`,
       );
     }
-    const length = distance(best.point.x, point.x);
-    point = best.point;
+    const length = distance(best.rest.x, rest.x);
+    rest = best.rest;
     log(length, best.damping);
   }
 }
 
 /** Orthonormal V with J V = V₊ H̄ and first column −F/‖F‖. */
-async function arnoldi({ samJacobian, shiftedGradient, shiftedGradNorm }: SamPoint, size: number) {
-  const basis: Vector[] = [scaled(-1 / shiftedGradNorm, shiftedGradient)];
+async function arnoldi({ jacobian, direction, directionNorm }: RestPoint, size: number) {
+  const basis: Vector[] = [scaled(-1 / directionNorm, direction)];
   const columns: Vector[] = [];
   while (columns.length < size) {
-    const image = await samJacobian(basis.at(-1) as Vector);
+    const image = await jacobian(basis.at(-1) as Vector);
     const before = norm(image);
     const components = orthogonalize(image, basis);
     const rest = norm(image);
@@ -155,6 +156,8 @@ async function arnoldi({ samJacobian, shiftedGradient, shiftedGradNorm }: SamPoi
 
 /** The y that minimizes ‖β e₁ − H̄ y‖² + μ‖y‖², of least norm where μ = 0. */
 function leastSquares(hessenberg: Matrix, beta: number, damping: number): number[] {
+  // The decomposition would not end on what is not finite.
+  if (!Number.isFinite(hessenberg.sum())) return Matrix.zeros(1, hessenberg.columns).to1DArray();
   const {
     leftSingularVectors: u,
     rightSingularVectors: v,
@@ -162,6 +165,7 @@ function leastSquares(hessenberg: Matrix, beta: number, damping: number): number
   } = new SingularValueDecomposition(hessenberg);
   const largest = Math.max(...diagonal);
   const y = Matrix.zeros(hessenberg.columns, 1);
+  if (!(largest > 0)) return y.to1DArray();
   diagonal.forEach((s, k) => {
     if (s <= 1e-12 * largest) return;
     const weight = (s * beta * u.get(0, k)) / (s * s + damping * largest * largest);

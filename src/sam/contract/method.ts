@@ -33,10 +33,21 @@ export type OnHost<T> = [ArrayTree] extends [T]
 /** State of a method or optimizer that keeps none. */
 export type Stateless = Record<string, never>;
 
+/** A step x ← x − η(d + λx), or the same with a heavy ball. */
+export interface Descending {
+  /** μ; 0 without a buffer. */
+  readonly momentum: number;
+  readonly nesterov: boolean;
+  /** λ. */
+  readonly weightDecay: number;
+}
+
 /** How to move, given a direction: SGD, AdamW, … */
 export interface Outer<State = ArrayTree, K extends Knobs = Knobs> {
   readonly name: string;
   readonly knobs: K;
+  /** For optimizers whose step is linear in the direction d, up to its length, at rate `learningRate`. */
+  readonly descending?: Descending | undefined;
   /** State before the first step. */
   init(params: Tree<Tensor>): OnHost<State>;
   /** Traced, borrows. One step from `params` against `direction`, which stands for the gradient. */

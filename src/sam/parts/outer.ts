@@ -64,6 +64,7 @@ export function sgd(options: SgdOptions = {}): Outer {
   return outer<SgdState, typeof knobs>({
     name: "sgd",
     knobs,
+    descending: { momentum, nesterov, weightDecay },
     init: (params) => (momentum === 0 ? {} : { buffer: zerosAs(params) }),
     update(direction, params, { buffer }, { learningRate }) {
       const d = decayed(direction, params, weightDecay);
@@ -179,6 +180,7 @@ export function clipped(options: ClippedOptions): Outer {
   return outer<ArrayTree, typeof knobs>({
     name: `clipped ${inner.name}`,
     knobs,
+    descending: inner.descending,
     init: (params) => inner.init(params),
     update(direction, params, state, { maxNorm, inner: innerKnobs }) {
       const length = norm(direction);
