@@ -78,6 +78,8 @@ const subjectSchema = z.object({
   description: z.string().optional(),
   parameters: z.number(),
   samples: z.number(),
+  /** f at the point that was given. */
+  loss: z.number(),
   /** What the problem scores by, such as the fraction classified correctly. */
   score: z.object({ train: z.number(), test: z.number().optional() }).optional(),
   rho: z.number(),

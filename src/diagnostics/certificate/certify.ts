@@ -250,6 +250,7 @@ export async function certify(options: CertifyOptions): Promise<Certificate> {
         ...(options.description !== undefined && { description: options.description }),
         parameters: f.dimension,
         samples: problem.train.size,
+        loss: given.sam.loss,
         ...(await scoresOf(options)),
         rho,
         relativeRho: finite(rho / norm(given.x)),

@@ -35,9 +35,10 @@ export function describeCertificate(certificate: Certificate): string {
 }
 
 /** What was certified, in sentences; none for certificates of earlier versions. */
-export function subjectLines({ subject, loss, zero }: Certificate): string[] {
+export function subjectLines({ subject, zero }: Certificate): string[] {
   if (subject === undefined) return [];
-  const { problem, description, parameters, samples, score, rho, relativeRho, method } = subject;
+  const { problem, description, parameters, samples, loss, score, rho, relativeRho, method } =
+    subject;
   const { momentum, nesterov, weightDecay } = method;
   const scores = score
     ? `, score ${number(score.train)} on them${score.test === undefined ? "" : ` and ${number(score.test)} on the test set`}`

@@ -121,6 +121,10 @@ const expected: { readonly [statement: string]: { readonly on: string; readonly 
       on: "cosine, wide-narrow, bump, saddle, himmelblau, ring, ridge",
       bounds: { points: some, largest: [0, 1e-5] },
     },
+    "Output bias": {
+      on: "cross-entropy, output bias, cross-entropy, no output bias, squared error, output bias, squared error, no output bias",
+      bounds: { points: [60, 60], leastCurvatureOfWeights: [-1e-12, 0.01] },
+    },
   };
 
 test("every statement of the theory is there", () => {
@@ -144,6 +148,20 @@ test("the curvature of f(x⁺) has the signs of that of f at every point looked 
   const inertia = rows.filter(({ statement }) => statement === "Inertia");
   expect(inertia).toHaveLength(7);
   for (const { numbers } of inertia) expect(numbers["agree"]).toBe(numbers["points"]);
+});
+
+test("an output bias leaves no maximizers: its curvature is that of the formula, and never 0", () => {
+  const biased = rows.filter(
+    ({ statement, plane }) => statement === "Output bias" && plane.endsWith(", output bias"),
+  );
+  expect(biased.map(({ numbers }) => numbers)).toEqual([
+    expect.objectContaining({ leastCurvature: expect.any(Number) as number }),
+    expect.objectContaining({ leastCurvature: expect.closeTo(2, 12) as number }),
+  ]);
+  for (const { numbers } of biased) {
+    expect(numbers["leastCurvature"]).toBeGreaterThan(1e-6);
+    expect(numbers["largestErrorOfFormula"]).toBeLessThan(1e-12);
+  }
 });
 
 test("only: keeps the statements that contain a text", async () => {

@@ -2,6 +2,7 @@
 import { attractionToPoint, attractionToSet, manifold } from "./attraction.ts";
 import { drawnToSaddle, dynamics, exactGradient, inertia, rootFinding } from "./dynamics.ts";
 import { constructions, convexity } from "./existence.ts";
+import { outputBias } from "./output-bias.ts";
 import type { TheoremRow } from "./shared.ts";
 import {
   constructedRepel,
@@ -45,4 +46,5 @@ const checks: { readonly [statement: string]: () => Promise<TheoremRow[]> } = {
   Continuation: continuation,
   "Root finding": rootFinding,
   "Exact gradient": exactGradient,
+  "Output bias": outputBias,
 };
