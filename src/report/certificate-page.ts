@@ -1,6 +1,10 @@
 /** The page of a certificate, for people who have not read the paper. */
 import type { Certificate } from "../diagnostics/certificate/certificate.ts";
-import { certificateNumbers, normalizations } from "../diagnostics/certificate/report.ts";
+import {
+  certificateNumbers,
+  normalizations,
+  subjectLines,
+} from "../diagnostics/certificate/report.ts";
 import type { Profile } from "../diagnostics/point/profile.ts";
 import type { Refinement } from "../diagnostics/point/refine.ts";
 import { isHallucinated } from "../diagnostics/verdict.ts";
@@ -28,6 +32,9 @@ export function certificatePage(point: CertifiedPoint, refined?: RefinedPoint): 
   return page(
     `lucid certify: ${words}`,
     `<h1>${words}</h1>
+${subjectLines(point.certificate)
+  .map((line) => `<p>${escape(line)}</p>`)
+  .join("\n")}
 ${says(point)}
 
 <h2>What SAM does</h2>
@@ -57,9 +64,10 @@ ${copies(refined)}`
 <ul>
 <li>H and H⁺ are the Hessians of the loss at x and at x⁺: how it curves there. A negative eigenvalue is a
 direction in which it curves downward.</li>
-<li>M is the derivative of x⁺ by x, and H⁺M that of g⁺: near a point where g⁺ = 0, a step of SAM
-multiplies a displacement by I − ηH⁺M. An eigenvalue with negative real part pushes SAM away, a positive one
-draws it in, unless the learning rate η is too large.</li>
+<li>M is the derivative of x⁺ by x, and H⁺M that of g⁺; another method follows a direction v with derivative
+Dv. Near a point where v = 0 a step multiplies a displacement by I − ηDv. An eigenvalue with negative real part
+pushes the method away, a positive one draws it in, unless the learning rate η is too large. Where v is not 0,
+nothing rests, and the spectrum says nothing about stability.</li>
 <li>A residual bounds the error of an eigenvalue of a symmetric matrix. That no eigenvalue was missed is not
 proved for large networks: a random start misses one with probability 0.</li>
 </ul>
@@ -76,7 +84,7 @@ const says = ({ certificate: { verdict, attracting } }: CertifiedPoint) =>
   `<p class="lead">${escape(verdict.sentence)}</p>
 ${
   isHallucinated(verdict.name)
-    ? `<p><strong>Does SAM end here? ${capitalized(attracting.answer)}.</strong> ${escape(attracting.sentence)}</p>`
+    ? `<p><strong>Do runs end here? ${capitalized(attracting.answer)}.</strong> ${escape(attracting.sentence)}</p>`
     : ""
 }`;
 
@@ -98,8 +106,9 @@ const numbers = ({ certificate }: CertifiedPoint) =>
 const copies = ({ certificate: { details } }: CertifiedPoint) =>
   details.runs.length === 0
     ? ""
-    : `<p>SAM was run from ${details.runs.length} copies, displaced a little, for
-${whole(details.runs[0]?.steps ?? 0)} steps with η = ${short(details.learningRate ?? NaN)}:</p>
+    : `<p>The method was run from ${details.runs.length} copies, displaced a little, for
+${whole(details.runs[0]?.steps ?? 0)} steps with η = ${short(details.learningRate ?? NaN)}. A copy has returned where
+its distance to the point at least halved, and left where it at least doubled:</p>
 ${htmlTable(
   ["displaced along", "outcome", "distance before", "after", "‖g⁺‖ before", "after"],
   details.runs.map((run) =>

@@ -54,9 +54,9 @@ const isEigenvalue = (value: unknown): value is { readonly re: number; readonly 
 /** Hide also what only rounding decides. */
 function hideNoise(key: string, value: unknown): unknown {
   if (typeof value === "string") return withoutTiny(value);
-  // An eigenvalue that is 0 but for rounding allows any learning rate.
+  // An eigenvalue that is 0 but for rounding allows any learning rate, and its vectors are chance.
   if (isEigenvalue(value) && Math.hypot(value.re, value.im) < 1e-12) {
-    return { ...value, maxStableLearningRate: "hidden" };
+    return { ...value, maxStableLearningRate: "hidden", condition: "hidden", error: "hidden" };
   }
   return hide(key, value);
 }

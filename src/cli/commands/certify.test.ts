@@ -231,7 +231,9 @@ describe("lucid certify", () => {
     await lucid(...cosine, page, "--point", "2.283185307179586,0");
     const one = await readFile(page, "utf8");
     expect(one).toContain("<h1>Hallucinated minimizer</h1>");
-    expect(one).toMatch(/Does SAM end here\? Yes\.<\/strong> SAM is drawn in/);
+    expect(one).toMatch(/Do runs end here\? Yes\.<\/strong> SAM is drawn in/);
+    expect(one).toContain("<p>Certified: cosine, 2 parameters, loss 0.65364 on 1 sample;");
+    expect(one).toContain("this is not your network.</p>");
     expect(one.match(/<svg /g)).toHaveLength(1);
     expect(one).toContain("x: slope 0.757");
     expect(one).toMatch(/<td>‖g‖<\/td><td>0\.7568<\/td>/);

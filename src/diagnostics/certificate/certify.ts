@@ -243,7 +243,7 @@ export async function certify(options: CertifyOptions): Promise<Certificate> {
         kernels: curvature.kernels ?? null,
         learningRate: runs.length > 0 || drift ? learningRate : null,
         runs,
-        stepsAskedFor: asked,
+        ...(runs.length > 0 && { stepsAskedFor: asked }),
       },
       subject: {
         problem: problem.name,

@@ -170,8 +170,12 @@ export function describeDrift(
   steps: number,
   learningRate: number,
 ): string {
-  const change = endLoss < firstLoss ? "fell" : endLoss > firstLoss ? "rose" : "stayed";
-  return `In ${steps} steps at the learning rate ${short(learningRate)} it drifted by ${short(moved)}, and the loss ${change} from ${digits(firstLoss)} to ${digits(endLoss)}.`;
+  const [from, to] = [digits(firstLoss), digits(endLoss)];
+  const change =
+    from === to
+      ? `stayed at ${from}`
+      : `${endLoss < firstLoss ? "fell" : "rose"} from ${from} to ${to}`;
+  return `In ${steps} steps at the learning rate ${short(learningRate)} it drifted by ${short(moved)}, and the loss ${change}.`;
 }
 
 /** What attraction is judged by. */
