@@ -236,14 +236,13 @@ function hessenberg(a: Vector, n: number): Reflector[] {
       const at = i * n;
       for (let j = k; j < n; j++) w[j] = get(w, j) + vi * get(a, at + j);
     }
-    for (let i = k + 1; i < n; i++) {
-      const vi = factor * get(v, i - k - 1);
-      const at = i * n;
-      for (let j = k; j < n; j++) a[at + j] = get(a, at + j) - vi * get(w, j);
-    }
-    // A ← A (I − f v vᵀ)
+    // … and A ← A (I − f v vᵀ), while the row is at hand.
     for (let i = 0; i < n; i++) {
       const at = i * n + k + 1;
+      if (i > k) {
+        const vi = factor * get(v, i - k - 1);
+        for (let j = 0; j < v.length; j++) a[at + j] = get(a, at + j) - vi * get(w, k + 1 + j);
+      }
       let total = 0;
       for (let j = 0; j < v.length; j++) total += get(a, at + j) * get(v, j);
       total *= factor;
@@ -256,6 +255,9 @@ function hessenberg(a: Vector, n: number): Reflector[] {
   return reflectors;
 }
 
+/** Reflections that are put off and applied to a row together: memory is read once for all. */
+const blockSize = 24;
+
 /** Eigenvalues of an upper Hessenberg matrix, which is destroyed; complex pairs twice. */
 function francis(h: Vector, n: number): DenseEigenvalue[] | undefined {
   const values: DenseEigenvalue[] = [];
@@ -263,6 +265,7 @@ function francis(h: Vector, n: number): DenseEigenvalue[] | undefined {
   // whose Hessian has a few entries: without this bound such blocks split off only by chance.
   const negligible = 0.01 * epsilon * largest(h);
   const at = (i: number, j: number) => get(h, i * n + j);
+  const block = new Float64Array(5 * (blockSize + 1));
   let shift = 0;
   let end = n - 1;
   let iteration = 0;
@@ -331,8 +334,28 @@ function francis(h: Vector, n: number): DenseEigenvalue[] | undefined {
       h[i * n + i - 2] = 0;
       if (i > m + 2) h[i * n + i - 3] = 0;
     }
+    let start = m;
+    const apply = (until: number) => {
+      // Rows above the block, which the block itself never read: all its reflections at once.
+      for (let i = l; i < start; i++) {
+        for (let k = start, b = 0; k < until; k++, b += 5) {
+          const c = i * n + k;
+          const third = k < end - 1;
+          const h0 = get(h, c);
+          const h1 = get(h, c + 1);
+          const h2 = third ? get(h, c + 2) : 0;
+          const sum = get(block, b) * h0 + get(block, b + 1) * h1 + get(block, b + 2) * h2;
+          h[c] = h0 - sum;
+          h[c + 1] = h1 - sum * get(block, b + 3);
+          if (third) h[c + 2] = h2 - sum * get(block, b + 4);
+        }
+      }
+      start = until;
+    };
     for (let k = m; k < end; k++) {
+      if (k === start + blockSize) apply(k);
       const three = k < end - 1;
+      block.fill(0, 5 * (k - start), 5 * (k - start) + 5);
       if (k > m) {
         p = at(k, k - 1);
         q = at(k + 1, k - 1);
@@ -352,6 +375,12 @@ function francis(h: Vector, n: number): DenseEigenvalue[] | undefined {
       const z = r / s;
       q /= p;
       r /= p;
+      const b = 5 * (k - start);
+      block[b] = x;
+      block[b + 1] = y;
+      block[b + 2] = three ? z : 0;
+      block[b + 3] = q;
+      block[b + 4] = three ? r : 0;
       const rows = k * n;
       const last = Math.min(end, k + 3);
       if (three) {
@@ -361,7 +390,7 @@ function francis(h: Vector, n: number): DenseEigenvalue[] | undefined {
           h[rows + n + j] = get(h, rows + n + j) - sum * y;
           h[rows + 2 * n + j] = get(h, rows + 2 * n + j) - sum * z;
         }
-        for (let i = l; i <= last; i++) {
+        for (let i = start; i <= last; i++) {
           const c = i * n + k;
           const sum = x * get(h, c) + y * get(h, c + 1) + z * get(h, c + 2);
           h[c] = get(h, c) - sum;
@@ -374,7 +403,7 @@ function francis(h: Vector, n: number): DenseEigenvalue[] | undefined {
           h[rows + j] = get(h, rows + j) - sum * x;
           h[rows + n + j] = get(h, rows + n + j) - sum * y;
         }
-        for (let i = l; i <= last; i++) {
+        for (let i = start; i <= last; i++) {
           const c = i * n + k;
           const sum = x * get(h, c) + y * get(h, c + 1);
           h[c] = get(h, c) - sum;
@@ -382,6 +411,7 @@ function francis(h: Vector, n: number): DenseEigenvalue[] | undefined {
         }
       }
     }
+    apply(end);
   }
   return values;
 }
