@@ -44,13 +44,14 @@ async function work(flags: WorkerFlags, terminal: Terminal): Promise<void> {
   const progress = startProgress({ stream: terminal.err });
   const interrupt = catchInterrupt(() => progress.note("stopping …"));
   const { signal } = interrupt;
-  let done = 0;
+  let done: number | undefined;
   try {
     const queue = await connectQueue(url);
     const { db } = queue;
     try {
       if (flags.study !== undefined) await readConfig(db, flags.study);
       progress.note(`${workers} ${workers === 1 ? "worker" : "workers"} on ${db.name}`);
+      let finished = (done = 0);
       while (!signal.aborted) {
         const unfinished = await persist(db.name, () => unfinishedStudies(db));
         const study = unfinished.find((name) => name === (flags.study ?? name));
@@ -71,13 +72,13 @@ async function work(flags: WorkerFlags, terminal: Terminal): Promise<void> {
             signal,
             onEvent(event) {
               if (event.kind === "row") {
-                done++;
+                done = ++finished;
                 const { status, at, error } = event.row;
                 if (status === "failed") {
                   progress.note(`failed ${describeCoordinates(at)}: ${error}`);
                 }
               }
-              progress.update(() => `${study}: ${done} cells done here`);
+              progress.update(() => `${study}: ${finished} cells done here`);
             },
           });
         } finally {
@@ -88,7 +89,8 @@ async function work(flags: WorkerFlags, terminal: Terminal): Promise<void> {
       await queue.close();
     }
   } finally {
-    progress.done(`${done} cells done`);
+    // Of a worker that could not begin, only why.
+    progress.done(done === undefined ? undefined : `${done} cells done`);
     interrupt.dispose();
   }
 }

@@ -4,8 +4,12 @@ import { crc32, crcText } from "../engine/crc32.ts";
 const ending = /,\s*"check":\s*"([0-9a-f]{8})"\s*\}\s*$/;
 
 /** JSON of an object that has something in it, ended by an entry `check`: a CRC-32 of all before. */
-export function formatChecked(value: object, indent?: number): string {
-  const json = JSON.stringify(value, null, indent);
+export function formatChecked(
+  value: object,
+  indent?: number,
+  replacer?: (key: string, value: unknown) => unknown,
+): string {
+  const json = JSON.stringify(value, replacer, indent);
   const [end = "}"] = /\s*\}$/.exec(json) ?? [];
   const body = json.slice(0, -end.length);
   const space = indent === undefined ? "" : " ";
