@@ -254,10 +254,13 @@ if (import.meta.main) {
       count: { type: "string", default: "1000" },
       cells: { type: "string", default: "40" },
       seed: { type: "string", default: "0" },
+      only: { type: "string", default: "" },
     },
   });
   if (noPostgres) console.warn(noPostgres);
-  const chosen = victims.filter((victim) => victim !== "database" || !noPostgres);
+  const chosen = victims
+    .filter((victim) => victim !== "database" || !noPostgres)
+    .filter((victim) => victim.includes(values.only));
   const total = Number(values.count);
   let done = 0;
   const reports = await Promise.all(

@@ -11,7 +11,7 @@ import { describeCoordinates } from "../../study/study.ts";
 import { openSweeper } from "../../sweep/sweep.ts";
 import { chooseWorkers, option, storeOption, workersOption } from "../shared/arguments.ts";
 import { connectQueue, storeUrl } from "../shared/stored.ts";
-import type { Terminal } from "../shared/terminal.ts";
+import { Interrupted, type Terminal } from "../shared/terminal.ts";
 
 interface WorkerFlags {
   readonly store?: string;
@@ -87,6 +87,10 @@ async function work(flags: WorkerFlags, terminal: Terminal): Promise<void> {
       }
     } finally {
       await queue.close();
+    }
+    // Waiting for more ends like this; what was to be done once is not done.
+    if (flags.once && signal.aborted) {
+      throw new Interrupted("stopped before all was done; the same command goes on from here");
     }
   } finally {
     // Of a worker that could not begin, only why.
