@@ -23,7 +23,8 @@ export function formatChecked(
  */
 export function withoutCheck(text: string): string | undefined {
   const found = ending.exec(text);
-  if (found === null) return text;
+  // An entry of that name that is no checksum, or not at the end, is one that was damaged.
+  if (found === null) return hasCheck(fromJson(text)) ? undefined : text;
   const body = text.slice(0, found.index);
   return checksum(body) === found[1] ? `${body}}` : undefined;
 }
@@ -36,5 +37,8 @@ export function fromJson(text: string): unknown {
     return undefined;
   }
 }
+
+const hasCheck = (value: unknown): boolean =>
+  typeof value === "object" && value !== null && Object.hasOwn(value, "check");
 
 const checksum = (text: string) => crcText(crc32(new TextEncoder().encode(text)));
