@@ -44,6 +44,10 @@ describe("bad input is refused in one line, with exit code 2", () => {
       "train --hidden 100000000",
       /^invalid run: hidden 100000000 on 500 images: it needs about \d+ GiB of memory where this machine has [\d.]+ GiB \(give fewer\)$/,
     ],
+    [
+      "train --problem regression --hidden 2000000000",
+      /^invalid run: 16 points of sine, hidden 2000000000: it needs about/,
+    ],
     ["export --hidden 9999999,9999999", /^invalid run: hidden 9999999,9999999 on 500 images: it/],
     [
       "find --rho 1 --hidden 100000000",

@@ -6,6 +6,11 @@
  */
 export class InputError extends Error {
   override readonly name = "InputError";
+
+  /** @param message texts of others in it become printable: they may hold line breaks, and more. */
+  constructor(message: string, options?: ErrorOptions) {
+    super(printable(message), options);
+  }
 }
 
 /**
@@ -14,6 +19,10 @@ export class InputError extends Error {
  */
 export class MachineError extends Error {
   override readonly name = "MachineError";
+
+  constructor(message: string, options?: ErrorOptions) {
+    super(printable(message), options);
+  }
 }
 
 /** Characters of a value that a message repeats. */
@@ -29,15 +38,24 @@ export function excerpt(text: string): string {
  * What a message shows of any value: texts and numbers as they are, objects as JSON, lists by their
  * entries.
  */
-export function show(value: unknown): string {
-  if (Array.isArray(value)) return excerpt(value.slice(0, longestExcerpt).map(show).join(","));
+export const show = (value: unknown): string => showInside(value, 0);
+
+/** Lists in lists that a message shows. */
+const deepest = 8;
+
+function showInside(value: unknown, depth: number): string {
+  if (Array.isArray(value)) {
+    if (depth === deepest) return "…";
+    const shown = value.slice(0, longestExcerpt).map((entry) => showInside(entry, depth + 1));
+    return excerpt(shown.join(","));
+  }
   if (typeof value === "function") return "a function";
   if (typeof value !== "object" || value === null) return excerpt(String(value));
   try {
     // Not String(): it calls what an object brings along.
     return excerpt(JSON.stringify(value) ?? "");
   } catch {
-    // A circle, or a bigint inside.
+    // A circle, a bigint inside, or deeper than the stack.
     return "an object";
   }
 }

@@ -75,6 +75,7 @@ export function readNpz(
     throw refuse(`not a ZIP archive (${(error as Error).message})`);
   }
   if (sizes.size !== checksums.length) throw refuse("its directory is damaged");
+  if (sizes.size === 0) throw refuse("it has no arrays");
   const tensors = Object.entries(members).map(([member, content]) => {
     if (!member.endsWith(".npy")) throw refuse(`"${member}" in it is no .npy`);
     const intact = content.length === sizes.get(member) && crc32(content) === expected.get(member);

@@ -11,6 +11,24 @@ export interface SamplesOf {
   readonly file: Problem;
 }
 
+/** How many samples there are, and of what size, before any is there. */
+export interface SamplesSize {
+  readonly count: number;
+  /** Numbers per sample. */
+  readonly inputs: number;
+  readonly classes: number;
+}
+
+/** What a run is made of: the memory it takes is estimated from this. */
+export interface ProblemSize {
+  /** Numbers in the parameters. */
+  readonly parameters: number;
+  /** Units per sample: numbers that the backward pass needs again. */
+  readonly units: number;
+  /** Default: those asked about. */
+  readonly samples?: Pick<SamplesSize, "count" | "inputs"> | undefined;
+}
+
 /** What a run is given where it says nothing: fields of training whose default suits the problem. */
 export interface TrainingDefaults {
   readonly lr?: number | undefined;
@@ -40,6 +58,13 @@ export interface ProblemEntry<
   readonly defaults?: TrainingDefaults | undefined;
   /** What a summary calls it, after the data: `hidden 64`. `data` is what the run learns. */
   describe(options: z.output<Options>, data?: string): string;
+  /**
+   * How large it is, without making it: what a machine has no memory for is refused before any is
+   * taken. Absent where it is small whatever the options.
+   *
+   * @param samples of the data set; of problems that bring their own, none.
+   */
+  memory?(options: z.output<Options>, samples: SamplesSize): ProblemSize;
   /** @throws {InputError} where options do not fit each other or the samples. */
   create(
     options: z.output<Options> & { readonly dtype: FloatType },

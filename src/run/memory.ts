@@ -2,20 +2,12 @@
 import { rounded } from "../engine/digits.ts";
 import { z } from "zod";
 import { InputError, show } from "../engine/errors.ts";
+import { findDataset } from "../problems/datasets/registry.ts";
+import { findProblem } from "../problems/registry.ts";
 import type { RunSpec } from "./spec.ts";
 
-/** What the size of a dense network follows from; other problems are not estimated. */
-const dense = z.object({
-  hidden: z.array(z.number()),
-  n: z.number(),
-  pool: z.number().default(1),
-  data: z.string(),
-  dtype: z.enum(["float32", "float64"]),
-});
-
-/** Numbers per image; where it is not known, more than any here has. */
-const pixelsOf: { readonly [data: string]: number } = { digits: 14 ** 2, mnist: 28 ** 2 };
-const mostPixels = 3 * 32 ** 2;
+/** How many images, and by how much they are made smaller. */
+const imageSize = z.object({ n: z.number(), pool: z.number() }).partial();
 
 /** Classes of all data sets, and more images than any has: what is too much they say themselves. */
 const classes = 10;
@@ -35,20 +27,16 @@ const activationCopies = 4;
 
 /** Bytes that a run takes besides the program itself, right within a factor of about two. */
 export function estimateMemory(spec: RunSpec): number {
-  const { data: size } = dense.safeParse(spec);
-  if (size === undefined) return 0;
-  const element = size.dtype === "float32" ? 4 : 8;
-  const pixels = pixelsOf[size.data] ?? mostPixels;
-  const inputs = pixels / size.pool ** 2;
-  const images = Math.min(size.n, mostImages);
-  const widths = [inputs, ...size.hidden, classes];
-  const parameters = widths
-    .slice(1)
-    .reduce((sum, width, i) => sum + width * ((widths[i] ?? 0) + 1), 0);
-  const units = size.hidden.reduce((sum, width) => sum + width, classes);
+  const problem = findProblem(spec.problem);
+  if (problem.memory === undefined) return 0;
+  const { n = 0, pool = 1 } = imageSize.parse(problem.data === "images" ? spec : {});
+  const pixels = problem.data === "images" ? findDataset(spec.data ?? "").pixels(spec) : 0;
+  const images = { count: Math.min(n, mostImages), inputs: pixels / pool ** 2, classes };
+  const { parameters, units, samples = images } = problem.memory(spec, images);
+  const element = spec.dtype === "float32" ? 4 : 8;
   // Whatever the batch, evidence at the end of a run is taken on all samples.
-  const samples = images * (inputs * sampleCopies + units * activationCopies);
-  return element * (parameters * parameterCopies + samples) + images * pixels;
+  const all = samples.count * (samples.inputs * sampleCopies + units * activationCopies);
+  return element * (parameters * parameterCopies + all) + images.count * pixels;
 }
 
 /**
@@ -64,9 +52,9 @@ export function checkMemory(spec: RunSpec, limit: number, atOnce = 1): void {
   const who = atOnce === 1 ? "it needs" : `${atOnce} workers need`;
   const sizes = `${who} about ${gibibytes(needed)} of memory where this machine has ${gibibytes(limit)}`;
   const remedy = atOnce === 1 ? "give fewer" : "give fewer, or fewer workers";
-  throw new InputError(
-    `invalid run: hidden ${show(spec["hidden"])} on ${show(spec["n"])} images: ${sizes} (${remedy})`,
-  );
+  const problem = findProblem(spec.problem);
+  const on = problem.data === "images" ? ` on ${show(spec["n"])} images` : "";
+  throw new InputError(`invalid run: ${problem.describe(spec)}${on}: ${sizes} (${remedy})`);
 }
 
 const gibibytes = (bytes: number) => `${rounded(bytes / 2 ** 30, 2)} GiB`;

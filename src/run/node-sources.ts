@@ -13,12 +13,12 @@ import type { ProblemFile, ProblemFileContext, Sources } from "../problems/sourc
 import { parseCsv } from "../problems/table.ts";
 
 /** Sources that read files relative to the current folder. */
-export function nodeSources(options: Pick<LoadOptions, "onProgress"> = {}): Sources {
+export function nodeSources(options: Pick<LoadOptions, "onProgress" | "onDrawn"> = {}): Sources {
   return { dataset: datasetLoader(options), problem: problemFromFile };
 }
 
 /** A loader that draws, reads or downloads each data set once and keeps the last. */
-function datasetLoader(options: Pick<LoadOptions, "onProgress">): DatasetLoader {
+function datasetLoader(options: Pick<LoadOptions, "onProgress" | "onDrawn">): DatasetLoader {
   let key: string | undefined;
   let last: Promise<ImageDataset> | undefined;
   return (name, { signal, ...request }) => {

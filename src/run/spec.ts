@@ -1,7 +1,9 @@
 /** Specs of runs: everything that decides the numbers of a run, and nothing else. */
 import { z } from "zod";
 import { InputError, show, unknownName } from "../engine/errors.ts";
+import type { DatasetEntry } from "../problems/datasets/entry.ts";
 import { datasets, findDataset } from "../problems/datasets/registry.ts";
+import type { ProblemEntry } from "../problems/entry.ts";
 import { findProblem } from "../problems/registry.ts";
 import { findMethod, resolveSettings } from "../sam/registry.ts";
 import { optimizerFields, problemShape, specFields, trainingFields } from "./fields.ts";
@@ -48,14 +50,10 @@ export function parseSpec(input: unknown): RunSpec {
   if (optimizer !== "sgd" && optimizer !== "adamw") {
     throw unknownName("optimizer", show(optimizer), Object.keys(optimizerFields));
   }
-  const fields = {
-    ...problemShape(problem, dataset),
-    ...optimizerFields[optimizer],
-    ...trainingFields,
-  };
+  const schema = schemaOf(problem, dataset, optimizer);
   for (const key of Object.keys(given)) {
-    if (Object.hasOwn(fields, key)) continue;
-    if (!specFields.has(key)) throw unknownName("field", key, Object.keys(fields));
+    if (Object.hasOwn(schema.shape, key)) continue;
+    if (!specFields.has(key)) throw unknownName("field", key, Object.keys(schema.shape));
     const ofDataset = datasets.some(({ options }) => Object.hasOwn(options.shape, key));
     const owner = Object.hasOwn(optimizerFields.sgd, key)
       ? optimizer
@@ -64,7 +62,7 @@ export function parseSpec(input: unknown): RunSpec {
         : `problem ${problem.name}`;
     throw new InputError(`invalid ${wordsOf(key)}: ${owner} has none (leave it out)`);
   }
-  const result = z.strictObject(fields).safeParse({
+  const result = schema.safeParse({
     ...problem.defaults,
     ...(optimizer === "adamw" && { lr: 0.001, weightDecay: 0.01 }),
     ...given,
@@ -72,6 +70,26 @@ export function parseSpec(input: unknown): RunSpec {
   });
   if (!result.success) throw translate(result.error, given);
   return complete(result.data as unknown as RunSpec);
+}
+
+const schemas = new Map<string, z.ZodObject>();
+
+/** What a run of these may say. Made once: studies have thousands of runs alike, and zod compiles what it makes. */
+function schemaOf(
+  problem: ProblemEntry,
+  dataset: DatasetEntry | undefined,
+  optimizer: keyof typeof optimizerFields,
+): z.ZodObject {
+  const key = [problem.name, dataset?.name, optimizer].join(" ");
+  const made = schemas.get(key);
+  if (made) return made;
+  const schema = z.strictObject({
+    ...problemShape(problem, dataset),
+    ...optimizerFields[optimizer],
+    ...trainingFields,
+  });
+  schemas.set(key, schema);
+  return schema;
 }
 
 /** Check what involves several fields, and fill in what only names know. */

@@ -1,5 +1,5 @@
 /** Schedules: settings that change over a run. */
-import { InputError, unknownName } from "../engine/errors.ts";
+import { InputError, show, unknownName } from "../engine/errors.ts";
 
 /**
  * A setting over the course of a run: a number, or a function of the step t = 0, 1, … and the
@@ -86,14 +86,14 @@ export function parseSchedule(text: number | string): Schedule {
   const [, name, list] = /^\s*([a-z]+)\(([^()]*)\)\s*$/.exec(text) ?? [];
   const remedy = `give a number, ${scheduleForms}`;
   if (name === undefined || list === undefined) {
-    throw new InputError(`invalid schedule: ${text} (${remedy})`);
+    throw new InputError(`invalid schedule: ${show(text)} (${remedy})`);
   }
-  const form = forms[name];
+  const form = Object.hasOwn(forms, name) ? forms[name] : undefined;
   if (form === undefined) throw unknownName("schedule", name, Object.keys(forms));
   const numbers = list.split(",").map((part) => (part.trim() === "" ? NaN : Number(part)));
   const [first, second] = numbers;
   if (first === undefined || numbers.length > 2 || !numbers.every(Number.isFinite)) {
-    throw new InputError(`invalid schedule: ${text} (${remedy})`);
+    throw new InputError(`invalid schedule: ${show(text)} (${remedy})`);
   }
   return form(first, second);
 }

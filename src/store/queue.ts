@@ -22,7 +22,7 @@ type Job = JobWithMetadata<CellJob>;
 /** Which attempt at a job a worker holds: what it settles counts only while this is the latest. */
 type Attempt = Pick<Job, "id" | "retryCount">;
 
-/** How often a cell is given to another worker after one fell silent. */
+/** How often a cell is given to another worker after one fell silent over it without getting on. */
 const retryLimit = 3;
 
 /** Milliseconds between looks at an empty queue. */
@@ -207,11 +207,17 @@ async function claimCell(
   );
   const save = (checkpoint: Uint8Array) =>
     persist(db.name, async () => {
+      // Only while the cell is ours. A cell that gets on is not what its workers die of: it may
+      // outlive as many more, which pg-boss (12.35) cannot be told of an active job.
       await db.query(
-        `INSERT INTO lucid.running VALUES ($1, $2, $3, $4)
+        `WITH ours AS (
+           UPDATE lucid_queue.job SET retry_limit = retry_count + $5
+           WHERE name = $6 AND id = $7 AND retry_count = $8 AND state = 'active' RETURNING id
+         )
+         INSERT INTO lucid.running SELECT $1, $2, $3, $4 FROM ours
          ON CONFLICT (study, cell) DO UPDATE
          SET checkpoint = excluded.checkpoint, history = excluded.history`,
-        [study, cell.id, Buffer.from(checkpoint), history],
+        [study, cell.id, Buffer.from(checkpoint), history, retryLimit, queue, id, retryCount],
       );
     });
   return {

@@ -5,24 +5,19 @@ import { z } from "zod";
 import { engineNames, type EngineName } from "../engine/engines.ts";
 import { InputError } from "../engine/errors.ts";
 import { openAppend } from "../platform/node/append.ts";
-import {
-  fileError,
-  makeFolder,
-  readBytes,
-  readText,
-  writeBytes,
-  writeText,
-} from "../platform/node/files.ts";
+import { fileError, makeFolder, readBytes, readText, writeBytes } from "../platform/node/files.ts";
 import { takeLock, type Lock } from "../platform/node/lock.ts";
 import type { TrainingState } from "../sam/training/state.ts";
 import { decodeCheckpoint, encodeCheckpoint, encodeModel } from "../run/checkpoint.ts";
 import type { MetricRow } from "../run/history.ts";
 import type { Checkpoint } from "../run/checkpoint.ts";
+import { saveTimes } from "../run/save-times.ts";
 import type { Outcome, RunResult } from "../run/run.ts";
 import type { RunChunk } from "../run/training.ts";
 import { parseHistory } from "../study/cell.ts";
 import { parseSpec, type RunSpec } from "../run/spec.ts";
-import { formatChecked, fromJson, withoutCheck } from "./checked.ts";
+import { formatChecked } from "../run/checked.ts";
+import { readChecked, writeChecked } from "./checked-file.ts";
 
 /** Version of the layout of run folders. */
 const format = 1;
@@ -95,7 +90,7 @@ export async function createRunFolder(
     throw new InputError(`invalid out: ${path} is not empty (choose a new or empty folder)`);
   }
   try {
-    await writeText(join(path, files.config), `${formatChecked({ format, ...config }, 2)}\n`);
+    await writeChecked(join(path, files.config), { format, ...config });
     return await locked(path, (lock) => openRunFolder(path, lock, 0, saveEvery));
   } catch (error) {
     // Leave the disk as it was.
@@ -153,7 +148,12 @@ export async function continueRunFolder(path: string, saveEvery: number): Promis
     const file = join(path, files.checkpoint);
     const { metricsLength, restore } = decodeCheckpoint(await readBytes(file), file);
     const folder = await openRunFolder(path, lock, metricsLength, saveEvery);
-    return { folder, rows: await readRows(join(path, files.metrics)), from: restore };
+    try {
+      return { folder, rows: await readWholeRows(join(path, files.metrics)), from: restore };
+    } catch (error) {
+      await folder.close();
+      throw error;
+    }
   });
 }
 
@@ -171,7 +171,7 @@ async function locked<T>(path: string, open: (lock: Lock) => Promise<T>): Promis
 /**
  * @param lock released with the folder.
  * @param metricsLength bytes of rows to keep.
- * @param saveEvery seconds between checkpoints: what a crash may cost.
+ * @param saveEvery most seconds between checkpoints, see {@link saveTimes}: what a crash may cost.
  */
 async function openRunFolder(
   path: string,
@@ -181,12 +181,13 @@ async function openRunFolder(
 ): Promise<RunFolder> {
   const at = (name: keyof typeof files) => join(path, files[name]);
   const metrics = await openAppend(at("metrics"), metricsLength);
-  let lastSave = performance.now();
+  const times = saveTimes(1000 * saveEvery);
   const save = async (checkpoint: Checkpoint) => {
+    const began = performance.now();
     // The checkpoint may only speak of rows that are on the disk.
     await metrics.sync();
     await writeBytes(at("checkpoint"), encodeCheckpoint(checkpoint, metrics.length));
-    lastSave = performance.now();
+    times.saved(performance.now() - began);
   };
   const append = async (rows: readonly MetricRow[]) => {
     if (rows.length > 0) await metrics.append(rows.map(formatRow).join(""));
@@ -197,17 +198,13 @@ async function openRunFolder(
     save,
     async take({ rows, checkpoint }) {
       await append(rows);
-      if (performance.now() - lastSave >= 1000 * saveEvery) await save(checkpoint);
+      if (times.due()) await save(checkpoint);
     },
     async finish({ result, last, model }) {
       await append([last]);
       await metrics.sync();
       await writeBytes(at("final"), encodeModel(model));
-      await writeText(
-        at("result"),
-        `${formatChecked(result, 2)}
-`,
-      );
+      await writeChecked(at("result"), result);
       await rm(at("checkpoint"), { force: true });
     },
     async close() {
@@ -267,21 +264,17 @@ async function readResult(path: string): Promise<RunResult> {
   throw new InputError(`invalid file ${path}: not the result of a run (it was changed)`);
 }
 
-/** What a JSON file with a checksum, or one of an older version without, says. */
-async function readChecked(path: string): Promise<unknown> {
-  const text = withoutCheck(await readText(path));
-  if (text === undefined) {
-    throw new InputError(
-      `invalid file ${path}: its content does not have its checksum (it was damaged or changed)`,
-    );
-  }
-  const found = fromJson(text);
-  if (found === undefined) throw new InputError(`invalid file ${path}: not JSON`);
-  return found;
-}
-
 const readRows = async (path: string): Promise<MetricRow[]> =>
   parseHistory(await readText(path), path);
 
+/** Rows that a checkpoint speaks of: it is only written after whole ones. */
+async function readWholeRows(path: string): Promise<MetricRow[]> {
+  const text = await readText(path);
+  if (text === "" || text.endsWith("\n")) return parseHistory(text, path);
+  throw new InputError(
+    `invalid file ${path}: its last line is cut off where the run was saved (it was damaged or changed)`,
+  );
+}
+
 /** One line; numbers that are not finite become `null`. */
-const formatRow = (row: MetricRow) => `${JSON.stringify(row)}\n`;
+const formatRow = (row: MetricRow) => `${formatChecked(row)}\n`;

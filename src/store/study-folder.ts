@@ -9,10 +9,8 @@ import {
   makeFolder,
   pathIn,
   readBytes,
-  readJson,
   readText,
   writeBytes,
-  writeJson,
   writeText,
 } from "../platform/node/files.ts";
 import { completeLength, readLines } from "../platform/node/lines.ts";
@@ -20,7 +18,8 @@ import { takeLock } from "../platform/node/lock.ts";
 import { programKey } from "../run/build.ts";
 import { asCell, asRow, formatHistory, parseHistory, type Row } from "../study/cell.ts";
 import { decodeCheckpoint } from "../run/checkpoint.ts";
-import { formatChecked, fromJson, withoutCheck } from "./checked.ts";
+import { formatChecked, fromJson, withoutCheck } from "../run/checked.ts";
+import { readChecked, writeChecked } from "./checked-file.ts";
 import {
   checkSame,
   describeStudy,
@@ -74,15 +73,16 @@ export async function openStudyFolder(
     if (content.includes(files.study)) {
       checkSame(path, await readConfig(join(path, files.study)), { study, engine });
     }
-    await writeJson(join(path, files.study), describeStudy({ study, engine }, cells.length));
+    await writeChecked(join(path, files.study), describeStudy({ study, engine }, cells.length));
     await writeLines(join(path, files.cells), cells);
     for (const name of [files.metrics, files.running, ...(study.keep ? [files.points] : [])]) {
       await mkdir(join(path, name), { recursive: true });
     }
     for (const folder of [path, join(path, files.running)]) await clearTemporary(folder);
     const rowsPath = join(path, files.rows);
-    const rows = await openAppend(rowsPath, await completeLength(rowsPath));
+    const length = await completeLength(rowsPath);
     const finished = await finishedCells(readRows(path), cells);
+    const rows = await openAppend(rowsPath, length);
     const source = pendingCells(
       path,
       rows,
@@ -218,7 +218,13 @@ export async function readStudyFolder(path: string): Promise<StoredStudy> {
     what: "a cell",
     remedy: "sweep the study again to have it rewritten",
   };
-  for await (const cell of readEntries(join(path, files.cells), entry)) cells.push(cell);
+  const cellsPath = join(path, files.cells);
+  for await (const cell of readEntries(cellsPath, entry)) cells.push(cell);
+  if (cells.length !== config.cells) {
+    throw new InputError(
+      `invalid file ${cellsPath}: ${cells.length} cells where ${config.cells} were written (it has been changed; ${entry.remedy})`,
+    );
+  }
   return {
     ...config,
     name: path,
@@ -255,7 +261,7 @@ export async function writeStudyFolder(path: string, stored: StoredStudy): Promi
   await writeText(join(path, files.rows), rows.map(formatRow).join(""));
   await writeLines(join(path, files.cells), stored.cells);
   // Last: what a crash leaves is no study, and nobody adds to it.
-  await writeJson(join(path, files.study), describeStudy(stored, stored.cells.length));
+  await writeChecked(join(path, files.study), describeStudy(stored, stored.cells.length));
 }
 
 /** The unwanted rows go to `replaced.jsonl`. */
@@ -282,8 +288,8 @@ async function dropRows(path: string, unwanted: (row: Row) => boolean): Promise<
   }
 }
 
-const writeLines = (path: string, values: readonly unknown[]): Promise<void> =>
-  writeText(path, values.map((value) => `${JSON.stringify(value)}\n`).join(""));
+const writeLines = (path: string, values: readonly object[]): Promise<void> =>
+  writeText(path, values.map((value) => `${formatChecked(value)}\n`).join(""));
 
 /** The rows of a study folder, one by one; of a row that is being written, nothing. */
 const readRows = (path: string): AsyncGenerator<Row> =>
@@ -316,15 +322,14 @@ async function* readEntries<T>(
   }
 }
 
-async function readConfig(path: string): Promise<StudyConfig> {
-  const found = await readJson(path).catch((error: unknown) => {
+async function readConfig(path: string): Promise<StudyConfig & { readonly cells: number }> {
+  const found = await readChecked(path).catch((error: unknown) => {
     if (!(error instanceof InputError) || !error.message.startsWith("missing")) throw error;
     throw new InputError(
       `missing study in ${dirname(path)}: it has no ${files.study} (give a folder made by lucid sweep)`,
     );
   });
-  const { study, engine } = parseDescription(found, path);
-  return { study, engine };
+  return parseDescription(found, path);
 }
 
 async function list(path: string): Promise<string[]> {

@@ -8,6 +8,7 @@ import type { Verdict, VerdictName } from "../diagnostics/verdict.ts";
 import type { Machine } from "../platform/machine.ts";
 import { strideFor, type Final, type MetricRow } from "../run/history.ts";
 import type { Provenance, RunResult } from "../run/run.ts";
+import { formatChecked, withoutCheck } from "../run/checked.ts";
 import type { RunSpec } from "../run/spec.ts";
 import { cellId, type Cell, type Coordinates } from "./study.ts";
 
@@ -130,20 +131,43 @@ export function failedRow({ id, at, spec }: Cell, error: string, provenance: Row
 /** Significant digits of histories: about those of float32. */
 const digits = 7;
 
-/** Rows of a history as lines of JSON; numbers that are not finite become `null`. */
+/** Rows of a history as lines of JSON with checksums; numbers that are not finite become `null`. */
 export const formatHistory = (rows: readonly MetricRow[]): string =>
-  rows.map((row) => `${JSON.stringify(row, shorten)}\n`).join("");
+  rows.map((row) => `${formatChecked(row, undefined, shorten)}\n`).join("");
 
 const shorten = (_: string, value: unknown) =>
   typeof value === "number" && Number.isFinite(value) ? rounded(value, digits) : value;
 
 /**
- * The rows of all complete lines: a crash may have cut the last one.
+ * The rows of a history: every so many steps from the first one on, and what the run ended with.
  *
  * @param file what errors call the text.
- * @throws {InputError} when a line is no row.
+ * @throws {InputError} when a line is no row, or not what was written, or lines are missing, doubled
+ *   or in another order. Lines that are missing at the end are no fault: the run may go on.
  */
 export function parseHistory(text: string, file = "history"): MetricRow[] {
+  const rows = parseRows(text, file);
+  const stride = rows[1]?.step ?? 1;
+  const wrong = rows.findIndex(({ step }, i) =>
+    // The last row may come sooner: a run need not end on a step that is kept.
+    i < rows.length - 1
+      ? step !== i * stride
+      : step > i * stride || step <= (rows[i - 1]?.step ?? -1),
+  );
+  if (wrong < 0) return rows;
+  throw new InputError(
+    `invalid file ${file}: step ${rows[wrong]?.step} in line ${wrong + 1} (lines are missing or in another order)`,
+  );
+}
+
+/**
+ * The rows of all complete lines, with checksums or, from older versions, without: a crash may have
+ * cut the last one.
+ *
+ * @param file what errors call the text.
+ * @throws {InputError} when a line is no row, or not what was written.
+ */
+export function parseRows(text: string, file = "history"): MetricRow[] {
   const lines = text.slice(0, text.lastIndexOf("\n") + 1).split("\n");
   return lines.flatMap((line, i) => {
     if (line === "") return [];
@@ -157,7 +181,9 @@ export function parseHistory(text: string, file = "history"): MetricRow[] {
 
 function parseHistoryRow(line: string): MetricRow | undefined {
   try {
-    const row: unknown = JSON.parse(line, (_, value: unknown) => (value === null ? NaN : value));
+    const row: unknown = JSON.parse(withoutCheck(line) ?? "", (_, value: unknown) =>
+      value === null ? NaN : value,
+    );
     return metricSchema.safeParse(row).success ? (row as MetricRow) : undefined;
   } catch {
     return undefined;

@@ -9,6 +9,7 @@ import { certifyEnd } from "../run/certify-end.ts";
 import { decodeCheckpoint, encodeCheckpoint, encodeModel } from "../run/checkpoint.ts";
 import { nodeSources } from "../run/node-sources.ts";
 import { createRunner, type Runner } from "../run/run.ts";
+import { saveTimes } from "../run/save-times.ts";
 import type { RunSpec } from "../run/spec.ts";
 import type { Cell } from "../study/study.ts";
 
@@ -64,7 +65,7 @@ export interface CellProtocol extends Protocol {
   readonly result: CellResult;
 }
 
-/** Milliseconds between checkpoints: what a crash may cost. */
+/** Most milliseconds between checkpoints: what a crash may cost. */
 const saveInterval = 30_000;
 
 /** Seconds of steps that are timed for an estimate. */
@@ -90,7 +91,7 @@ async function run(
   const began = performance.now();
   const stored = from && decodeCheckpoint(from, `checkpoint of cell ${cell.id}`);
   let length = stored?.metricsLength ?? 0;
-  let lastSave = began;
+  const saves = saveTimes(saveInterval);
   const outcome = await runner.run(cell.spec, {
     recordEvery,
     signal,
@@ -98,13 +99,14 @@ async function run(
     onChunk({ rows, checkpoint }) {
       const history = formatHistory(rows);
       length += Buffer.byteLength(history);
-      const due = performance.now() - lastSave > saveInterval;
-      if (due) lastSave = performance.now();
-      emit({
-        step: checkpoint.state.step,
-        history,
-        ...(due && { checkpoint: encodeCheckpoint(checkpoint, length) }),
-      });
+      const { step } = checkpoint.state;
+      if (!saves.due()) {
+        emit({ step, history });
+        return;
+      }
+      const encoding = performance.now();
+      emit({ step, history, checkpoint: encodeCheckpoint(checkpoint, length) });
+      saves.saved(performance.now() - encoding);
     },
   });
   if (outcome.status === "interrupted") {

@@ -39,7 +39,7 @@ export interface SweepOptions {
 /** A set of worker threads that run cells. */
 export interface Sweeper {
   readonly workers: number;
-  /** Time a few steps per distinct program. */
+  /** Time a few steps per distinct program, until the signal; programs left out count as average. */
   estimate(cells: readonly Cell[], signal: AbortSignal): Promise<StepTimes>;
   /** Run cells until the source has none left, or the signal. */
   run(options: SweepOptions): Promise<void>;

@@ -41,23 +41,28 @@ export interface Comparable {
   readonly check?: unknown;
 }
 
-/** Rows of a study folder by cell, without provenance; a cell with two rows is an error. */
-export function rowsByCell(folder: string): Map<string, string> {
+/** All complete rows of a study folder. */
+export function rowsOf(folder: string): Comparable[] {
   const text = readFileSync(join(folder, "rows.jsonl"), "utf8");
-  return byCell(
-    text
-      .slice(0, text.lastIndexOf("\n") + 1)
-      .split("\n")
-      .filter((line) => line !== "")
-      .map((line) => JSON.parse(line) as Comparable),
-  );
+  return text
+    .slice(0, text.lastIndexOf("\n") + 1)
+    .split("\n")
+    .filter((line) => line !== "")
+    .map((line) => JSON.parse(line) as Comparable);
 }
+
+/** Rows of a study folder by cell, without provenance; a cell with two rows is an error. */
+export const rowsByCell = (folder: string): Map<string, string> => byCell(rowsOf(folder));
+
+/** What must be the same in any other sweep. */
+export const contentOf = (row: Comparable): string =>
+  JSON.stringify({ ...row, provenance: undefined, check: undefined });
 
 export function byCell(rows: readonly Comparable[]): Map<string, string> {
   const found = new Map<string, string>();
   for (const row of rows) {
     if (found.has(row.cell)) throw new Error(`two rows of cell ${row.cell}`);
-    found.set(row.cell, JSON.stringify({ ...row, provenance: undefined, check: undefined }));
+    found.set(row.cell, contentOf(row));
   }
   return found;
 }

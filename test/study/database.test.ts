@@ -111,6 +111,33 @@ describe.skipIf(noPostgres)("a study in PostgreSQL", () => {
     expect(await claimed.finish(rowOf(claimed))).toBe(true);
   });
 
+  test("a cell that gets on outlives any number of workers", async () => {
+    const queue = await connect();
+    cells = cells.slice(0, 1);
+    await queue.submit(config, cells);
+    for (let attempt = 1; attempt <= 7; attempt++) {
+      const claimed = await take(queue);
+      expect(claimed.from).toEqual(attempt === 1 ? undefined : Uint8Array.of(attempt - 1));
+      await claimed.save(Uint8Array.of(attempt));
+      await fallSilent();
+    }
+    const last = await take(queue);
+    expect(await last.finish(rowOf(last))).toBe(true);
+    expect((await rows(queue)).map(({ error }) => error)).toEqual(["done"]);
+  });
+
+  test("who lost a cell does not save over the one who has it", async () => {
+    const queue = await connect();
+    await queue.submit(config, cells.slice(0, 1));
+    const slow = await take(queue);
+    await fallSilent();
+    const quick = await take(queue);
+    await quick.save(Uint8Array.of(2));
+    await slow.save(Uint8Array.of(1));
+    await fallSilent();
+    expect((await take(queue)).from).toEqual(Uint8Array.of(2));
+  });
+
   test("a cell over which every worker falls silent ends as a failed row", async () => {
     const queue = await connect();
     cells = cells.slice(0, 1);

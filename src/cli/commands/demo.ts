@@ -10,7 +10,7 @@ import { makeFolder, writeBytes, writeText } from "../../platform/node/files.ts"
 import { describeMachine } from "../../platform/node/machine.ts";
 import { catchInterrupt } from "../../platform/node/interrupt.ts";
 import { startProgress, type Progress } from "../../platform/node/progress.ts";
-import { parseHistory, type Row } from "../../study/cell.ts";
+import { parseRows, type Row } from "../../study/cell.ts";
 import type { MetricRow } from "../../run/history.ts";
 import { defineStudy, expandStudy, parseStudy, type Cell, type Study } from "../../study/study.ts";
 import type { CellSource } from "../../study/claims.ts";
@@ -136,7 +136,7 @@ async function runStudy(
         cell && {
           cell,
           async append(history) {
-            histories.get(cell.id)?.push(...parseHistory(history));
+            histories.get(cell.id)?.push(...parseRows(history));
           },
           async finish(row) {
             rows.set(cell.id, row);

@@ -164,6 +164,9 @@ interface SweepTask {
 /** Milliseconds between looks at what other processes have finished. */
 const refreshInterval = 2000;
 
+/** Milliseconds of timing: on a machine that dies every few seconds the cells must have a turn. */
+const timingLimit = 500;
+
 /** Run what is not finished yet, saying how long it will take and how far it is. */
 async function sweepAll({
   study,
@@ -176,7 +179,8 @@ async function sweepAll({
   const pending = cells.filter(({ id }) => !open.finished.has(id));
   if (pending.length === 0) return;
   const { workers } = sweeper;
-  const estimate = await sweeper.estimate(pending, signal);
+  const enough = AbortSignal.any([signal, AbortSignal.timeout(timingLimit)]);
+  const estimate = await sweeper.estimate(pending, enough);
   if (signal.aborted) return;
   progress.note(describePlan(study, cells, pending, estimate, workers));
   const pace = createPace(pending, estimate, workers);

@@ -11,7 +11,7 @@ import { describeCoordinates } from "../../study/study.ts";
 import { openSweeper } from "../../sweep/sweep.ts";
 import { chooseWorkers, option, storeOption, workersOption } from "../shared/arguments.ts";
 import { connectQueue, storeUrl } from "../shared/stored.ts";
-import type { Terminal } from "../shared/terminal.ts";
+import { Interrupted, type Terminal } from "../shared/terminal.ts";
 
 interface WorkerFlags {
   readonly store?: string;
@@ -44,13 +44,14 @@ async function work(flags: WorkerFlags, terminal: Terminal): Promise<void> {
   const progress = startProgress({ stream: terminal.err });
   const interrupt = catchInterrupt(() => progress.note("stopping …"));
   const { signal } = interrupt;
-  let done = 0;
+  let done: number | undefined;
   try {
     const queue = await connectQueue(url);
     const { db } = queue;
     try {
       if (flags.study !== undefined) await readConfig(db, flags.study);
       progress.note(`${workers} ${workers === 1 ? "worker" : "workers"} on ${db.name}`);
+      let finished = (done = 0);
       while (!signal.aborted) {
         const unfinished = await persist(db.name, () => unfinishedStudies(db));
         const study = unfinished.find((name) => name === (flags.study ?? name));
@@ -71,13 +72,13 @@ async function work(flags: WorkerFlags, terminal: Terminal): Promise<void> {
             signal,
             onEvent(event) {
               if (event.kind === "row") {
-                done++;
+                done = ++finished;
                 const { status, at, error } = event.row;
                 if (status === "failed") {
                   progress.note(`failed ${describeCoordinates(at)}: ${error}`);
                 }
               }
-              progress.update(() => `${study}: ${done} cells done here`);
+              progress.update(() => `${study}: ${finished} cells done here`);
             },
           });
         } finally {
@@ -87,8 +88,13 @@ async function work(flags: WorkerFlags, terminal: Terminal): Promise<void> {
     } finally {
       await queue.close();
     }
+    // Waiting for more ends like this; what was to be done once is not done.
+    if (flags.once && signal.aborted) {
+      throw new Interrupted("stopped before all was done; the same command goes on from here");
+    }
   } finally {
-    progress.done(`${done} cells done`);
+    // Of a worker that could not begin, only why.
+    progress.done(done === undefined ? undefined : `${done} cells done`);
     interrupt.dispose();
   }
 }

@@ -10,7 +10,7 @@ import { createRunFolder, type ContinuedRun, type RunFolder } from "../../store/
 import type { MetricRow } from "../../run/history.ts";
 import { createRunner, type RunResult } from "../../run/run.ts";
 import { specHash, type RunSpec } from "../../run/spec.ts";
-import { downloadLine, progressLine } from "./report.ts";
+import { downloadLine, drawingLine, progressLine } from "./report.ts";
 import { Interrupted, type Terminal } from "./terminal.ts";
 
 /** What is to be done, whether it begins or continues. */
@@ -19,7 +19,7 @@ export interface ForegroundRun {
   readonly engine: EngineChoice;
   readonly threads: number;
   readonly recordEvery: number;
-  /** Seconds between checkpoints. */
+  /** Most seconds between checkpoints. */
   readonly saveEvery: number;
   /** Where the run begins or continues; absent when it is not kept. */
   readonly out?: string | undefined;
@@ -46,6 +46,7 @@ export async function runInForeground(
     sources: nodeSources({
       onProgress: (file, received, total) =>
         progress.update(() => downloadLine(file, received, total)),
+      onDrawn: (images, of) => progress.update(() => drawingLine(images, of)),
     }),
     engine,
     threads,

@@ -18,7 +18,7 @@ import { readRunFolder } from "../../store/run-folder.ts";
 import { checkMemory } from "../../run/memory.ts";
 import { parseSpec, type RunSpec } from "../../run/spec.ts";
 import { lossOf } from "./flags.ts";
-import { downloadLine } from "./report.ts";
+import { downloadLine, drawingLine } from "./report.ts";
 
 /** Flags that say what the loss is, at which ρ, and how the point was made. */
 export interface LossFlags {
@@ -96,6 +96,7 @@ async function build(spec: RunSpec, progress: Progress): Promise<Target> {
   const loader = nodeSources({
     onProgress: (file, received, total) =>
       progress.update(() => downloadLine(file, received, total)),
+    onDrawn: (images, of) => progress.update(() => drawingLine(images, of)),
   });
   checkMemory(spec, memoryLimit());
   const problem = await buildProblem(spec, loader);

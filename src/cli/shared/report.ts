@@ -35,6 +35,10 @@ export function downloadLine(file: string, received: number, total: number | und
   return `downloading ${file}  ${megabytes(received)}${of} MB`;
 }
 
+/** `drawing images  120,000 of 500,000` */
+export const drawingLine = (images: number, of: number): string =>
+  `drawing images  ${whole(images)} of ${whole(of)}`;
+
 /** A finished run in a few lines, the verdict first. */
 export function summary({
   spec,

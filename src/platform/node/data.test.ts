@@ -83,6 +83,7 @@ describe("a data set of one's own", () => {
     title: "Two images of two pixels.",
     kind: "images",
     options: z.object({ turned: flag(false, "upside down") }),
+    pixels: () => 2,
     files: { pixels: sha256(contents.pixels), labels: sha256(contents.labels) },
     mirrors: [],
     read({ pixels, labels }, { n, options: { turned } }) {

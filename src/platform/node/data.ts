@@ -14,6 +14,8 @@ import { makeFolder, readBytes } from "./files.ts";
 export interface LoadOptions {
   /** Told while a file is being downloaded: bytes so far, and in all, where that is known. */
   readonly onProgress?: (file: string, received: number, total: number | undefined) => void;
+  /** Told while images are drawn: how many there are, and will be. */
+  readonly onDrawn?: DatasetRequest["onDrawn"];
   /** Stops a download; the next call continues it. */
   readonly signal?: AbortSignal | undefined;
   /** `LUCID_DATA` and `LUCID_CACHE` are read from here; default `process.env`. */
@@ -37,7 +39,13 @@ const largestFile = 2 ** 30;
 export async function loadDataset(
   entry: DatasetEntry,
   request: DatasetRequest,
-  { onProgress, signal, environment = process.env, mirrors = entry.mirrors }: LoadOptions = {},
+  {
+    onProgress,
+    onDrawn,
+    signal,
+    environment = process.env,
+    mirrors = entry.mirrors,
+  }: LoadOptions = {},
 ): Promise<ImageDataset> {
   const { name, files } = entry;
   const cache = cachedFiles(name, environment);
@@ -61,7 +69,7 @@ export async function loadDataset(
   // One after the other: downloads at once would not be faster, only harder to follow.
   const bytes: { [file: string]: Uint8Array } = {};
   for (const [file, sha256] of Object.entries(files)) bytes[file] = await load(file, sha256);
-  return entry.read(bytes, request);
+  return entry.read(bytes, { ...request, onDrawn });
 }
 
 /** The folder with the files of a data set on this machine, unverified; `undefined` when one is missing. */

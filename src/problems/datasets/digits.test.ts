@@ -163,3 +163,12 @@ function testAccuracy(train: LabeledImages, test: LabeledImages, hidden: number)
   }
   return right / test.count;
 }
+
+test("drawing says how far it is", () => {
+  const told: [number, number][] = [];
+  digits({ train: 2500, test: 1, size: 8, onDrawn: (...progress) => told.push(progress) });
+  expect(told).toEqual([
+    [1000, 2500],
+    [2000, 2500],
+  ]);
+});

@@ -6,7 +6,7 @@ import { z } from "zod";
 import { InputError } from "../../engine/errors.ts";
 import { randomStream, type RandomStream } from "../../engine/random.ts";
 import { number, shownAs, unlessDefault } from "../../settings/fields.ts";
-import { datasetEntry } from "./entry.ts";
+import { datasetEntry, type DatasetRequest } from "./entry.ts";
 import { glyphs, type Segment, type Position } from "./glyphs.ts";
 import type { ImageDataset, LabeledImages } from "./images.ts";
 
@@ -20,6 +20,8 @@ export interface DigitsOptions {
   readonly seed?: number | undefined;
   /** Side of the square images in pixels, 8 to 64; default 14. */
   readonly size?: number | undefined;
+  /** Told after every thousand training images. */
+  readonly onDrawn?: DatasetRequest["onDrawn"];
 }
 
 /**
@@ -34,6 +36,7 @@ export function digits({
   test = 1000,
   seed = 0,
   size = 14,
+  onDrawn,
 }: DigitsOptions = {}): ImageDataset {
   checkWhole("number of training images", train, 1, 1_000_000);
   checkWhole("number of test images", test, 1, 1_000_000);
@@ -42,7 +45,7 @@ export function digits({
   return {
     name: "digits",
     classes: 10,
-    train: draw(train, size, randomStream(seed, "digits", "train")),
+    train: draw(train, size, randomStream(seed, "digits", "train"), onDrawn),
     test: draw(test, size, randomStream(seed, "digits", "test")),
     // Of 100,000 images of the default size. Other sizes move them little: by 0.004 and 0.04.
     mean: 0.201,
@@ -67,9 +70,10 @@ export const digitsEntry = datasetEntry({
       ),
     ),
   }),
+  pixels: ({ size = 14 }) => size ** 2,
   files: {},
   mirrors: [],
-  read: (_, { n, options: { size } }) => digits({ train: n, size }),
+  read: (_, { n, options: { size }, onDrawn }) => digits({ train: n, size, onDrawn }),
 });
 
 function checkWhole(what: string, value: number, low: number, high: number): void {
@@ -103,7 +107,12 @@ const spread = {
   noise: 0.06,
 } as const;
 
-function draw(count: number, size: number, random: RandomStream): LabeledImages {
+function draw(
+  count: number,
+  size: number,
+  random: RandomStream,
+  onDrawn?: DigitsOptions["onDrawn"],
+): LabeledImages {
   const pixels = new Uint8Array(count * size * size);
   const labels = new Uint8Array(count);
   for (let i = 0; i < count; i++) {
@@ -113,6 +122,7 @@ function draw(count: number, size: number, random: RandomStream): LabeledImages 
     const place = randomPlacement(size, random);
     const strokes = glyph.map(({ from, to }) => ({ from: place(from), to: place(to) }));
     paint(strokes, size, random, pixels.subarray(i * size * size, (i + 1) * size * size));
+    if ((i + 1) % 1000 === 0) onDrawn?.(i + 1, count);
   }
   return { pixels, labels, count, height: size, width: size };
 }

@@ -8,6 +8,8 @@ export interface DatasetRequest<Options = Readonly<Record<string, unknown>>> {
   readonly n: number;
   /** The data set's own options, with defaults filled in. */
   readonly options: Options;
+  /** Told now and then while images are drawn: how many there are, and will be. */
+  readonly onDrawn?: ((images: number, of: number) => void) | undefined;
 }
 
 /** A data set as it is listed, found by name, downloaded and read. */
@@ -22,6 +24,8 @@ export interface DatasetEntry<
   readonly kind: "images";
   /** Options of this data set alone, with defaults and descriptions. */
   readonly options: Options;
+  /** Numbers per image. */
+  pixels(options: z.output<Options>): number;
   /** SHA-256 of every file, unpacked; `{}` for data that are drawn instead. */
   readonly files: Readonly<Record<File, string>>;
   /** Addresses of folders that hold the files, gzipped, as NAME.gz; tried in order. */

@@ -38,6 +38,7 @@ export const mnistEntry = datasetEntry({
   title: "MNIST, 70,000 handwritten digits of 28 × 28 pixels (LeCun, Cortes and Burges 1998).",
   kind: "images",
   options: z.object({}),
+  pixels: () => 28 ** 2,
   files: mnistFiles,
   mirrors: [
     "https://ossci-datasets.s3.amazonaws.com/mnist/",

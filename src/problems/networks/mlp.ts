@@ -132,5 +132,12 @@ export const mlpEntry = problemEntry({
   }),
   data: "images",
   describe: ({ hidden }) => `hidden ${hidden.join(",") || "none"}`,
+  memory({ hidden }, { inputs, classes }) {
+    const widths = [inputs, ...hidden, classes];
+    const parameters = widths
+      .slice(1)
+      .reduce((sum, width, i) => sum + width * ((widths[i] ?? 0) + 1), 0);
+    return { parameters, units: hidden.reduce((sum, width) => sum + width, classes) };
+  },
   create: (options, samples) => mlp({ ...samples, ...options }),
 });

@@ -170,5 +170,10 @@ export const regressionEntry = problemEntry({
   data: "none",
   defaults: { dtype: "float64" },
   describe: ({ n, target, hidden }) => `${n} points of ${target}, hidden ${hidden.join(",")}`,
+  memory: ({ n, hidden: [width] }) => ({
+    parameters: 3 * width + 1,
+    units: width,
+    samples: { count: n, inputs: 2 },
+  }),
   create: (options) => regression(options),
 });

@@ -4,8 +4,12 @@ import { crc32, crcText } from "../engine/crc32.ts";
 const ending = /,\s*"check":\s*"([0-9a-f]{8})"\s*\}\s*$/;
 
 /** JSON of an object that has something in it, ended by an entry `check`: a CRC-32 of all before. */
-export function formatChecked(value: object, indent?: number): string {
-  const json = JSON.stringify(value, null, indent);
+export function formatChecked(
+  value: object,
+  indent?: number,
+  replacer?: (key: string, value: unknown) => unknown,
+): string {
+  const json = JSON.stringify(value, replacer, indent);
   const [end = "}"] = /\s*\}$/.exec(json) ?? [];
   const body = json.slice(0, -end.length);
   const space = indent === undefined ? "" : " ";
@@ -19,7 +23,8 @@ export function formatChecked(value: object, indent?: number): string {
  */
 export function withoutCheck(text: string): string | undefined {
   const found = ending.exec(text);
-  if (found === null) return text;
+  // An entry of that name that is no checksum, or not at the end, is one that was damaged.
+  if (found === null) return hasCheck(fromJson(text)) ? undefined : text;
   const body = text.slice(0, found.index);
   return checksum(body) === found[1] ? `${body}}` : undefined;
 }
@@ -32,5 +37,8 @@ export function fromJson(text: string): unknown {
     return undefined;
   }
 }
+
+const hasCheck = (value: unknown): boolean =>
+  typeof value === "object" && value !== null && Object.hasOwn(value, "check");
 
 const checksum = (text: string) => crcText(crc32(new TextEncoder().encode(text)));

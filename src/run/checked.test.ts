@@ -39,3 +39,10 @@ test.each([undefined, 2])("no flipped bit changes a value unnoticed, indented by
 test("what older versions wrote has no checksum, and is taken as it is", () => {
   expect(withoutCheck('{"a":1}')).toBe('{"a":1}');
 });
+
+test.each(['{"a":1,"check":null}', '{"check":"00000000","a":1}', '{"a":1,"check":{"b":2}}'])(
+  "a checksum that is none is one that was damaged: %s",
+  (text) => {
+    expect(withoutCheck(text)).toBeUndefined();
+  },
+);
