@@ -51,7 +51,12 @@ export function addTrain(program: Command, terminal: Terminal): void {
         "keep the run in a new folder (default: lucid-run-HASH, and only when it is stopped)",
       ),
     )
-    .addOption(option("--save-every <seconds>", "save where the run stands at least so often, sooner at first (default: 10)"))
+    .addOption(
+      option(
+        "--save-every <seconds>",
+        "save where the run stands at least so often, sooner at first (default: 10)",
+      ),
+    )
     .addOption(option("--resume <folder>", "continue the run in a folder, bit for bit"))
     .option("--json", "print one JSON document instead of a summary")
     .action((flags) => train(flags, terminal));
