@@ -246,6 +246,8 @@ describe("what a run from the point says", () => {
     ["fall", { lastLoss: 0.98, shiftedGradNorm: 1 }, -1, "descending", /from 1 to 0\.98/],
     ["hardly a fall", { lastLoss: 0.991, shiftedGradNorm: 1 }, -1, "oscillating", /./],
     ["rise", { lastLoss: 1.5, shiftedGradNorm: 1 }, -1, "oscillating", /./],
+    ["gradients hardly alike", { cosine: 0.49, shiftedGradNorm: 1 }, -1, "oscillating", /./],
+    ["gradients alike enough", { cosine: 0.5, shiftedGradNorm: 1 }, -1, "inconclusive", /./],
     ["NaN", { finite: false }, -1, "diverged", /SAM from here is not finite/],
   ])("%s", (_, change, min, name, sentence) => {
     const found = judgeMotion(still, { ...run, ...change }, { hessian: ends(min, 10) }, tolerances);
@@ -413,6 +415,18 @@ describe("attraction", () => {
       { learningRate: 0.035, ball: { momentum: 0.9, nesterov: false }, error: 1e-9 },
       "yes",
       /below 0\.038\./,
+    ],
+    [
+      "ends only, one copy stayed",
+      { whole: false, runs: [copy("returned"), copy("stayed")] },
+      "unknown",
+      /1 came back/,
+    ],
+    [
+      "just enough steps",
+      { stepsAskedFor: 1000, error: 1e-9 },
+      "yes",
+      /\(1000 steps, learning rate 0\.001\)/,
     ],
   ])("%s", (_, change, expected, sentence) => {
     const found = answer(change);
