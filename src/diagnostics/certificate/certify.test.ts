@@ -190,7 +190,7 @@ describe("networks", () => {
     await f.dispose();
   });
 
-  test("refuses points that do not fit or are not finite, and a radius that is no radius", async () => {
+  test("refuses points that do not fit or are not finite, and radii that are not positive", async () => {
     const bad = async (change: Partial<CertifyOptions>) =>
       certify({ problem, point, rho: 1, ...change });
     const { layers } = point as { layers: { weight: ReturnType<typeof tensor> }[] };

@@ -1,4 +1,5 @@
-/** From the numbers of a point to its verdict. Every decision names the numbers it rests on. */
+/** Judgment of a point: from its numbers to its verdict. Every decision names the numbers it rests on. */
+import { rounded } from "../../engine/digits.ts";
 import type { ComplexEigenvalue } from "../algebra/arnoldi.ts";
 import type { RunAverages } from "./nearby-runs.ts";
 import type { Certificate, CertificateTolerances, NearbyRun } from "./certificate.ts";
@@ -50,7 +51,7 @@ export function judge(
   const v = isSam && plain ? "g⁺" : "v";
   const relative = relativeGradient(descentNorm, scaleOf(sam.rho, x), curvature);
   const length = sam.rho > 0 ? "ρ" : "‖x‖";
-  const g = `‖${G}‖ = ${short(descentNorm)}, ${short(relative)} of ${length}‖H‖`;
+  const g = `‖${G}‖ = ${brief(descentNorm)}, ${brief(relative)} of ${length}‖H‖`;
   if (relative <= zeroGradient) {
     const hessian = shifted(curvature.hessian, weightDecay);
     const H = plain ? "H" : "H + λI";
@@ -59,39 +60,39 @@ export function judge(
       kind === "minimizer" && hessian.min <= tolerances.curvature * hessian.max
         ? " In some direction it is flat, where higher orders decide."
         : "";
-    const because = `${g} (zero is at most ${short(zeroGradient)}); ${describe(H, hessian)}.${flat}`;
+    const because = `${g} (zero is at most ${brief(zeroGradient)}); ${describe(H, hessian)}.${flat}`;
     return kind === undefined
       ? { name: "inconclusive", because: `${because} ${whyUndecided(H, hessian, tolerances)}` }
       : { name: kind, because };
   }
   const ratio =
-    v === "g⁺" ? `GradRatio = ‖g⁺‖/‖g‖ = ${short(restRatio)}` : `‖v‖/‖${G}‖ = ${short(restRatio)}`;
+    v === "g⁺" ? `GradRatio = ‖g⁺‖/‖g‖ = ${brief(restRatio)}` : `‖v‖/‖${G}‖ = ${brief(restRatio)}`;
   if (restRatio > smallRatio) {
     return {
       name: "inconclusive",
-      because: `Neither gradient vanishes: ${g} (zero is at most ${short(zeroGradient)}) and ‖${v}‖ = ${short(directionNorm)}, ${ratio} (nearly zero is at most ${short(smallRatio)}).`,
+      because: `Neither gradient vanishes: ${g} (zero is at most ${brief(zeroGradient)}) and ‖${v}‖ = ${brief(directionNorm)}, ${ratio} (nearly zero is at most ${brief(smallRatio)}).`,
       moving: true,
     };
   }
   if (relative < clearGradient) {
     return {
       name: "inconclusive",
-      because: `${g} lies between zero (at most ${short(zeroGradient)}) and clearly not zero (at least ${short(clearGradient)}).`,
+      because: `${g} lies between zero (at most ${brief(zeroGradient)}) and clearly not zero (at least ${brief(clearGradient)}).`,
     };
   }
   const losses = compareLosses(sam);
   if (!zero?.exact) {
-    const level = zero ? `, ${short(directionNorm / zero.roundingLevel)} times rounding` : "";
+    const level = zero ? `, ${brief(directionNorm / zero.roundingLevel)} times rounding` : "";
     return {
       name: "near-hallucinated",
-      because: `${g}; ${ratio}${level}; no zero of ${v} was found within ${short(tolerances.reach)} ${length}. ${losses}`,
+      because: `${g}; ${ratio}${level}; no zero of ${v} was found within ${brief(tolerances.reach)} ${length}. ${losses}`,
     };
   }
-  const where = `${v} vanishes: ‖${v}‖ = ${short(directionNorm)}, rounding is ${short(zero.roundingLevel)}`;
+  const where = `${v} vanishes: ‖${v}‖ = ${brief(directionNorm)}, rounding is ${brief(zero.roundingLevel)}`;
   if (!(sam.shiftedGradNorm <= zeroRatio * sam.gradNorm)) {
     return {
       name: "hallucinated-rest",
-      because: `${g}; ${where}, though ‖g⁺‖ = ${short(sam.shiftedGradNorm)}. ${losses}`,
+      because: `${g}; ${where}, though ‖g⁺‖ = ${brief(sam.shiftedGradNorm)}. ${losses}`,
     };
   }
   const { shiftedHessian } = curvature;
@@ -107,7 +108,7 @@ export function judge(
   if (kind === "minimizer" && isSam && !(least !== undefined && least > singular)) {
     return {
       name: "inconclusive",
-      because: `${g}; ${where}; ${curves}, but M is singular: its smallest singular value is ${short(least ?? NaN)} (singular is at most ${short(singular)}).`,
+      because: `${g}; ${where}; ${curves}, but M is singular: its smallest singular value is ${brief(least ?? NaN)} (singular is at most ${brief(singular)}).`,
     };
   }
   return { name: `hallucinated-${kind}`, because: `${g}; ${where}; ${curves}. ${losses}` };
@@ -126,7 +127,7 @@ function compareLosses({
 }
 
 /** Six digits tell two losses apart. */
-const digits = (value: number): string => Number(value.toPrecision(6)).toString();
+const digits = (value: number): string => String(rounded(value, 6));
 
 /** What the method did from a point at which neither gradient vanishes. */
 export function judgeMotion(
@@ -137,7 +138,7 @@ export function judgeMotion(
   name = "SAM",
 ): Judgment {
   const ratio = run.shiftedGradNorm / run.gradNorm;
-  const watched = `${name} from here: ‖g‖ averages ${short(run.gradNorm)}, ‖g⁺‖ ${short(run.shiftedGradNorm)}, cos(g, g⁺) ${short(run.cosine)}; the loss went from ${short(run.firstLoss)} to ${short(run.lastLoss)}.`;
+  const watched = `${name} from here: ‖g‖ averages ${brief(run.gradNorm)}, ‖g⁺‖ ${brief(run.shiftedGradNorm)}, cos(g, g⁺) ${brief(run.cosine)}; the loss went from ${brief(run.firstLoss)} to ${brief(run.lastLoss)}.`;
   const because = `${still.because} ${watched}`;
   if (!run.finite) {
     return { name: "diverged", because: `${still.because} ${name} from here is not finite.` };
@@ -148,7 +149,7 @@ export function judgeMotion(
   if (ratio >= chatterRatio && indefinite && run.cosine < 0.5) {
     return {
       name: "trapped-at-saddle",
-      because: `${because} The spectrum of H runs from ${short(hessian.min)} to ${short(hessian.max)}. That saddles attract SAM: Kim et al., arXiv 2301.06308.`,
+      because: `${because} The spectrum of H runs from ${brief(hessian.min)} to ${brief(hessian.max)}. That saddles attract SAM: Kim et al., arXiv 2301.06308.`,
     };
   }
   if (ratio <= tolerances.smallRatio) {
@@ -175,7 +176,7 @@ export function describeDrift(
     from === to
       ? `stayed at ${from}`
       : `${endLoss < firstLoss ? "fell" : "rose"} from ${from} to ${to}`;
-  return `In ${steps} steps at the learning rate ${short(learningRate)} it drifted by ${short(moved)}, and the loss ${change}.`;
+  return `In ${steps} steps at the learning rate ${brief(learningRate)} it drifted by ${brief(moved)}, and the loss ${change}.`;
 }
 
 /** What attraction is judged by. */
@@ -221,7 +222,7 @@ export function judgeAttraction(
   const happened =
     runs.length === 0
       ? ""
-      : ` Of ${runs.length} runs from displaced copies ${returned} came back to at most half of their distance, ${left} left to twice of it, ${runs.length - left - returned} neither (${steps} steps${cut}, learning rate ${short(learningRate)}).`;
+      : ` Of ${runs.length} runs from displaced copies ${returned} came back to at most half of their distance, ${left} left to twice of it, ${runs.length - left - returned} neither (${steps} steps${cut}, learning rate ${brief(learningRate)}).`;
   const largest = Math.max(largestOf(motions.eigenvalues), motions.maxReal);
   const bar = motions.leftmost.error;
   // Without a condition number the residual alone bounds nothing: 3 of them are a guess.
@@ -234,19 +235,19 @@ export function judgeAttraction(
   const conditioned =
     bar === undefined || condition === undefined
       ? ""
-      : ` ± ${short(bar)}, condition ${short(condition)}`;
-  const leftmost = `the leftmost eigenvalue of ${matrix} is ${short(motions.minReal)}${isZero ? `, which is zero within ${short(error)}` : conditioned}`;
+      : ` ± ${brief(bar)}, condition ${brief(condition)}`;
+  const leftmost = `the leftmost eigenvalue of ${matrix} is ${brief(motions.minReal)}${isZero ? `, which is zero within ${brief(error)}` : conditioned}`;
   if (motions.minReal < -error) {
     const time = 1 / (learningRate * -motions.minReal);
     return {
       answer: "no",
-      sentence: `${method} is pushed away${time > steps ? ", though slowly" : ""}: ${leftmost}, so a displacement grows e-fold in about ${short(time)} steps.${happened}`,
+      sentence: `${method} is pushed away${time > steps ? ", though slowly" : ""}: ${leftmost}, so a displacement grows e-fold in about ${brief(time)} steps.${happened}`,
     };
   }
   if (!motions.converged) {
     return {
       answer: left > 0 ? "no" : "unknown",
-      sentence: `The spectrum of ${matrix} does not decide: ${leftmost} with residual ${short(motions.residual)}.${happened}`,
+      sentence: `The spectrum of ${matrix} does not decide: ${leftmost} with residual ${brief(motions.residual)}.${happened}`,
     };
   }
   const rate = stableRate(motions, tolerances, ball) ?? Infinity;
@@ -254,7 +255,7 @@ export function judgeAttraction(
   if (learningRate >= rate) {
     return {
       answer: "no",
-      sentence: `At the learning rate ${short(learningRate)} ${method} overshoots: it would be drawn in below ${short(rate)}${bound} only, since no eigenvalue of ${matrix} clearly pushes away (${leftmost}).${happened}`,
+      sentence: `At the learning rate ${brief(learningRate)} ${method} overshoots: it would be drawn in below ${brief(rate)}${bound} only, since no eigenvalue of ${matrix} clearly pushes away (${leftmost}).${happened}`,
     };
   }
   if (left > 0) {
@@ -266,12 +267,12 @@ export function judgeAttraction(
   if (!motions.whole) {
     return {
       answer: returned > 0 && returned === runs.length ? "yes" : "unknown",
-      sentence: `No eigenvalue of ${matrix} was found without positive real part (${leftmost}), for learning rates below ${short(rate)}${bound}; a missed one is not excluded.${happened}`,
+      sentence: `No eigenvalue of ${matrix} was found without positive real part (${leftmost}), for learning rates below ${brief(rate)}${bound}; a missed one is not excluded.${happened}`,
     };
   }
   return {
     answer: "yes",
-    sentence: `${method} is drawn in: every eigenvalue of ${matrix} off its kernel has positive real part (${leftmost}), for learning rates below ${short(rate)}.${happened}`,
+    sentence: `${method} is drawn in: every eigenvalue of ${matrix} off its kernel has positive real part (${leftmost}), for learning rates below ${brief(rate)}.${happened}`,
   };
 }
 
@@ -375,12 +376,12 @@ function whyUndecided(
 ): string {
   const size = Math.max(Math.abs(min), Math.abs(max));
   if (size === 0) return `${name} is zero: the loss is flat here, and curvature does not decide.`;
-  if (!converged) return `The spectrum of ${name} has not converged: residual ${short(residual)}.`;
-  return `The residual ${short(residual)} is too large to tell ${name}'s ends from zero (at most ${short(curvature * size)}).`;
+  if (!converged) return `The spectrum of ${name} has not converged: residual ${brief(residual)}.`;
+  return `The residual ${brief(residual)} is too large to tell ${name}'s ends from zero (at most ${brief(curvature * size)}).`;
 }
 
 const describe = (name: string, { min, max }: Ends) =>
-  `the spectrum of ${name} runs from ${short(min)} to ${short(max)}`;
+  `the spectrum of ${name} runs from ${brief(min)} to ${brief(max)}`;
 
 /** Three digits are enough for a sentence. */
-export const short = (value: number): string => Number(value.toPrecision(3)).toString();
+export const brief = (value: number): string => String(rounded(value, 3));

@@ -1,4 +1,4 @@
-/** Really running a method beside a point. */
+/** Nearby runs: a method run from displaced copies of a point, and how far from it they end. */
 import type { EngineOptions } from "../../engine/index.ts";
 import type { Problem } from "../../problems/problem.ts";
 import type { Knobs, Method } from "../../sam/contract/method.ts";

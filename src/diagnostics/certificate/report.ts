@@ -1,7 +1,8 @@
 /** A certificate in plain words, for people who have not read the paper. */
+import { rounded } from "../../engine/digits.ts";
 import type { Certificate } from "./certificate.ts";
 import { isHallucinated } from "../verdict.ts";
-import { isProvedAttracting, short } from "./judgment.ts";
+import { brief, isProvedAttracting } from "./judgment.ts";
 
 /** A certificate as text: what was certified, the verdict, what it means, and every number. */
 export function describeCertificate(certificate: Certificate): string {
@@ -25,10 +26,10 @@ export function describeCertificate(certificate: Certificate): string {
     ...runTable(certificate),
     ...wrap(
       `Tolerances: ${Object.entries(tolerances)
-        .map(([name, value]) => `${name} ${short(value)}`)
+        .map(([name, value]) => `${name} ${brief(value)}`)
         .join(", ")}.`,
     ),
-    `${details.dimension} parameters, ${certificate.products} Hessian-vector products in ${short(certificate.seconds)} s, ${certificate.dtype} on ${certificate.engine}`,
+    `${details.dimension} parameters, ${certificate.products} Hessian-vector products in ${brief(certificate.seconds)} s, ${certificate.dtype} on ${certificate.engine}`,
     ...(certificate.mode ? [`${normalizations[certificate.mode]}.`] : []),
     "",
   ].join("\n");
@@ -81,7 +82,7 @@ export function certificateNumbers(
       ? ""
       : residual === 0
         ? "whole spectrum"
-        : `${done ? "" : "not converged, "}residual ${short(residual)}`;
+        : `${done ? "" : "not converged, "}residual ${brief(residual)}`;
   const { direction, zero, drift, maxStableLearningRate } = certificate;
   const isSam = direction?.samLike ?? true;
   const hasAscent = details.rho > 0;
@@ -225,12 +226,12 @@ function runTable({ subject, details }: Certificate): string[] {
   const { runs, stepsAskedFor, learningRate } = details;
   if (runs.length === 0) return [];
   return [
-    `${subject?.method.name ?? "sam"} from ${runs.length} displaced copies, ${runs[0]?.steps} steps${(stepsAskedFor ?? 0) > (runs[0]?.steps ?? 0) ? ` of the ${stepsAskedFor} that the slowest rate asks for` : ""}, learning rate ${short(learningRate ?? NaN)}:`,
+    `${subject?.method.name ?? "sam"} from ${runs.length} displaced copies, ${runs[0]?.steps} steps${(stepsAskedFor ?? 0) > (runs[0]?.steps ?? 0) ? ` of the ${stepsAskedFor} that the slowest rate asks for` : ""}, learning rate ${brief(learningRate ?? NaN)}:`,
     ...table(
       runs.map(({ start, outcome, initialDistance, finalDistance }) => [
         start,
         outcome,
-        `distance ${short(initialDistance)} became ${short(finalDistance)}`,
+        `distance ${brief(initialDistance)} became ${brief(finalDistance)}`,
       ]),
     ),
     "",
@@ -238,7 +239,7 @@ function runTable({ subject, details }: Certificate): string[] {
 }
 
 const number = (value: number | null) =>
-  value === null ? "not defined" : String(Number(value.toPrecision(5)));
+  value === null ? "not defined" : String(rounded(value, 5));
 
 /** Columns padded to their widest entry. */
 function table(rows: readonly (readonly [string, string, string])[]): string[] {

@@ -1,4 +1,5 @@
 /** Rules of the screen: from averaged signals to a verdict, or to a warning. */
+import { rounded } from "../../engine/digits.ts";
 import type { VerdictName, Verdict } from "../verdict.ts";
 import type { EvidenceKind, Warning } from "./screen.ts";
 import type { Signals, Slope, WindowAverages } from "./signals.ts";
@@ -32,7 +33,7 @@ export interface Assessment extends Reference {
 }
 
 /** A name, what led to it, and what is said instead of the name's usual meaning. */
-export interface Judgment {
+export interface Finding {
   readonly name: VerdictName;
   readonly because: string;
   readonly says?: string | undefined;
@@ -79,12 +80,12 @@ function hasRisen({ recent, lowest, signals }: Assessment, { lost, regained }: S
 }
 
 /** The first rule that holds, most telling first. */
-export function judge(found: Assessment, tolerances: ScreenTolerances): Judgment {
+export function judge(found: Assessment, tolerances: ScreenTolerances): Finding {
   return unjudgeable(found, tolerances) ?? ended(found, tolerances);
 }
 
 /** Runs whose numbers ended, or are too few. */
-function unjudgeable(found: Assessment, tolerances: ScreenTolerances): Judgment | undefined {
+function unjudgeable(found: Assessment, tolerances: ScreenTolerances): Finding | undefined {
   const { signals, horizon, recent, earlier } = found;
   const { rows, skipped, stuck, missing, notFinite, firstLoss } = signals;
   if (rows === 0) return { name: "inconclusive", because: "There were no steps to judge." };
@@ -117,7 +118,7 @@ function unjudgeable(found: Assessment, tolerances: ScreenTolerances): Judgment 
 }
 
 /** Runs that can be judged: moving, at rest, or neither. */
-function ended(found: Assessment, tolerances: ScreenTolerances): Judgment {
+function ended(found: Assessment, tolerances: ScreenTolerances): Finding {
   const { recent, relative, earlier } = found;
   const { gradRatio, cosine, directionRatio } = recent;
   const ratio = `GradRatio = ‖g⁺‖/‖g‖ averages ${round(gradRatio)}`;
@@ -334,8 +335,8 @@ export function numbersOf(found: Assessment): Verdict["numbers"] {
 }
 
 /** Losses are compared with one another. */
-const fine = (value: number): string => Number(value.toPrecision(4)).toString();
-const round = (value: number): string => Number(value.toPrecision(2)).toString();
+const fine = (value: number): string => String(rounded(value, 4));
+const round = (value: number): string => String(rounded(value, 2));
 /** Less than a millionth is nothing: rounding decides it. */
 const percent = (fraction: number): string =>
   `${Math.abs(fraction) < 1e-6 ? 0 : round(100 * fraction)} %`;
