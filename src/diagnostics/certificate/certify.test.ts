@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { plainNetwork } from "../../../test/oracle/tanh-network.ts";
 import { mapTree, tensor } from "../../engine/tensor.ts";
+import { inFloat64 } from "../../problems/float64.ts";
 import { mlp } from "../../problems/networks/mlp.ts";
 import { planes, type PlaneName } from "../../problems/planes/index.ts";
 import type { Point } from "../../problems/problem.ts";
@@ -210,4 +211,16 @@ describe("networks", () => {
       await expect(bad({ rho })).rejects.toThrow(/^invalid rho/);
     }
   });
+});
+
+test("a network trained in float32 is certified at its own point, with its accuracy", async () => {
+  const x = tensor([0, 1, 2, 3, 4, 5], [6, 1], "float32");
+  const y = tensor([0, 0, 0, 1, 1, 1], [6], "int32");
+  const problem = mlp({ train: { batch: { x, y }, size: 6 }, hidden: [2] });
+  const certificate = await certify({ problem, point: problem.init(1), rho: 0.1, steps: 5 });
+  const exact = inFloat64(problem);
+  const same = await certify({ problem: exact, point: exact.init(1), rho: 0.1, steps: 5 });
+  expect(certificate.subject?.score?.train).toBeGreaterThan(0);
+  expect(certificate.subject).toEqual(same.subject);
+  expect([certificate.loss, certificate.gradNorm]).toEqual([same.loss, same.gradNorm]);
 });

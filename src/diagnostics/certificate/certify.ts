@@ -2,7 +2,7 @@
 import { InputError } from "../../engine/errors.ts";
 import type { EngineOptions } from "../../engine/index.ts";
 import type { Tensor, Tree } from "../../engine/tensor.ts";
-import { inFloat64 } from "../../problems/float64.ts";
+import { castTree, inFloat64 } from "../../problems/float64.ts";
 import type { Problem } from "../../problems/problem.ts";
 import type { Descending, Method } from "../../sam/contract/method.ts";
 import { sam } from "../../sam/methods/sam.ts";
@@ -319,10 +319,10 @@ async function scoresOf({
 }: CertifyOptions): Promise<Pick<NonNullable<Certificate["subject"]>, "score">> {
   if (!problem.score || problem.train.size === 0) return {};
   const exact = inFloat64(problem);
+  const model = castTree({ params, statistics }, "float64");
   const evaluation = prepareEvaluation(exact, engine);
   try {
-    const on = async (split: Problem["train"]) =>
-      (await evaluation.evaluate({ params, statistics }, split)).score;
+    const on = async (split: Problem["train"]) => (await evaluation.evaluate(model, split)).score;
     const train = await on(exact.train);
     const test = exact.test && (await on(exact.test));
     if (train === undefined) return {};
