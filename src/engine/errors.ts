@@ -93,6 +93,12 @@ export function unknownName(what: string, name: string, candidates: Iterable<str
   return new InputError(`unknown ${what} "${excerpt(name)}" (${remedy})`);
 }
 
+/** The first line of what went wrong, whatever was thrown. */
+export function reasonOf(error: unknown): string {
+  if (error instanceof AggregateError && error.errors.length > 0) return reasonOf(error.errors[0]);
+  return error instanceof Error ? (error.message.split("\n", 1)[0] ?? "") : show(error);
+}
+
 /**
  * Refuse names that are not in a list.
  *

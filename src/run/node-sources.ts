@@ -1,5 +1,5 @@
 /** Sources of runs in Node: data sets from files and the network, problems from modules. */
-import { InputError } from "../engine/errors.ts";
+import { InputError, reasonOf } from "../engine/errors.ts";
 import { loadDataset, type LoadOptions } from "../platform/node/data.ts";
 import { readText } from "../platform/node/files.ts";
 import { loadDefault } from "../platform/node/modules.ts";
@@ -60,7 +60,6 @@ async function make(
     return await makeProblem(context);
   } catch (error) {
     if (error instanceof InputError) throw error;
-    const [line] = String(error instanceof Error ? error.message : error).split("\n", 1);
-    throw new InputError(`invalid problem ${file}: ${line}`, { cause: error });
+    throw new InputError(`invalid problem ${file}: ${reasonOf(error)}`, { cause: error });
   }
 }

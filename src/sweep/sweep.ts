@@ -3,7 +3,7 @@
 // oxlint-disable-next-line import/no-unassigned-import
 import "../engine/native/telemetry.ts";
 import type { EngineChoice } from "../engine/index.ts";
-import { MachineError } from "../engine/errors.ts";
+import { MachineError, reasonOf } from "../engine/errors.ts";
 import type { Machine } from "../platform/machine.ts";
 import { openThread, siblingModule, type Thread } from "../platform/node/workers.ts";
 import { programKey } from "../run/build.ts";
@@ -177,7 +177,7 @@ async function runCell(
       )
       .catch((error: unknown) => {
         if (error instanceof MachineError) throw error;
-        return { kind: "failed", reason: describe(error) } as const;
+        return { kind: "failed", reason: reasonOf(error) } as const;
       });
     await writes;
     if (result.kind === "stopped") {
@@ -196,7 +196,3 @@ async function runCell(
     signal.removeEventListener("abort", onStop);
   }
 }
-
-/** The first line of what went wrong. */
-const describe = (error: unknown): string =>
-  (error instanceof Error ? error.message : String(error)).split("\n", 1)[0] ?? "";

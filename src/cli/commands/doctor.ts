@@ -1,4 +1,5 @@
 /** `lucid doctor`: what this machine offers, and what to do about what it does not. */
+import { reasonOf } from "../../engine/errors.ts";
 import { execFile } from "node:child_process";
 import { access, constants, stat } from "node:fs/promises";
 import { availableParallelism, cpus, totalmem } from "node:os";
@@ -113,7 +114,7 @@ async function checkEngine(engine: EngineName): Promise<Finding> {
   try {
     return { name, status: "ok", found: `works on ${await tryEngine({ engine })}` };
   } catch (error) {
-    return { name, status: "missing", found: firstLine(error), remedy: engines[engine].remedy };
+    return { name, status: "missing", found: reasonOf(error), remedy: engines[engine].remedy };
   }
 }
 
@@ -159,7 +160,7 @@ async function checkDataset(dataset: DatasetEntry): Promise<Finding> {
       remedy: `--data ${dataset.name} downloads it (${dataset.megabytes} MB); offline, put its files into LUCID_DATA=DIR`,
     };
   } catch (error) {
-    return { name, status: "missing", found: firstLine(error), remedy: "correct LUCID_DATA" };
+    return { name, status: "missing", found: reasonOf(error), remedy: "correct LUCID_DATA" };
   }
 }
 
@@ -211,9 +212,6 @@ const can = (path: string, mode: number) =>
     () => true,
     () => false,
   );
-
-const firstLine = (error: unknown) =>
-  (error instanceof Error ? error.message : String(error)).split("\n", 1)[0] ?? "";
 
 function describe(findings: readonly Finding[]): string {
   return table(

@@ -16,7 +16,10 @@ import {
   type Facts,
 } from "./judgment.ts";
 import type { RunAverages } from "./nearby-runs.ts";
-import { noBall } from "./stability.ts";
+import type { Ball } from "./stability.ts";
+
+/** No momentum. */
+const noBall: Ball = { momentum: 0, nesterov: false };
 
 const ends = (min: number, max: number, residual = 0, converged = true): Ends => ({
   min,

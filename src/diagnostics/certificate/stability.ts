@@ -7,9 +7,6 @@ export type Ball = Pick<Descending, "momentum" | "nesterov">;
 
 type Eigenvalue = Pick<ComplexEigenvalue, "re" | "im">;
 
-/** No momentum. */
-export const noBall: Ball = { momentum: 0, nesterov: false };
-
 /**
  * The largest modulus of the two factors by which a step with rate η multiplies a displacement along
  * the eigenvalue λ of Dv. With a heavy ball β they are the roots of z² − (1 + β − s)z + β, s = ηλ;

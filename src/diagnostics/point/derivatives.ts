@@ -52,8 +52,8 @@ export interface DerivativesOptions extends FixedLossOptions, EngineOptions {}
 
 /**
  * Compile loss, gradient and Hessian-vector product of a problem on its whole training set, without
- * masks and augmentation, in float64 whatever the problem computes in. Points and vectors are inputs of the two programs: nothing is compiled
- * again for another point.
+ * masks and augmentation, in float64 whatever the problem computes in. Points and vectors are inputs
+ * of the two programs: nothing is compiled again for another point.
  *
  * @throws {InputError} when statistics are missing or do not fit, or the mode draws random numbers.
  */

@@ -3,7 +3,7 @@ import { access } from "node:fs/promises";
 import { registerHooks } from "node:module";
 import { extname, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import { InputError, show } from "../../engine/errors.ts";
+import { InputError, reasonOf } from "../../engine/errors.ts";
 import { fileError } from "./files.ts";
 
 let registered = false;
@@ -23,8 +23,9 @@ export async function loadDefault(path: string, what: string, remedy: string): P
     throw fileError(error, "read", path);
   });
   const module = await load(path).catch((error: unknown) => {
-    const [line = ""] = (error instanceof Error ? error.message : show(error)).split("\n", 1);
-    throw new InputError(`invalid file ${path}: cannot load it, ${line}`, { cause: error });
+    throw new InputError(`invalid file ${path}: cannot load it, ${reasonOf(error)}`, {
+      cause: error,
+    });
   });
   if ("default" in module) return module.default;
   throw new InputError(`invalid file ${path}: no default export (export default ${remedy})`);

@@ -1,6 +1,6 @@
 /** Outages: patience with servers that go away and come back. */
 import { setTimeout as sleep } from "node:timers/promises";
-import { MachineError } from "../../engine/errors.ts";
+import { MachineError, reasonOf } from "../../engine/errors.ts";
 
 /** Seconds for which a server may be gone. */
 const patience = 300;
@@ -38,10 +38,4 @@ export function isOutage(error: unknown): boolean {
     /^(ECONN|EPIPE|ETIMEDOUT|ENETUNREACH|EHOSTUNREACH|ENETDOWN|EAI_AGAIN)/.test(code) ||
     /terminated|timeout|Connection ended|not queryable/i.test(error.message)
   );
-}
-
-/** The first line of what went wrong. */
-export function reasonOf(error: unknown): string {
-  if (error instanceof AggregateError && error.errors.length > 0) return reasonOf(error.errors[0]);
-  return error instanceof Error ? (error.message.split("\n", 1)[0] ?? "") : String(error);
 }

@@ -1,7 +1,7 @@
 /** PostgreSQL: one pool of connections, errors that people can read. */
 import { Pool, type PoolClient, type QueryResult } from "pg";
-import { InputError } from "../../engine/errors.ts";
-import { isOutage, reasonOf } from "./outage.ts";
+import { InputError, reasonOf } from "../../engine/errors.ts";
+import { isOutage } from "./outage.ts";
 
 /** What runs statements: the pool, or a transaction. */
 export interface Sql {
