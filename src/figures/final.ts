@@ -1,9 +1,10 @@
 /** Figures of final values against ρ: one mark per run, which shows its verdict. */
 import * as Plot from "@observablehq/plot";
+import { relativeWords } from "../run/radius.ts";
 import { head, margins, sheet, titleHeight, type Figure } from "./figure.ts";
 import { legend, verdictDots, verdictEntries } from "./legend.ts";
 import type { PanelOptions } from "./trajectories.ts";
-import { byMethod, radii, radius, verdictOf, type FigureRun } from "./runs.ts";
+import { byMethod, radii, radius, relativeAt, verdictOf, type FigureRun } from "./runs.ts";
 import { logExtent, logAxis, type Extent } from "./scales.ts";
 
 /** Final loss against ρ: methods side by side, every seed a mark, a line through the medians. */
@@ -66,7 +67,7 @@ export function finalPlot(
     width,
     height,
     ...margins,
-    x: { type: "point", domain: [...rhos], label: "ρ", padding: 0.6 },
+    x: { type: "point", domain: [...rhos], label: radiusLabel(runs, rhos), padding: 0.6 },
     y: scale,
     marks: [
       axis,
@@ -77,6 +78,12 @@ export function finalPlot(
       ),
     ],
   };
+}
+
+/** `ρ`, and from which to which part of ‖x₀‖ it goes, where that is known. */
+function radiusLabel(runs: readonly FigureRun[], rhos: readonly number[]): string {
+  const words = relativeWords(rhos.flatMap((rho) => relativeAt(runs, rho)));
+  return words === "" ? "ρ" : `ρ, ${words}`;
 }
 
 /** Runs of one ρ spread over a column of so many pixels, in the order of their seeds. */

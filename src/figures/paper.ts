@@ -1,8 +1,9 @@
 /** The figures of Park et al. 2025 (arXiv 2509.21818) that show many training runs. */
+import { radiusWords } from "../run/radius.ts";
 import { finalPlot, accuracyScale, lossScale } from "./final.ts";
 import { sheet, titleHeight, type Figure } from "./figure.ts";
 import { legend, verdictEntries } from "./legend.ts";
-import { byMethod, radii, radius, verdictOf, type FigureRun } from "./runs.ts";
+import { byMethod, radii, radius, relativeAt, verdictOf, type FigureRun } from "./runs.ts";
 import { extentOf, loss, trajectoryPlot } from "./trajectories.ts";
 
 const headingHeight = 26;
@@ -35,7 +36,7 @@ export function figure5(runs: readonly FigureRun[]): Figure {
               runs.filter((run) => radius(run) === rho),
               loss,
               extent,
-              { title: `ρ = ${rho}`, width, height },
+              { title: radiusWords(rho, relativeAt(runs, rho)), width, height },
               false,
             ),
           })),

@@ -4,6 +4,7 @@ import { InputError } from "../engine/errors.ts";
 import type { VerdictName } from "../diagnostics/verdict.ts";
 import type { MetricRow } from "../run/history.ts";
 import { finalOf } from "../run/history.ts";
+import { firstRho } from "../run/radius.ts";
 import type { RunResult } from "../run/run.ts";
 import type { RunSpec } from "../run/spec.ts";
 import type { TrainingRun } from "../run/training.ts";
@@ -13,7 +14,7 @@ export type RunName = Pick<RunSpec, "method" | "rho" | "seed" | "switch">;
 
 /** A finished run: its result and the rows kept of its history, in the order of steps. */
 export interface FigureRun {
-  readonly result: Pick<RunResult, "final" | "verdict"> & {
+  readonly result: Pick<RunResult, "final" | "relativeRho" | "verdict"> & {
     readonly spec: RunName;
     /** What the end point is by its curvature, where that was examined. */
     readonly certificate?: { readonly verdict: { readonly name: VerdictName } } | null;
@@ -60,10 +61,14 @@ export function radii(runs: readonly FigureRun[]): number[] {
   return [...new Set(runs.map(radius))].sort((a, b) => a - b);
 }
 
-/** ρ of a run; 0 for methods that do not look ahead. A schedule counts as its first number. */
+/** ρ of a run; 0 for methods that do not look ahead. A schedule counts as its first value. */
 export function radius({ result: { spec } }: FigureRun): number {
-  return Number.parseFloat(String(spec.rho ?? 0));
+  return firstRho(spec.rho);
 }
+
+/** ρ/‖x₀‖ of the runs with a radius, where it is known: it depends on the seed. */
+export const relativeAt = (runs: readonly FigureRun[], rho: number) =>
+  runs.filter((run) => radius(run) === rho).map(({ result }) => result.relativeRho);
 
 /** At most `count` of the rows, evenly spread, the first and the last among them. */
 export function thinned<Row>(rows: readonly Row[], count: number): readonly Row[] {

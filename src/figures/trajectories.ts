@@ -1,10 +1,11 @@
 /** Figures of trajectories: a quantity over the steps of runs, one line per run, colored by its verdict. */
 import * as Plot from "@observablehq/plot";
 import { screenTolerances } from "../diagnostics/screen/screen.ts";
+import { relativeWords } from "../run/radius.ts";
 import { head, margins, sheet, titleHeight, type Figure } from "./figure.ts";
 import { legend, verdictDots, verdictEntries } from "./legend.ts";
 import { verdictMarks } from "./marks.ts";
-import { byMethod, radii, thinned, verdictOf, type FigureRun } from "./runs.ts";
+import { byMethod, radii, relativeAt, thinned, verdictOf, type FigureRun } from "./runs.ts";
 import { isPositive, logExtent, logAxis, type Extent } from "./scales.ts";
 
 /** Something every row of a history has. It is drawn on a logarithmic scale. */
@@ -50,10 +51,11 @@ function trajectoryFigure(runs: readonly FigureRun[], title: string, quantity: Q
   const key = legend(verdictEntries(runs.map(verdictOf)), 860);
   const top = titleHeight + key.height;
   const extent = extentOf(runs, quantity);
+  const beside = relativeWords(radii(runs).flatMap((rho) => relativeAt(runs, rho)));
   return sheet({
     width: 860,
     height: top + height,
-    title,
+    title: beside === "" ? title : `${title}, at ρ = ${beside}`,
     panels: [
       { x: 4, y: titleHeight, plot: key.plot },
       ...groups.map(({ name, runs }, i) => ({

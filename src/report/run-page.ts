@@ -3,6 +3,7 @@ import type { Certificate } from "../diagnostics/certificate/certificate.ts";
 import { certificateNumbers } from "../diagnostics/certificate/report.ts";
 import { methodWords, type FigureRun } from "../figures/runs.ts";
 import { gradRatioFigure, lossFigure } from "../figures/trajectories.ts";
+import { radiusWords } from "../run/radius.ts";
 import { capitalized, escape, htmlTable, page, picture, verdictTag } from "./page.ts";
 import { short, whole } from "./words.ts";
 
@@ -45,8 +46,8 @@ ${htmlTable(
   );
 }
 
-const nameOf = ({ result: { spec } }: FigureRun) =>
-  `${capitalized(methodWords(spec))}${spec.rho === undefined ? "" : `, ρ = ${spec.rho}`}, seed ${spec.seed}`;
+const nameOf = ({ result: { spec, relativeRho } }: FigureRun) =>
+  `${capitalized(methodWords(spec))}${spec.rho === undefined ? "" : `, ${radiusWords(spec.rho, [relativeRho])}`}, seed ${spec.seed}`;
 
 const says = (run: FigureRun) =>
   `<p><strong>${escape(nameOf(run))}.</strong> ${verdictTag(run.result.verdict.name)} ${escape(run.result.verdict.sentence)}</p>`;

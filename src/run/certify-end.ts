@@ -7,6 +7,7 @@ import type { Sources } from "../problems/sources.ts";
 import type { Model } from "../problems/problem.ts";
 import { whyNoField } from "../diagnostics/point/direction.ts";
 import { buildMethod, buildProblem } from "./build.ts";
+import { lastRho } from "./radius.ts";
 import type { RunSpec } from "./spec.ts";
 
 /**
@@ -20,8 +21,7 @@ export async function certifyEnd(
   sources: Sources,
   engine: EngineOptions,
 ): Promise<Certificate | null> {
-  // A schedule's text counts as its first number, as in figures.
-  const rho = Number.parseFloat(String(spec.rho ?? 0));
+  const rho = lastRho(spec.rho, spec.steps);
   const finite = leavesOf<Tensor>([params, statistics]).every(({ data }) =>
     data.every(Number.isFinite),
   );
@@ -34,6 +34,7 @@ export async function certifyEnd(
     method: whyNoField(method, problem) === undefined ? method : undefined,
     point: exact(params),
     statistics: exact(statistics),
+    start: problem.init(spec.seed),
     rho,
     learningRate: spec.lr,
     engine,

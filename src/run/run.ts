@@ -6,8 +6,9 @@ import type { EngineName } from "../engine/engines.ts";
 import type { Machine } from "../platform/machine.ts";
 import type { Sources } from "../problems/sources.ts";
 import type { FloatType, Model, Split } from "../problems/problem.ts";
-import type { TrainingState } from "../sam/training/state.ts";
+import { modelOf, type TrainingState } from "../sam/training/state.ts";
 import { buildMethod } from "./build.ts";
+import { relativeRho } from "./radius.ts";
 import { createProgramCache } from "./programs.ts";
 import type { Checkpoint } from "./checkpoint.ts";
 import { finalOf, rowAt, type Final, type MetricRow } from "./history.ts";
@@ -33,6 +34,8 @@ export interface RunResult {
   /** Identity of the spec, see `specHash`. */
   readonly hash: string;
   readonly final: Final;
+  /** ρ/‖x₀‖; `null` without a radius, absent from results of earlier versions. */
+  readonly relativeRho?: number | null | undefined;
   readonly verdict: Verdict;
   /** The first warning the run gave, if any. */
   readonly warning: Warning | null;
@@ -129,6 +132,7 @@ export function createRunner({ sources, machine, programs = 4, ...engine }: Runn
         spec,
         hash: await specHash(spec),
         final: finalOf(last, await scoreOn(problem.train), await scoreOn(problem.test)),
+        relativeRho: relativeRho(spec.rho, steps, modelOf(begin).params),
         verdict,
         warning: warning ?? null,
         evaluations: checkpoint.evaluations,

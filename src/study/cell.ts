@@ -27,6 +27,8 @@ export interface Row {
   readonly spec: RunSpec;
   /** `null`, as everything below, when the cell failed. */
   readonly final: Final | null;
+  /** See `RunResult`; absent from rows of earlier versions. */
+  readonly relativeRho?: number | null | undefined;
   readonly verdict: Verdict | null;
   /** Where the study asks for it: what the end point is, by its curvature. */
   readonly certificate: Omit<Certificate, "seconds"> | null;
@@ -51,7 +53,7 @@ export interface RowProvenance extends Machine, Partial<Omit<Provenance, keyof M
 /** The row of a cell that ran to its end. */
 export function finishedRow(
   { id, at }: Cell,
-  { spec, final, verdict, warning, evaluations, provenance }: RunResult,
+  { spec, final, relativeRho, verdict, warning, evaluations, provenance }: RunResult,
   times: Pick<RowProvenance, "finished" | "wallSeconds">,
   certificate: Certificate | null = null,
 ): Row {
@@ -62,6 +64,7 @@ export function finishedRow(
     at,
     spec,
     final,
+    relativeRho,
     verdict,
     certificate: certificate && withoutTime(certificate),
     warning,
@@ -119,6 +122,7 @@ export function failedRow({ id, at, spec }: Cell, error: string, provenance: Row
     at,
     spec,
     final: null,
+    relativeRho: null,
     verdict: null,
     certificate: null,
     warning: null,

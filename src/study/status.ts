@@ -12,6 +12,8 @@ export interface CellGroup {
   readonly verdicts: { readonly [verdict: string]: number };
   /** Final losses in increasing order; those that are not finite are left out. */
   readonly losses: readonly number[];
+  /** ρ/‖x₀‖ in increasing order, as it depends on the seed; none for rows of earlier versions. */
+  readonly relativeRhos: readonly number[];
 }
 
 export interface StudyStatus {
@@ -43,7 +45,10 @@ export async function studyStatus(
     const key = canonicalJson(at);
     let group = groups.get(key);
     if (group === undefined)
-      groups.set(key, (group = { at, cells: 0, done: 0, verdicts: {}, losses: [] }));
+      groups.set(
+        key,
+        (group = { at, cells: 0, done: 0, verdicts: {}, losses: [], relativeRhos: [] }),
+      );
     group.cells++;
     groupOf.set(id, group);
   }
@@ -54,7 +59,7 @@ export async function studyStatus(
   let repeated = 0;
   const seen = new Set<string>();
   for await (const row of rows) {
-    const { cell, at, status, final, error } = row;
+    const { cell, at, status, final, relativeRho, error } = row;
     const group = groupOf.get(cell);
     if (group === undefined) {
       foreign++;
@@ -71,9 +76,13 @@ export async function studyStatus(
     const name = verdictName(row) ?? "failed";
     group.verdicts[name] = (group.verdicts[name] ?? 0) + 1;
     if (typeof final?.loss === "number") group.losses.push(final.loss);
+    if (typeof relativeRho === "number") group.relativeRhos.push(relativeRho);
     if (status === "failed") failures.push({ cell, at, error });
   }
-  for (const { losses } of groups.values()) losses.sort((a, b) => a - b);
+  for (const { losses, relativeRhos } of groups.values()) {
+    losses.sort((a, b) => a - b);
+    relativeRhos.sort((a, b) => a - b);
+  }
   return {
     cells: cells.length,
     done,
@@ -90,4 +99,5 @@ interface Counters {
   done: number;
   verdicts: { [verdict: string]: number };
   losses: number[];
+  relativeRhos: number[];
 }

@@ -1,6 +1,7 @@
 /** `lucid certify`: the verdict on a point, in float64, with the numbers that prove it. */
 import { dirname } from "node:path";
 import type { Command } from "@commander-js/extra-typings";
+import type { Tensor, Tree } from "../../engine/tensor.ts";
 import type { Certificate } from "../../diagnostics/certificate/certificate.ts";
 import { certify } from "../../diagnostics/certificate/certify.ts";
 import { compileDerivatives, flatten, unflatten } from "../../diagnostics/point/derivatives.ts";
@@ -203,7 +204,7 @@ async function lossAndModel(
   run: string | undefined,
   flags: CertifyFlags,
   progress: Progress,
-): Promise<Target & { model: Model }> {
+): Promise<Target & { model: Model; start?: Tree<Tensor> }> {
   const { point } = flags;
   if (run !== undefined) {
     const [other] = Object.keys({ ...lossOf(flags), ...(point !== undefined && { point }) });

@@ -1,10 +1,12 @@
 /** The demo's results in words: a table for the terminal, a page for the browser. */
 import type { Certificate } from "../../diagnostics/certificate/certificate.ts";
+import { rounded } from "../../engine/digits.ts";
 import { isHallucinated, type Verdict } from "../../diagnostics/verdict.ts";
 import type { Figure } from "../../figures/figure.ts";
 import { verdictMarks } from "../../figures/marks.ts";
 import { methodWords, type FigureRun } from "../../figures/runs.ts";
 import type { Row } from "../../study/cell.ts";
+import { radiusWords } from "../../run/radius.ts";
 import type { Final } from "../../run/history.ts";
 import { capitalized, escape, htmlTable, page, picture, verdictTag } from "../../report/page.ts";
 import { short, whole } from "../../report/words.ts";
@@ -20,6 +22,7 @@ export interface DemoRun extends FigureRun {
 export const runColumns = [
   "method",
   "ρ",
+  "ρ/‖x₀‖",
   "verdict",
   "loss",
   "GradRatio",
@@ -29,10 +32,12 @@ export const runColumns = [
 ] as const;
 
 /** What the table says about a run. */
-export function runCells({ result: { spec, final, verdict, warning } }: DemoRun): string[] {
+export function runCells({ result }: DemoRun): string[] {
+  const { spec, final, relativeRho = null, verdict, warning } = result;
   return [
     methodWords(spec),
     String(spec.rho),
+    relativeRho === null ? "–" : String(rounded(relativeRho, 2)),
     verdict.name,
     short(final.loss),
     short(final.gradRatio),
@@ -57,7 +62,8 @@ export function tally(runs: readonly DemoRun[]): string {
       const others = group
         .filter((run) => !good.includes(run))
         .map(
-          ({ result }) => `at ρ = ${result.spec.rho} ${verdictMarks[result.verdict.name].words}`,
+          ({ result }) =>
+            `at ${radiusWords(result.spec.rho, [result.relativeRho])} ${verdictMarks[result.verdict.name].words}`,
         );
       const rest = others.length === 0 ? "" : `; the others ended ${others.join(", ")}`;
       return `${capitalized(name)}: ${good.length} of ${group.length} runs learned their images${rest}.`;
@@ -144,7 +150,7 @@ const tableCells = (run: DemoRun): string[] =>
   );
 
 function runSection(run: DemoRun): string {
-  const { spec, final, verdict, warning } = run.result;
+  const { spec, final, relativeRho, verdict, warning } = run.result;
   const numbers = [
     ["loss f(x)", short(final.loss)],
     ["at the ascent point, f(x⁺)", short(final.shiftedLoss)],
@@ -155,7 +161,7 @@ function runSection(run: DemoRun): string {
     ["accuracy, test images", percent(final.testAccuracy)],
   ];
   return `<section>
-<h3>${escape(capitalized(methodWords(spec)))}, ρ = ${spec.rho} ${verdictTag(verdict.name)}</h3>
+<h3>${escape(capitalized(methodWords(spec)))}, ${radiusWords(spec.rho, [relativeRho])} ${verdictTag(verdict.name)}</h3>
 <p>${escape(verdict.sentence)}</p>
 ${warning ? `<p>Warned at step ${whole(warning.step)}: ${escape(warning.sentence)}</p>` : ""}
 <dl>${numbers.map(([name, value]) => `<div><dt>${name}</dt><dd>${value}</dd></div>`).join("")}</dl>

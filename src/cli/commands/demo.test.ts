@@ -67,12 +67,16 @@ test("leaves a report, figures in two formats, and the rows", async () => {
 test("the table on stdout says what the rows say", () => {
   const lines = seen.stdout.split("\n");
   expect(rows).toHaveLength(4);
-  rows.forEach(({ spec, final, verdict }, i) => {
+  rows.forEach(({ spec, final, relativeRho, verdict }, i) => {
     const cells = (lines[i + 1] as string).split(/ {2,}/);
-    expect(cells.slice(1, 3)).toEqual([String(spec.rho), verdict.name]);
-    expect(Number(cells[3])).toBe(Number(final.loss?.toPrecision(4)));
-    expect(Number(cells[4])).toBe(Number(final.gradRatio?.toPrecision(4)));
-    expect(cells[6]).toBe(`${(100 * (final.testAccuracy ?? NaN)).toFixed(1)} %`);
+    expect(cells.slice(1, 4)).toEqual([
+      String(spec.rho),
+      String(Number(relativeRho?.toPrecision(2))),
+      verdict.name,
+    ]);
+    expect(Number(cells[4])).toBe(Number(final.loss?.toPrecision(4)));
+    expect(Number(cells[5])).toBe(Number(final.gradRatio?.toPrecision(4)));
+    expect(cells[7]).toBe(`${(100 * (final.testAccuracy ?? NaN)).toFixed(1)} %`);
   });
   expect(seen.stdout).toContain("report.html");
   expect(seen.stderr).toContain("SAM from the start, ρ = 8");

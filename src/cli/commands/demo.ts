@@ -5,6 +5,7 @@ import type { Command } from "@commander-js/extra-typings";
 import type { EngineChoice } from "../../engine/index.ts";
 import { MachineError } from "../../engine/errors.ts";
 import { methodWords } from "../../figures/runs.ts";
+import { radiusWords } from "../../run/radius.ts";
 import type { Machine } from "../../platform/machine.ts";
 import { makeFolder, writeBytes, writeText } from "../../platform/node/files.ts";
 import { describeMachine } from "../../platform/node/machine.ts";
@@ -177,9 +178,11 @@ function createWatch(cells: readonly Cell[], progress: Progress): (event: SweepE
     } else if (event.kind === "row") {
       reached.set(cell.id, cell.spec.steps);
       ended++;
-      const { final, verdict, error } = event.row;
+      const { final, relativeRho, verdict, error } = event.row;
       const end = verdict && final ? `${verdict.name}, loss ${short(final.loss)}` : error;
-      progress.note(`${methodWords(cell.spec)}, ρ = ${cell.spec.rho}: ${end}`);
+      progress.note(
+        `${methodWords(cell.spec)}, ${radiusWords(cell.spec.rho, [relativeRho])}: ${end}`,
+      );
     }
     const done = [...reached.values()].reduce((sum, step) => sum + step, 0);
     first ??= { done, at: performance.now() };

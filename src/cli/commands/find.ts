@@ -27,6 +27,7 @@ import {
 import { addLossOptions, fieldOption } from "../shared/flags.ts";
 import { readModel, targetOf, type LossFlags } from "../shared/point.ts";
 import { short } from "../../report/words.ts";
+import { norm, type Vector } from "../../diagnostics/algebra/vectors.ts";
 import { table } from "../shared/table.ts";
 import { printJson, type Terminal } from "../shared/terminal.ts";
 
@@ -119,9 +120,15 @@ function needPlane({ plane, name }: Problem, way: string): Plane {
 const pointText = (x: ArrayLike<number>) =>
   x.length === 2 ? `(${Array.from(x, short).join(", ")})` : `${x.length} parameters`;
 
+/** `, 0.27 ‖x‖`; nothing at 0. */
+function beside(rho: number, x: Vector): string {
+  const relative = rho / norm(x);
+  return Number.isFinite(relative) ? `, ${short(relative)} ‖x‖` : "";
+}
+
 function listFound(found: readonly FoundPoint[]): string {
   return table([
-    ["point", "verdict", "attracting", "f(x)", "f(x⁺)", "‖g‖", "GradRatio"],
+    ["point", "verdict", "attracting", "f(x)", "f(x⁺)", "‖g‖", "GradRatio", "ρ/‖x‖"],
     ...found.map(({ x, certificate: c }) => [
       pointText(x),
       c.verdict.name,
@@ -130,6 +137,7 @@ function listFound(found: readonly FoundPoint[]): string {
       short(c.shiftedLoss),
       short(c.gradNorm),
       short(c.gradRatio),
+      short(c.subject?.relativeRho ?? null),
     ]),
   ]);
 }
@@ -173,7 +181,7 @@ async function bySphere(target: Target, flags: FindFlags, progress: Progress): P
   }
   const text = results.map(({ center, centerGradNorm, search, found }) =>
     [
-      `around ${pointText(center)}, where ‖g‖ = ${short(centerGradNorm)}, at rho = ${rho}:`,
+      `around ${pointText(center)}, where ‖g‖ = ${short(centerGradNorm)}, at rho = ${rho}${beside(rho, center)}:`,
       `${search.starts} starts ended at ${search.points.length} constrained minima; at ${search.hallucinated.length} the loss falls outward, so that x⁺ is the center`,
       found.length > 0 ? listFound(found) : "",
     ].join("\n"),
@@ -242,13 +250,14 @@ function byConstruction(plane: Plane, flags: FindFlags): Findings {
       component: { ...component, inside: [...component.inside] },
     })),
     text: table([
-      ["maximizer", "minimizer", "epsilon", "point", "rho", "‖x⁺ − x*‖"],
+      ["maximizer", "minimizer", "epsilon", "point", "rho", "ρ/‖x‖", "‖x⁺ − x*‖"],
       ...rows.map(({ maximizer, minimizer, epsilon, x, rho, error }) => [
         pointText(maximizer),
         pointText(minimizer),
         short(epsilon),
         pointText(x),
         short(rho),
+        short(rho / Math.hypot(...x)),
         short(error),
       ]),
     ]),
@@ -278,8 +287,13 @@ async function byFollowing(
       const branch = await continueInRho({ f, center, x, rho });
       const list = (points: typeof branch.points) =>
         table([
-          ["rho", "point", "‖g‖"],
-          ...points.map((point) => [short(point.rho), pointText(point.x), short(point.gradNorm)]),
+          ["rho", "ρ/‖x‖", "point", "‖g‖"],
+          ...points.map((point) => [
+            short(point.rho),
+            short(point.rho / norm(point.x)),
+            pointText(point.x),
+            short(point.gradNorm),
+          ]),
         ]);
       const plain = (points: typeof branch.points) =>
         points.map((point) => ({ ...point, x: [...point.x] }));

@@ -11,6 +11,7 @@ import { readStudyFolder, writeStudyFolder } from "../../store/study-folder.ts";
 import { isPack, packEnding, packStudy } from "../../store/study-pack.ts";
 import { describeCoordinates } from "../../study/study.ts";
 import { toColumns, toCsv, toParquet } from "../../study/table.ts";
+import { relativeWords } from "../../run/radius.ts";
 import { short, whole } from "../../report/words.ts";
 import { option, storeOption } from "../shared/arguments.ts";
 import { openStored } from "../shared/stored.ts";
@@ -110,20 +111,27 @@ function describeStatus({
 }: StudyStatus): string {
   const axes = Object.keys(groups[0]?.at ?? {});
   const median = (losses: readonly number[]) => losses[Math.floor(losses.length / 2)];
-  const lines = groups.slice(0, mostGroups).map(({ at, cells, done, losses, verdicts }) => [
-    ...axes.map((axis) => text(at[axis])),
-    `${done}/${cells}`,
-    losses.length === 0 ? "–" : short(median(losses) ?? NaN),
-    losses.length === 0 ? "–" : `${short(losses[0] ?? NaN)} to ${short(losses.at(-1) ?? NaN)}`,
-    Object.entries(verdicts)
-      .sort(([, a], [, b]) => b - a)
-      .map(([name, count]) => `${count} ${name}`)
-      .join(", "),
-  ]);
+  const withRadius = groups.some(({ relativeRhos }) => relativeRhos.length > 0);
+  const lines = groups
+    .slice(0, mostGroups)
+    .map(({ at, cells, done, losses, relativeRhos, verdicts }) => [
+      ...axes.map((axis) => text(at[axis])),
+      ...(withRadius ? [relativeWords(relativeRhos) || "–"] : []),
+      `${done}/${cells}`,
+      losses.length === 0 ? "–" : short(median(losses) ?? NaN),
+      losses.length === 0 ? "–" : `${short(losses[0] ?? NaN)} to ${short(losses.at(-1) ?? NaN)}`,
+      Object.entries(verdicts)
+        .sort(([, a], [, b]) => b - a)
+        .map(([name, count]) => `${count} ${name}`)
+        .join(", "),
+    ]);
   const counts = Object.entries(statuses).map(([name, count]) => `${whole(count)} ${name}`);
   return [
     `${whole(done)} of ${whole(cells)} cells done${counts.length > 0 ? `: ${counts.join(", ")}` : ""}\n\n`,
-    table([[...axes, "done", "median loss", "range", "verdicts"], ...lines]),
+    table([
+      [...axes, ...(withRadius ? ["radius"] : []), "done", "median loss", "range", "verdicts"],
+      ...lines,
+    ]),
     ...(groups.length > mostGroups ? [`and ${groups.length - mostGroups} more\n`] : []),
     ...failures.map(
       ({ cell, at, error }) =>

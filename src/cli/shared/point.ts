@@ -6,6 +6,7 @@ import { InputError, show } from "../../engine/errors.ts";
 import { readNpz } from "../../engine/npz.ts";
 import { readSafetensors } from "../../engine/safetensors.ts";
 import { readBytes } from "../../platform/node/files.ts";
+import type { Tensor, Tree } from "../../engine/tensor.ts";
 import type { Progress } from "../../platform/node/progress.ts";
 import type { Model, Problem } from "../../problems/problem.ts";
 import { findProblem } from "../../problems/registry.ts";
@@ -15,6 +16,7 @@ import type { Method } from "../../sam/contract/method.ts";
 import { memoryLimit } from "../../platform/node/limits.ts";
 import { nodeSources } from "../../run/node-sources.ts";
 import { readRunFolder } from "../../store/run-folder.ts";
+import { lastRho } from "../../run/radius.ts";
 import { checkMemory } from "../../run/memory.ts";
 import { parseSpec, type RunSpec } from "../../run/spec.ts";
 import { lossOf } from "./flags.ts";
@@ -64,7 +66,7 @@ export async function targetOfRun(
   folder: string,
   flags: LossFlags,
   progress: Progress,
-): Promise<Target & { readonly model: Model }> {
+): Promise<Target & { readonly model: Model; readonly start: Tree<Tensor> }> {
   const { rho, lr } = flags;
   const { config, result } = await readRunFolder(folder);
   if (result === undefined) {
@@ -82,7 +84,12 @@ export async function targetOfRun(
     }),
     progress,
   );
-  return { ...target, model: await readModel(target.problem, join(folder, "final.safetensors")) };
+  const start = target.problem.init(config.spec.seed);
+  return {
+    ...target,
+    start,
+    model: await readModel(target.problem, join(folder, "final.safetensors")),
+  };
 }
 
 /** A run as if another method had made it: with plain gradient steps, at the same ρ if it has one. */
@@ -107,8 +114,7 @@ async function build(spec: RunSpec, progress: Progress): Promise<Target> {
   ];
   return {
     problem,
-    // A schedule's text counts as its first number, as in figures.
-    rho: Number.parseFloat(String(spec.rho ?? 0)),
+    rho: lastRho(spec.rho, spec.steps),
     learningRate: spec.lr,
     method: buildMethod(spec),
     // Of a plane its name says it all, and where its runs begin does not matter.

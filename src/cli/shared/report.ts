@@ -1,6 +1,7 @@
 /** Progress and summary of a run, in lines for the terminal. */
 import { duration, short, whole } from "../../report/words.ts";
 import { findProblem } from "../../problems/registry.ts";
+import { radiusWords } from "../../run/radius.ts";
 import type { RunResult } from "../../run/run.ts";
 import type { Final } from "../../run/history.ts";
 import type { RunSpec } from "../../run/spec.ts";
@@ -43,6 +44,7 @@ export const drawingLine = (images: number, of: number): string =>
 export function summary({
   spec,
   final,
+  relativeRho,
   verdict,
   warning,
   provenance,
@@ -52,7 +54,7 @@ export function summary({
   return [
     `${verdict.name}: ${verdict.sentence}`,
     "",
-    describeRun(spec),
+    describeRun(spec, relativeRho),
     ...numbers(final),
     ...(warning ? [`first warned at step ${whole(warning.step)}`] : []),
     ...(verdict.numbers["skipped"]
@@ -65,11 +67,11 @@ export function summary({
   ].join("\n");
 }
 
-function describeRun(spec: RunSpec): string {
+function describeRun(spec: RunSpec, relativeRho: RunResult["relativeRho"]): string {
   const { method, rho, switch: at, seed } = spec;
   const how = [
     method,
-    ...(rho === undefined ? [] : [`ρ = ${rho}`]),
+    ...(rho === undefined ? [] : [radiusWords(rho, [relativeRho])]),
     ...(at === undefined ? [] : [`after plain descent for ${short(100 * at)} % of the steps`]),
   ].join(" ");
   const problem = findProblem(spec.problem);

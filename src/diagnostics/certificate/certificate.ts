@@ -85,6 +85,8 @@ const subjectSchema = z.object({
   rho: z.number(),
   /** ρ/‖x‖; `null` where x = 0. */
   relativeRho: maybe,
+  /** ρ/‖x₀‖, where it is known which parameters the run started from. */
+  relativeRhoAtStart: z.number().optional(),
   /** The method that was judged, on the full batch. */
   method: z.object({
     name: z.string(),

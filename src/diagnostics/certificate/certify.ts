@@ -65,6 +65,8 @@ export interface CertifyOptions extends FixedLossOptions {
   readonly method?: Method | undefined;
   /** Architecture and data in words, for the report. */
   readonly description?: string | undefined;
+  /** Parameters that the run started from, to say how large ρ was beside them. */
+  readonly start?: Tree<Tensor> | undefined;
   /** η of the runs from displaced copies; default: half the largest stable one. */
   readonly learningRate?: number | undefined;
   readonly tolerances?: Partial<CertificateTolerances> | undefined;
@@ -98,6 +100,7 @@ export async function certify(options: CertifyOptions): Promise<Certificate> {
   const { problem, statistics, mode = "evaluate", onProgress, engine = {} } = options;
   const { seed = 0, denseLimit = 1000 } = options;
   const rho = radiusOf(options);
+  const start = options.start && flatten(options.start);
   checkTensors(problem.init(0), options.point, "", `${problem.name} has no such parameter`);
   const loss = fixedLoss(problem, { statistics, mode });
   const tolerances = { ...defaultCertificateTolerances, ...options.tolerances };
@@ -254,6 +257,9 @@ export async function certify(options: CertifyOptions): Promise<Certificate> {
         ...(await scoresOf(options)),
         rho,
         relativeRho: finite(rho / norm(given.x)),
+        ...(start !== undefined &&
+          rho > 0 &&
+          norm(start) > 0 && { relativeRhoAtStart: rho / norm(start) }),
         method: { name: method.name, ...optimizer } satisfies Descending & { name: string },
       },
       direction: {

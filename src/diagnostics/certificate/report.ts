@@ -38,8 +38,8 @@ export function describeCertificate(certificate: Certificate): string {
 /** What was certified, in sentences; none for certificates of earlier versions. */
 export function subjectLines({ subject, zero }: Certificate): string[] {
   if (subject === undefined) return [];
-  const { problem, description, parameters, samples, loss, score, rho, relativeRho, method } =
-    subject;
+  const { problem, description, parameters, samples, loss, score, rho, method } = subject;
+  const { relativeRho, relativeRhoAtStart } = subject;
   const { momentum, nesterov, weightDecay } = method;
   const scores = score
     ? `, score ${number(score.train)} on them${score.test === undefined ? "" : ` and ${number(score.test)} on the test set`}`
@@ -48,7 +48,13 @@ export function subjectLines({ subject, zero }: Certificate): string[] {
   const decay = weightDecay > 0 ? `, weight decay ${number(weightDecay)}` : "";
   const radius =
     rho > 0
-      ? `, ρ = ${number(rho)}${relativeRho === null ? "" : `, ${number(relativeRho)} times ‖x‖`}`
+      ? [
+          `, ρ = ${number(rho)}`,
+          ...(relativeRho === null ? [] : [`${number(relativeRho)} times ‖x‖`]),
+          ...(relativeRhoAtStart === undefined
+            ? []
+            : [`${number(relativeRhoAtStart)} times ‖x₀‖ at the start of the run`]),
+        ].join(", ")
       : "";
   return [
     `Certified: ${problem}${description === undefined ? "" : ` (${description})`}, ${parameters} parameters, loss ${number(loss)} on ${samples} ${samples === 1 ? "sample" : "samples"}${scores}; as left by ${method.name} on the full batch${radius}${decay}${ball}.`,
