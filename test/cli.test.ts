@@ -88,6 +88,25 @@ it("continues bit for bit after kill -9", async () => {
   expect(resumed.trace).toHaveLength(501);
 });
 
+it("asks what plain descent would do, says it in the warning, and leaves the run as it was", async () => {
+  const out = join(folder, "probed");
+  const stalls = ["--problem", "cosine", "--start", "2,0.5", "--rho", "4", "--steps", "200"];
+  const train = ["train", ...stalls, "--lr", "0.1", "--json"];
+  const [plain, probed] = await Promise.all([
+    lucid(...train),
+    lucid(...train, "--probe-descent", "20", "--out", out),
+  ]);
+  expect(probed.final).toEqual(plain.final);
+  expect(probed.trace).toEqual(plain.trace);
+  expect(plain.warning).not.toHaveProperty("sentence", expect.stringContaining("in a copy"));
+  expect(probed.warning).toMatchObject({
+    sentence: expect.stringMatching(/descent steps in a copy lowered the loss by \d+ %/),
+  });
+  // A run that is resumed keeps asking.
+  const config = JSON.parse(await readFile(join(out, "config.json"), "utf8")) as unknown;
+  expect(config).toMatchObject({ probeDescent: 20 });
+});
+
 describe("Ctrl-C", () => {
   it("saves, says how to go on, and goes on bit for bit", async () => {
     const out = join(folder, "stopped");

@@ -13,7 +13,7 @@ import { createProgramCache } from "./programs.ts";
 import type { Checkpoint } from "./checkpoint.ts";
 import { finalOf, rowAt, type Final, type MetricRow } from "./history.ts";
 import { specHash, type RunSpec } from "./spec.ts";
-import type { RunChunk } from "./training.ts";
+import type { RunChunk, RunTrainingOptions } from "./training.ts";
 
 /** Where a result comes from: enough to make it again. */
 export interface Provenance extends Machine {
@@ -49,6 +49,8 @@ export interface RunOptions {
   readonly from?: ((start: TrainingState) => Checkpoint) | undefined;
   /** Keep a row of every so many steps; default `defaultStride(steps)`. */
   readonly recordEvery?: number | undefined;
+  /** See `RunTrainingOptions`; default: never. */
+  readonly counterfactual?: RunTrainingOptions["counterfactual"];
   /** Stop between chunks. */
   readonly signal?: AbortSignal | undefined;
   /** Told once the program is ready, before the first step. */
@@ -112,13 +114,14 @@ export function createRunner({ sources, machine, programs = 4, ...engine }: Runn
       const from = options.from?.(begin);
       await options.onStart?.({ spec, engine: engineName, device, step: from?.state.step ?? 0 });
       const { steps, seed } = spec;
-      const { recordEvery, signal, onChunk } = options;
+      const { recordEvery, counterfactual, signal, onChunk } = options;
       const { checkpoint, model, verdict, warning } = await training.run({
         steps,
         seed,
         method,
         from: from ?? begin,
         recordEvery,
+        counterfactual,
         signal,
         onChunk,
       });

@@ -164,12 +164,13 @@ export async function prepareTraining(given: TrainingOptions): Promise<Training>
     }
   };
   const { batchSize = "full" } = options;
-  const screen = (from?: ScreenState) =>
+  const screen = (from?: ScreenState, counterfactual = false) =>
     createScreen({
       dtype: problem.dtype,
       engine: program.engine,
       evidence: batchSize === "full" || batchSize === problem.train.size ? "full" : "batch",
       guessLoss: problem.guessLoss,
+      counterfactual,
       from,
     });
 
@@ -177,7 +178,7 @@ export async function prepareTraining(given: TrainingOptions): Promise<Training>
     problem,
     program,
     start: (seed) => compiled.start(seed),
-    screen,
+    screen: (from) => screen(from),
     evidence: (state, given) => compiled.evidence(state, given),
     evaluate(of, split = problem.test ?? problem.train) {
       alive();
@@ -193,7 +194,7 @@ export async function prepareTraining(given: TrainingOptions): Promise<Training>
       checkSteps({ steps, until, evaluateEvery, recordEvery, counterfactualEvery: askEvery });
       checkSeed(seed);
       let checkpoint = asCheckpoint(from ?? compiled.start(seed), screen);
-      const watch = screen(checkpoint.screen);
+      const watch = screen(checkpoint.screen, askEvery !== undefined);
       const history: MetricRow[] = [];
       const scores: Scores[] = [];
       let began = performance.now();

@@ -41,6 +41,7 @@ const configSchema = z.object({
   engine: z.enum(engineNames),
   threads: z.int(),
   recordEvery: z.int(),
+  probeDescent: z.int().optional(),
   spec: z.unknown(),
 });
 
@@ -50,6 +51,8 @@ export interface RunConfig {
   readonly engine: EngineName;
   readonly threads: number;
   readonly recordEvery: number;
+  /** Steps from one counterfactual to the next; absent where none is asked. */
+  readonly probeDescent?: number | undefined;
   /** Version of the package that began the run. */
   readonly version: string;
 }

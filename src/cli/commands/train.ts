@@ -23,6 +23,7 @@ interface RunFlags extends SpecFlags {
   readonly engine?: string;
   readonly threads?: string;
   readonly recordEvery?: string;
+  readonly probeDescent?: string;
   readonly saveEvery?: string;
   readonly trace?: boolean;
   readonly out?: string;
@@ -42,6 +43,12 @@ export function addTrain(program: Command, terminal: Terminal): void {
       option(
         "--record-every <steps>",
         "keep a row of every so many steps (default: the smallest power of two that makes at most 1000 rows)",
+      ),
+    )
+    .addOption(
+      option(
+        "--probe-descent <steps>",
+        "ask after every so many steps whether plain descent would lower the loss, in a copy: 9 gradients on all samples, and a warning that says what was measured",
       ),
     )
     .option("--trace", "keep a row of every step, and print the rows with --json; planes always do")
@@ -81,10 +88,11 @@ async function train(flags: RunFlags, terminal: Terminal): Promise<void> {
     print(stored.result, stored.rows, resume);
     return;
   }
-  const { spec, engine, threads, recordEvery } = stored.config;
+  const { spec, engine, threads, recordEvery, probeDescent } = stored.config;
   const saveEvery = seconds("save-every", flags.saveEvery);
   const continued = await continueRunFolder(resume, saveEvery);
-  const job = { spec, engine, threads, recordEvery, saveEvery, out: resume, continued };
+  const how = { engine, threads, recordEvery, probeDescent, saveEvery };
+  const job = { spec, ...how, out: resume, continued };
   const { result, rows } = await runInForeground(job, json, terminal);
   print(result, rows, resume);
 }
@@ -98,6 +106,7 @@ function newJob(flags: RunFlags): ForegroundRun {
     engine: chooseEngine(engine),
     threads: wholeNumber("threads", threads) ?? 1,
     recordEvery: stride ?? (trace ? 1 : defaultStride(spec.steps)),
+    probeDescent: wholeNumber("probe-descent", flags.probeDescent),
     saveEvery: seconds("save-every", flags.saveEvery),
     out,
   };

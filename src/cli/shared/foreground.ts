@@ -19,6 +19,8 @@ export interface ForegroundRun {
   readonly engine: EngineChoice;
   readonly threads: number;
   readonly recordEvery: number;
+  /** Ask after every so many steps what plain descent would do; absent: never. */
+  readonly probeDescent?: number | undefined;
   /** Most seconds between checkpoints. */
   readonly saveEvery: number;
   /** Where the run begins or continues; absent when it is not kept. */
@@ -28,7 +30,7 @@ export interface ForegroundRun {
 
 /** Run, showing progress and keeping the run in its folder; Ctrl-C saves and throws. */
 export async function runInForeground(
-  { spec, engine, threads, recordEvery, saveEvery, out, continued }: ForegroundRun,
+  { spec, engine, threads, recordEvery, probeDescent, saveEvery, out, continued }: ForegroundRun,
   keepRows: boolean,
   terminal: Terminal,
 ): Promise<{ result: RunResult; rows: readonly MetricRow[]; out: string | undefined }> {
@@ -60,6 +62,7 @@ export async function runInForeground(
     let began = { step: 0, at: 0 };
     const outcome = await runner.run(spec, {
       recordEvery,
+      counterfactual: probeDescent === undefined ? undefined : { every: probeDescent },
       signal,
       from: continued?.from,
       async onStart({ step, engine }) {
@@ -68,7 +71,7 @@ export async function runInForeground(
         makeFolder = (path) =>
           createRunFolder(
             path,
-            { spec, engine, threads, recordEvery, version: machine.version },
+            { spec, engine, threads, recordEvery, probeDescent, version: machine.version },
             saveEvery,
           );
         if (out !== undefined) folder ??= await makeFolder(out);

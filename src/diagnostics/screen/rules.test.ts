@@ -286,6 +286,25 @@ test("a counterfactual turns the warning into a measured one", () => {
   expect(watched(slowly).warning?.sentence).toContain("SAM steps hardly lower the loss");
 });
 
+test("a warning waits for the counterfactual where one is asked", () => {
+  const asked = { counterfactual: true };
+  // Answers come at two steps of 400: of a quarter of the run the second is part from step 300 on.
+  const descent = (t: number) => (t === 0 || t === 0.75 ? 0.75 : NaN);
+  const stepOf = (run: Made, options?: Partial<ScreenOptions>) =>
+    watched(run, options).warning?.step;
+  expect(stepOf({ ...held, descent })).toBe(49);
+  expect(stepOf({ ...held, descent }, asked)).toBe(300);
+  expect(stepOf(held, asked)).toBeUndefined();
+});
+
+test("a measured sentence holds SAM alone to account only where descent lowers the loss", () => {
+  const trapped = { ...towering, cosine: 0.24 };
+  const sentence = (descent: number) => watched({ ...trapped, descent }).warning?.sentence;
+  expect(sentence(0.99)).toContain("lowered the loss by 1 %: SAM is what holds the run");
+  expect(sentence(1.02)).toContain("did not lower the loss either (-2 %): it is not SAM alone");
+  expect(sentence(1)).toContain("did not lower the loss either (0 %)");
+});
+
 test("a mixture that rests where it should not is seen by its direction alone", () => {
   // f = −cos x, ρ = 4, v = −8g + 9g⁺ (WSAM with γ = 0.9): it rests where g⁺ = 8/9 g, at x = 2.685.
   const rows: { loss: number; ahead: number; grad: number; shifted: number; direction: number }[] =

@@ -9,6 +9,8 @@ import type { ScreenTolerances } from "./tolerances.ts";
 export interface Reference {
   readonly guessLoss: number | undefined;
   readonly evidence: EvidenceKind;
+  /** Whether warnings wait for a counterfactual. */
+  readonly counterfactual?: boolean | undefined;
 }
 
 /** What the rules look at. */
@@ -245,6 +247,8 @@ export function warn(found: Assessment, tolerances: ScreenTolerances): Warning |
   if (horizon < tolerances.fewestSteps || signals.rows < tolerances.fewestRows) return undefined;
   if (signals.missing.length > 0) return undefined;
   const { gradRatio, cosine, directionRatio, descentFall } = late;
+  // Who asks is told what was measured.
+  if (found.counterfactual && Number.isNaN(descentFall)) return undefined;
   const { fall } = found;
   const step = signals.step ?? 0;
   const isFlat = fall < tolerances.flat;
@@ -258,7 +262,9 @@ export function warn(found: Assessment, tolerances: ScreenTolerances): Warning |
   const seen = `cos(g, g⁺) averages ${round(cosine)}, GradRatio ${round(gradRatio)}${direction}`;
   const measured = Number.isNaN(descentFall)
     ? ""
-    : ` A few descent steps in a copy lowered the loss by ${percent(descentFall)}: SAM is what holds the run.`;
+    : descentFall > 0
+      ? ` A few descent steps in a copy lowered the loss by ${percent(descentFall)}: SAM is what holds the run.`
+      : ` A few descent steps in a copy did not lower the loss either (${percent(descentFall)}): it is not SAM alone that holds the run.`;
   const kind =
     relative < tolerances.smallGradient && gradRatio > tolerances.largeRatio
       ? ("saddle-trap-ahead" as const)

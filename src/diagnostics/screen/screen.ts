@@ -56,6 +56,11 @@ export interface ScreenOptions {
    * or the variance of the targets. Default: the loss of the first row stands for it.
    */
   readonly guessLoss?: number | undefined;
+  /**
+   * Whether a counterfactual is asked from time to time (`descentLoss`): a warning then waits for the
+   * next answer, and says what was measured. Default: no.
+   */
+  readonly counterfactual?: boolean | undefined;
   readonly tolerances?: ScreenTolerances | undefined;
   /** Continue from here. A state of an older form is not read: the screen starts anew and says so. */
   readonly from?: ScreenState | undefined;
@@ -75,6 +80,7 @@ export function createScreen({
   engine,
   evidence = "full",
   guessLoss,
+  counterfactual = false,
   tolerances = screenTolerances,
   from,
 }: ScreenOptions): Screen {
@@ -83,7 +89,7 @@ export function createScreen({
   const note = isReadable
     ? from?.note
     : "Earlier steps are not part of this: they were remembered in an older form.";
-  const reference: Reference = { guessLoss, evidence };
+  const reference: Reference = { guessLoss, evidence, counterfactual };
   let warning = from?.warning;
   return {
     get warning() {
