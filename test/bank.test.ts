@@ -5,7 +5,14 @@ import { describe, expect, test } from "vitest";
 import { createScreen } from "../src/diagnostics/screen/screen.ts";
 import { labelOf, readBank, type BankRun } from "../studies/bank/bank.ts";
 import { clopperPearson } from "../studies/bank/intervals.ts";
-import { heldOut, judgeAll, judgeBySetting, sensitivity, table } from "../studies/bank/report.ts";
+import {
+  heldOut,
+  judgeAll,
+  judgeBySetting,
+  sensitivity,
+  table,
+  trueOfTheirHorizon,
+} from "../studies/bank/report.ts";
 
 const page = readFileSync(new URL("../docs/screen.md", import.meta.url), "utf8");
 
@@ -25,6 +32,12 @@ describe("the bank", () => {
 
   test("gives the table of the page", () => {
     expect(plain(page)).toContain(plain(table(judged)));
+  });
+
+  test("gives what the page says of warnings by their own horizon", () => {
+    const { of, held } = trueOfTheirHorizon(judged);
+    expect(held / of).toBeGreaterThan(0.9);
+    expect(page).toContain(`true of ${held} of ${of} warnings`);
   });
 
   test("is judged as the issue of the screen demands", () => {

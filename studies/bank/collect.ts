@@ -1,12 +1,13 @@
 /**
- * Puts the bank together: the files that runs.py wrote, and the stored histories of the study
- * figure-5-quick, thinned to at most 200 rows a run with five digits.
+ * The collection of the bank: the files that runs.py and runs.ts wrote, and the stored histories of
+ * the study figure-5-quick, thinned to at most 200 rows a run with five digits. Families that the
+ * folder does not have stay as they are in the bank.
  *
  *     node studies/bank/collect.ts FOLDER
  */
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { gunzipSync, gzipSync } from "node:zlib";
-import type { BankRun } from "./bank.ts";
+import { readBank, type BankRun } from "./bank.ts";
 
 const most = 200;
 const [folder] = process.argv.slice(2);
@@ -24,7 +25,9 @@ const families = readdirSync(folder)
     lines(gunzipSync(text(`${folder}/${name}`)).toString()).map((line) => JSON.parse(line) as Raw),
   );
 
-const runs = [...families.flatMap(withTwins), ...figure5()];
+const made = [...families.flatMap(withTwins), ...figure5()];
+const known = new Set(made.map(({ family }) => family));
+const runs = [...readBank().filter(({ family }) => !known.has(family)), ...made];
 writeFileSync(
   new URL("histories.jsonl.gz", import.meta.url),
   gzipSync(runs.map((run) => `${JSON.stringify(run, shorten)}\n`).join(""), { level: 9 }),

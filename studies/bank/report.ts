@@ -41,6 +41,22 @@ const share = (some: readonly Judged[], holds: (one: Judged) => boolean) => {
 const early = ({ warned }: Judged) => warned !== undefined && warned < 0.5;
 const isWrong = ({ verdict }: Judged) => verdict === "descending" || verdict === "minimizer";
 
+/**
+ * Warnings in the first half of a run, and those of them that were true of their own horizon: after
+ * as many steps again as had been taken, nine tenths of the loss was still there.
+ */
+export function trueOfTheirHorizon(judged: readonly Judged[]): { of: number; held: number } {
+  const held = judged.flatMap(({ run: { rows, steps }, warned = 1 }) => {
+    const at = warned * steps;
+    const mean = (from: number, to: number) => {
+      const seen = rows.filter(([step = NaN]) => (step ?? NaN) >= from && (step ?? NaN) <= to);
+      return seen.reduce((sum, [, loss]) => sum + (loss ?? NaN), 0) / seen.length;
+    };
+    return 2 * at > steps ? [] : [mean(1.8 * at, 2 * at) > 0.9 * mean(0.8 * at, at)];
+  });
+  return { of: held.length, held: held.filter(Boolean).length };
+}
+
 /** One line per family, and one for all. */
 export function table(judged: readonly Judged[]): string {
   const families = [...new Set(judged.map(({ run }) => run.family))];
@@ -171,6 +187,7 @@ if (import.meta.main) {
       }
     }
   }
+  console.log("\ntrue of their horizon:", trueOfTheirHorizon(judgeAll(runs)));
   const bySetting = judgeBySetting(judgeAll(runs));
   const { chosen, judged } = heldOut(bySetting);
   console.log(`\nleave one family out: ${JSON.stringify(chosen)}\n\n${table(judged)}`);
