@@ -56,6 +56,27 @@ export function singularValues(a: Matrix): number[] {
   return new SingularValueDecomposition(a).diagonal.sort((x, y) => y - x);
 }
 
+/** Eigenvalues of MᵀM from which on their roots are singular values to seven digits. */
+const clear = 1e-8;
+
+/**
+ * Singular values, descending, like {@link singularValues}: by the eigenvalues of MᵀM, some times as
+ * fast, where none is so small that squaring loses it.
+ *
+ * @throws {NotConverged}
+ */
+export function clearSingularValues(a: Matrix): number[] {
+  if (a.rows > smallSize) {
+    const squares = symmetricSpectrum(product(a.transpose(), a));
+    const [least = 0, most = 0] = [squares[0], squares.at(-1)];
+    if (least > clear * most) return squares.map(Math.sqrt).reverse();
+  }
+  return singularValues(a);
+}
+
+/** Rows up to which the way that is exact for every matrix takes no time to speak of. */
+const smallSize = 100;
+
 /**
  * Left singular vectors, as columns, with their singular values.
  *
@@ -65,6 +86,39 @@ export function leftSingular(a: Matrix): { readonly u: Matrix; readonly s: numbe
   if (!Number.isFinite(a.sum())) throw new NotConverged("no singular vectors");
   const { leftSingularVectors, diagonal } = new SingularValueDecomposition(a);
   return { u: leftSingularVectors, s: diagonal };
+}
+
+/** Rows of the right factor that are used while they are near. */
+const nearRows = 64;
+
+/**
+ * A B, four rows of B at a time and blocks of them while they are in the cache: for a thousand rows
+ * several times as fast as a matrix class that asks for one entry after the other.
+ */
+export function product(a: Matrix, b: Matrix): Matrix {
+  const [n, inner, width] = [a.rows, a.columns, b.columns];
+  const right = Array.from({ length: inner }, (_, k) => Float64Array.from(b.getRow(k)));
+  const left = Array.from({ length: n }, (_, i) => Float64Array.from(a.getRow(i)));
+  const result = Array.from({ length: n }, () => new Float64Array(width));
+  const none = new Float64Array(width);
+  for (let from = 0; from < inner; from += nearRows) {
+    const until = Math.min(inner, from + nearRows);
+    for (let i = 0; i < n; i++) {
+      const row = left[i] as Vector;
+      const sum = result[i] as Vector;
+      for (let k = from; k < until; k += 4) {
+        const [b0 = none, b1 = none, b2 = none, b3 = none] = right.slice(k, Math.min(k + 4, until));
+        const [a0 = 0, a1 = 0, a2 = 0, a3 = 0] = row.subarray(k, Math.min(k + 4, until));
+        for (let j = 0; j < width; j++) {
+          sum[j] =
+            (sum[j] as number) +
+            (a0 * (b0[j] as number) + a1 * (b1[j] as number)) +
+            (a2 * (b2[j] as number) + a3 * (b3[j] as number));
+        }
+      }
+    }
+  }
+  return new Matrix(result);
 }
 
 /** A matrix from its rows. */

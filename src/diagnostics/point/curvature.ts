@@ -3,9 +3,10 @@ import type { Matrix } from "ml-matrix";
 import { spectrumEdges, type ComplexEigenvalue } from "../algebra/arnoldi.ts";
 import type { CertificateTolerances } from "../certificate/certificate.ts";
 import {
+  clearSingularValues,
   leftSingular,
   NotConverged,
-  singularValues,
+  product,
   symmetricPart,
   symmetricSpectrum,
   wholeSpectrum,
@@ -98,7 +99,7 @@ export function relativeGradient(
 
 export interface CurvatureOptions {
   readonly tolerances: CertificateTolerances;
-  /** Up to so many parameters the whole spectrum of Dv is computed. */
+  /** Up to so many parameters whole spectra are computed. */
   readonly denseLimit: number;
   /** Whether the method rests here, so that the spectrum of Dv means something. */
   readonly rests: boolean;
@@ -109,7 +110,7 @@ export interface CurvatureOptions {
   readonly onProgress?: ((what: string) => void) | undefined;
 }
 
-/** Up to so many parameters every matrix's whole spectrum is computed, not only that of Dv. */
+/** Up to so many parameters whole spectra are computed where the method does not rest, too. */
 const wholeLimit = 300;
 
 /**
@@ -138,8 +139,8 @@ async function denseCurvature(
 ): Promise<Curvature> {
   const { tolerances, rests, onProgress } = options;
   const { sam, isSam, descentNorm } = point;
-  const whole = f.dimension <= wholeLimit;
-  if (!whole && !rests) return sparseCurvature(f, point, options);
+  // Where nothing rests the ends of Hessians are enough, and iterations find them sooner.
+  if (!rests && f.dimension > wholeLimit) return sparseCurvature(f, point, options);
   onProgress?.("whole spectra");
   const matrices = await denseSamPoint(f, sam);
   const ends = (values: readonly number[]): Ends => ({
@@ -148,11 +149,6 @@ async function denseCurvature(
     residual: 0,
     converged: true,
   });
-  if (!whole) {
-    const base = await sparseCurvature(f, point, { ...options, rests: false });
-    const jacobian = await point.dense(matrices);
-    return { ...base, dense: true, motions: motionsOf(jacobian, false) };
-  }
   const kernel = (sizes: readonly number[]) => {
     const limit = tolerances.curvature * Math.max(...sizes);
     return sizes.filter((size) => size <= limit).length;
@@ -165,12 +161,14 @@ async function denseCurvature(
     return { ...base, motions: undefined, sam: undefined, kernels: undefined };
   }
   const jacobian = await point.dense(matrices);
-  const motions = finite(jacobian) ? motionsOf(jacobian, true) : undefined;
+  const motions = finite(jacobian) ? motionsOf(jacobian) : undefined;
   if (!isSam || !finite(matrices.perturbation)) {
     return { ...base, motions, sam: undefined, kernels: undefined };
   }
-  const singular = singularValues(matrices.perturbation);
+  const singular = clearSingularValues(matrices.perturbation);
   const exact = (value: number): Estimate => ({ value, residual: 0, converged: true });
+  const ofShifted = kernel(shiftedHessian.map(Math.abs));
+  const ofPerturbation = singular.filter((value) => value <= tolerances.singular).length;
   return {
     ...base,
     motions,
@@ -179,17 +177,24 @@ async function denseCurvature(
       minSingular: exact(singular.at(-1) as number),
     },
     kernels: {
-      shiftedHessian: kernel(shiftedHessian.map(Math.abs)),
-      perturbation: singular.filter((value) => value <= tolerances.singular).length,
+      shiftedHessian: ofShifted,
+      perturbation: ofPerturbation,
       samJacobian: kernel(
         (motions?.eigenvalues ?? []).flatMap(({ re, im }) =>
           (im === 0 ? [re] : [re, re]).map((part) => Math.hypot(part, im)),
         ),
       ),
-      surrogateHessian: kernel(symmetricSpectrum(matrices.surrogateHessian).map(Math.abs)),
+      // Regular factors make a regular product.
+      surrogateHessian:
+        ofShifted + ofPerturbation === 0
+          ? 0
+          : kernel(symmetricSpectrum(matrices.surrogateHessian).map(Math.abs)),
     },
   };
 }
+
+/** Up to so many eigenvalues each gets its condition; of more, those that decide: n² operations each. */
+const conditionedLimit = 100;
 
 const finite = (matrix: Matrix): boolean => Number.isFinite(matrix.sum());
 
@@ -197,10 +202,10 @@ const finite = (matrix: Matrix): boolean => Number.isFinite(matrix.sum());
 const rounding = 100 * Number.EPSILON;
 
 /** The whole spectrum of Dv, with error bars for all eigenvalues, or for those that decide. */
-function motionsOf(jacobian: Matrix, every: boolean): Motions {
+function motionsOf(jacobian: Matrix): Motions {
   const found = wholeSpectrum(jacobian);
   const { values } = found;
-  const deciding = every ? values : decisive(values, found);
+  const deciding = values.length <= conditionedLimit ? values : decisive(values, found);
   const barred = new Map(
     deciding.map((value) => {
       const { condition, residual, vector } = found.conditioned(value);
@@ -223,7 +228,10 @@ function motionsOf(jacobian: Matrix, every: boolean): Motions {
     whole: true,
     leftmostVector: leftmost?.vector ?? new Float64Array(jacobian.rows),
     leftmost: { condition: leftmost?.condition, error: leftmost?.error },
-    kernel: every ? leftKernel(jacobian, 1e-10 * largest) : [],
+    // Zero eigenvalues come out as large as 1e-8 where several are one.
+    kernel: values.some(({ re, im }) => Math.hypot(re, im) <= 1e-6 * largest)
+      ? leftKernel(jacobian, 1e-10 * largest)
+      : [],
   };
 }
 
@@ -238,7 +246,7 @@ function decisive(values: readonly DenseEigenvalue[], { size }: Spectrum): Dense
 /** Orthonormal left singular vectors whose singular values are at most `limit`. */
 function leftKernel(matrix: Matrix, limit: number): Vector[] {
   // Where no eigenvalue of AAᵀ can be so small there is nothing to look for.
-  const values = symmetricSpectrum(matrix.mmul(matrix.transpose()));
+  const values = symmetricSpectrum(product(matrix, matrix.transpose()));
   if ((values[0] ?? 0) > (10 * limit) ** 2) return [];
   const { u, s } = leftSingular(matrix);
   return s.flatMap((value, k) => (value <= limit ? [Float64Array.from(u.getColumn(k))] : []));

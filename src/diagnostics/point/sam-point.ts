@@ -1,8 +1,17 @@
 /** SAM seen from one point: both gradients, and every derivative of its step as an operator. */
-import { Matrix } from "ml-matrix";
-import { fromRows } from "../algebra/dense.ts";
+import type { Matrix } from "ml-matrix";
+import { fromRows, product } from "../algebra/dense.ts";
 import type { Derivatives } from "./derivatives.ts";
-import { addTo, along, dot, norm, scaled, type Operator, type Vector } from "../algebra/vectors.ts";
+import {
+  addTo,
+  along,
+  combine,
+  dot,
+  norm,
+  scaled,
+  type Operator,
+  type Vector,
+} from "../algebra/vectors.ts";
 
 /** A point x, its ascent point x⁺ = x + ρu with u = g/‖g‖, and what can be said about both. */
 export interface SamPoint {
@@ -99,20 +108,31 @@ export interface DenseSamPoint {
   readonly surrogateHessian: Matrix;
 }
 
-/** All matrices of a point: two products per parameter. */
+/** All matrices of a point: two products with Hessians per parameter. */
 export async function denseSamPoint(f: Derivatives, point: SamPoint): Promise<DenseSamPoint> {
-  const hessian = fromRows(await f.hessian(point.x));
+  const rows = await f.hessian(point.x);
+  const hessian = fromRows(rows);
   const shiftedHessian = fromRows(await f.hessian(point.ascentPoint));
-  const u = Matrix.columnVector(point.direction);
-  const identity = Matrix.eye(f.dimension);
-  const perturbation =
-    point.gradNorm === 0
-      ? identity
-      : Matrix.sub(identity, u.mmul(u.transpose()))
-          .mmul(hessian)
-          .mul(point.rho / point.gradNorm)
-          .add(identity);
-  const samJacobian = shiftedHessian.mmul(perturbation);
-  const surrogateHessian = perturbation.transpose().mmul(samJacobian);
-  return { hessian, shiftedHessian, perturbation, samJacobian, surrogateHessian };
+  const { direction: u } = point;
+  const stretch = point.gradNorm === 0 ? 0 : point.rho / point.gradNorm;
+  // uᵀH, to take u(uᵀH) off H row by row; u = 0 where g is.
+  const along = combine(u, rows);
+  const perturbation = fromRows(
+    rows.map((row, i) => {
+      const image = row.map((h, j) => stretch * (h - (u[i] ?? 0) * (along[j] ?? 0)));
+      image[i] = 1 + (image[i] ?? 0);
+      return image;
+    }),
+  );
+  const samJacobian = product(shiftedHessian, perturbation);
+  return {
+    hessian,
+    shiftedHessian,
+    perturbation,
+    samJacobian,
+    // Made when it is asked for: half of the work.
+    get surrogateHessian() {
+      return product(perturbation.transpose(), samJacobian);
+    },
+  };
 }
