@@ -1,10 +1,13 @@
 import { join } from "node:path";
 import { defineConfig } from "tsdown";
+import { writeFile } from "node:fs/promises";
 import { packRuntime } from "./scripts/pack-runtime.ts";
+import { buildSurfaceViewer, builtName } from "./src/report/surface/bundle.ts";
 
 /** One built file per source file: the command line and the workers find each other by path. */
 export default defineConfig({
-  entry: ["src/**/*.ts", "!src/**/*.test.ts"],
+  // The viewer of surfaces is a script for browsers, bundled below.
+  entry: ["src/**/*.ts", "!src/**/*.test.ts", "!src/report/surface/viewer.ts"],
   format: "esm",
   platform: "node",
   unbundle: true,
@@ -19,7 +22,11 @@ export default defineConfig({
     },
   ],
   hooks: {
-    "build:done": ({ options }) => packRuntime(join(options.outDir, "onnxruntime")),
+    async "build:done"({ options: { outDir } }) {
+      await packRuntime(join(outDir, "onnxruntime"));
+      // Pages with a surface carry their viewer, three.js included.
+      await writeFile(join(outDir, "report/surface", builtName), await buildSurfaceViewer());
+    },
   },
   copy: [
     // Figures are drawn in a font of their own.

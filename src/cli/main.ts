@@ -10,6 +10,7 @@ import { addDoctor } from "./commands/doctor.ts";
 import { addFind } from "./commands/find.ts";
 import { addExport } from "./commands/export.ts";
 import { addFigure } from "./commands/figure.ts";
+import { addLandscape } from "./commands/landscape.ts";
 import { addMethods } from "./commands/methods.ts";
 import { addProblems } from "./commands/problems.ts";
 import { addSweep } from "./commands/sweep.ts";
@@ -68,6 +69,7 @@ function createProgram(terminal: Terminal) {
   addSweep(program, terminal);
   addWorker(program, terminal);
   addFigure(program, terminal);
+  addLandscape(program, terminal);
   addExport(program, terminal);
   addMethods(program, terminal);
   addProblems(program, terminal);

@@ -51,21 +51,26 @@ export interface Target {
   readonly description: string | undefined;
 }
 
-/** The loss that flags describe. */
-export async function targetOf(flags: LossFlags, progress: Progress): Promise<Target> {
+/** The loss that flags describe, in float64 unless another dtype is asked for. */
+export async function targetOf(
+  flags: LossFlags,
+  progress: Progress,
+  dtype: unknown = "float64",
+): Promise<Target> {
   const { rho, lr, method } = flags;
   if (rho === undefined && method === undefined) {
     throw new InputError("missing --rho (give SAM's radius, such as 4)");
   }
-  const spec = parseSpec({ ...lossOf(flags), rho, lr, ...makingOf(flags), dtype: "float64" });
+  const spec = parseSpec({ ...lossOf(flags), rho, lr, ...makingOf(flags), dtype });
   return build(spec, progress);
 }
 
-/** The loss, the method and the final model of a finished run. */
+/** The loss, the method and the final model of a finished run, in float64 unless told otherwise. */
 export async function targetOfRun(
   folder: string,
   flags: LossFlags,
   progress: Progress,
+  dtype: unknown = "float64",
 ): Promise<Target & { readonly model: Model; readonly start: Tree<Tensor> }> {
   const { rho, lr } = flags;
   const { config, result } = await readRunFolder(folder);
@@ -78,7 +83,7 @@ export async function targetOfRun(
     parseSpec({
       ...(flags.method === undefined ? config.spec : madeBy(show(flags.method), config.spec)),
       ...makingOf(flags),
-      dtype: "float64",
+      dtype,
       ...(rho !== undefined && { rho }),
       ...(lr !== undefined && { lr }),
     }),

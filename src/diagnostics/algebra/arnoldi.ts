@@ -46,6 +46,8 @@ export interface SpectrumEdges {
   readonly largest: ComplexEigenvalue;
   /** Real part of the leftmost eigenvector, of norm 1. */
   readonly leftmostVector: Vector;
+  /** Real part of the rightmost eigenvector, of norm 1. */
+  readonly rightmostVector: Vector;
   /** All eigenvalues found to the tolerance. */
   readonly values: readonly ComplexEigenvalue[];
   readonly converged: boolean;
@@ -88,12 +90,16 @@ export async function spectrumEdges({
     residuals.set(pair, residual);
     return { re: pair.re, im: pair.im, residual };
   };
-  const leftmostVector = lift(projection, first("leftmost").columns[0] as readonly number[]);
+  const vectorOf = (edge: Edge): Vector => {
+    const vector = lift(projection, first(edge).columns[0] as readonly number[]);
+    return scaled(1 / norm(vector), vector);
+  };
   return {
     leftmost: await at("leftmost"),
     rightmost: await at("rightmost"),
     largest: await at("largest"),
-    leftmostVector: scaled(1 / norm(leftmostVector), leftmostVector),
+    leftmostVector: vectorOf("leftmost"),
+    rightmostVector: vectorOf("rightmost"),
     values: found
       .filter(({ residual }) => residual <= limit)
       .map(({ re, im, residual }) => ({ re, im, residual })),

@@ -1,0 +1,125 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { lucid } from "../../../test/lucid.ts";
+
+const root = mkdtempSync(join(tmpdir(), "lucid-landscape-"));
+const run = join(root, "run");
+beforeAll(async () => {
+  await lucid(
+    ..."train --problem regression --rho 2 --lr 0.01 --steps 300 --seed 3 --out".split(" "),
+    run,
+  );
+});
+afterAll(() => rmSync(root, { recursive: true }));
+
+const at = (folder: string, file: string) => join(root, folder, file);
+const linesOf = (folder: string) =>
+  readFileSync(at(folder, "landscape.jsonl"), "utf8").trimEnd().split("\n");
+const draw = (folder: string, ...flags: string[]) =>
+  lucid("landscape", run, "--out", join(root, folder), ...flags);
+
+test("a plane through the end of a run: values that match the run's own, five files, nothing computed twice", async () => {
+  const { code, out } = await draw("plane", "--points", "5", "--span", "1", "--dtype", "float64");
+  expect(code).toBe(0);
+  expect(out).toContain("ρ/‖x‖ = ");
+  const result = JSON.parse(readFileSync(at("run", "result.json"), "utf8")) as {
+    final: { loss: number; shiftedLoss: number };
+  };
+  const rows = readFileSync(at("plane", "landscape.csv"), "utf8").trimEnd().split("\n");
+  expect(rows).toHaveLength(26);
+  const [, , loss, shiftedLoss] = (rows[13] ?? "").split(",").map(Number);
+  expect(loss).toBeCloseTo(result.final.loss, 5);
+  expect(shiftedLoss).toBeCloseTo(result.final.shiftedLoss, 4);
+  const page = readFileSync(at("plane", "landscape.html"), "utf8");
+  expect(page).toContain("As a surface");
+  expect(page).not.toMatch(/(src|href)="https?:/);
+  expect(readFileSync(at("plane", "landscape.svg"), "utf8")).toContain("What SAM sees");
+
+  const before = linesOf("plane");
+  expect(before).toHaveLength(26);
+  expect((await draw("plane", "--points", "9", "--span", "2", "--dtype", "float64")).code).toBe(0);
+  const after = linesOf("plane");
+  expect(after.slice(0, 26)).toEqual(before);
+  expect(after).toHaveLength(1 + 81);
+});
+
+test("a file that a crash cut off goes on; a damaged one and one of another point are refused", async () => {
+  const flags = ["--points", "3", "--line", "--directions", "ascent"];
+  expect((await draw("line", ...flags)).code).toBe(0);
+  const file = at("line", "landscape.jsonl");
+  const whole = readFileSync(file, "utf8");
+  writeFileSync(file, whole.slice(0, -40));
+  expect((await draw("line", ...flags)).code).toBe(0);
+  expect(readFileSync(at("line", "landscape.csv"), "utf8").split("\n")).toHaveLength(5);
+
+  writeFileSync(file, whole.replace('"loss":', '"loss":1'));
+  const damaged = await draw("line", ...flags);
+  expect(damaged.code).toBe(2);
+  expect(damaged.err).toContain("line 2 is damaged");
+
+  writeFileSync(file, whole);
+  const other = await draw("line", ...flags, "--rho", "1");
+  expect(other.code).toBe(2);
+  expect(other.err).toContain("is of another point, radius or directions (choose another folder)");
+});
+
+test("the path of a run is trained again and lies in the plane where it spread most", async () => {
+  const { code, out } = await draw(
+    "path",
+    ..."--directions trajectory --points 3 --losses-only --json".split(" "),
+  );
+  expect(code).toBe(0);
+  const { paths, cosine } = JSON.parse(out) as {
+    paths: { kept: number; coordinates: number[][] }[];
+    cosine?: number[];
+  };
+  expect(cosine).toBeUndefined();
+  expect(paths[0]?.kept).toBeGreaterThan(0.8);
+  // The run ends where the landscape has its center.
+  for (const coordinate of paths[0]?.coordinates.at(-1) ?? [NaN]) {
+    expect(coordinate).toBeCloseTo(0, 6);
+  }
+});
+
+test("the way to another point begins at this one and passes the other", async () => {
+  const target = join(root, "other");
+  await lucid(
+    ..."train --problem regression --method gd --lr 0.01 --steps 300 --seed 3 --out".split(" "),
+    target,
+  );
+  const { code, out } = await draw("to", "--directions", `to:${target}`, "--line", "--json");
+  expect(code).toBe(0);
+  const { marks } = JSON.parse(out) as { marks: { name: string; at: number[] }[] };
+  const [here, there] = [marks.find(({ name }) => name === "x"), marks.at(-1)];
+  expect(here?.at).toEqual([0]);
+  expect(there?.name).toBe("other");
+  expect(there?.at[0]).toBeGreaterThan(0.01);
+});
+
+test.each([
+  [
+    "an unknown direction",
+    ["--directions", "filtr"],
+    /unknown direction "filtr".*did you mean "filter"/,
+  ],
+  ["three directions", ["--directions", "random,filter,eigen"], /give one or two/],
+  ["a span of nothing", ["--span", "0"], /invalid span: 0/],
+  ["too many places", ["--points", "100000"], /invalid points: 100000/],
+  ["the point itself", [`--directions`, `to:${run}`], /it is the point itself/],
+  ["a flag that the run has", ["--problem", "cosine"], /the run says what was trained/],
+])("refuses %s in one line", async (_, flags, message) => {
+  const { code, err } = await draw("refused", ...flags);
+  expect(code).toBe(2);
+  expect(err).toMatch(message);
+});
+
+test("a point alone has no path", async () => {
+  const { code, err } = await lucid(
+    ..."landscape --problem cosine --rho 4 --point 1,0 --path --out".split(" "),
+    join(root, "none"),
+  );
+  expect(code).toBe(2);
+  expect(err).toContain("missing run: a point alone has no trajectory");
+});

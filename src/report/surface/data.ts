@@ -1,0 +1,19 @@
+/** The data of a surface, as the page hands it to the viewer. */
+export interface SurfaceData {
+  /** Names of the two axes; coordinates are distances in parameters. */
+  readonly axes: readonly [string, string];
+  /** Coordinates of the grid, ascending. */
+  readonly ticks: readonly [readonly number[], readonly number[]];
+  /** Heights in the order of the grid, the first axis running fastest; `null` where not finite. */
+  readonly surfaces: readonly {
+    readonly name: string;
+    readonly values: readonly (number | null)[];
+  }[];
+  /** Ways over the surface, in coordinates. */
+  readonly paths: readonly (readonly (readonly number[])[])[];
+  /** Points with names. */
+  readonly marks: readonly { readonly name: string; readonly at: readonly number[] }[];
+}
+
+/** Ids of the page's elements that the viewer looks for. */
+export const ids = { data: "surface-data", stage: "surface", choice: "surface-choice" } as const;
