@@ -13,6 +13,7 @@ import { addFigure } from "./commands/figure.ts";
 import { addLandscape } from "./commands/landscape.ts";
 import { addMethods } from "./commands/methods.ts";
 import { addProblems } from "./commands/problems.ts";
+import { addReproduce } from "./commands/reproduce.ts";
 import { addSweep } from "./commands/sweep.ts";
 import { Interrupted, processTerminal, type Terminal } from "./shared/terminal.ts";
 import { addTrain } from "./commands/train.ts";
@@ -70,6 +71,7 @@ function createProgram(terminal: Terminal) {
   addWorker(program, terminal);
   addFigure(program, terminal);
   addLandscape(program, terminal);
+  addReproduce(program, terminal);
   addExport(program, terminal);
   addMethods(program, terminal);
   addProblems(program, terminal);

@@ -127,9 +127,9 @@ function planesFigure(data: LandscapeData): Figure {
   const verdicts = data.marks.flatMap(({ verdict }) => verdict ?? []);
   const key = legend(
     [
-      ...data.paths.map(({ name, kept }) => ({
+      ...data.paths.map(({ name, kept }, i) => ({
         words: `${name} (${Math.round(100 * kept)} % of its variance lies in this plane)`,
-        line: pathStyle,
+        line: pathStyle(i),
       })),
       ...verdictEntries(verdicts),
     ],
@@ -161,7 +161,9 @@ function planesFigure(data: LandscapeData): Figure {
         strokeOpacity: 0.5,
         thresholds: [...levels],
       }),
-      ...data.paths.map(({ coordinates }) => Plot.line(clipped(coordinates, view), pathStyle)),
+      ...data.paths.map(({ coordinates }, i) =>
+        Plot.line(clipped(coordinates, view), pathStyle(i)),
+      ),
       ...data.marks
         .filter(
           ({ at: [x = 0, y = 0] }) => x >= view.x1 && x <= view.x2 && y >= view.y1 && y <= view.y2,
@@ -275,7 +277,12 @@ const wordsOf = (level: number) =>
     ? level.toExponential()
     : String(level);
 
-const pathStyle: Plot.LineOptions = { stroke: "#c2185b", strokeWidth: 2 };
+/** Told apart by dash as well as by color. */
+const pathStyle = (i: number): Plot.LineOptions => ({
+  stroke: ["#c2185b", "#e69f00", "#009e73"][i % 3] ?? "#c2185b",
+  strokeWidth: 2,
+  strokeDasharray: ["", "6 3", "2 3"][i % 3] ?? "",
+});
 
 /** The path with breaks where it leaves the view. */
 const clipped = (

@@ -84,41 +84,14 @@ export function planeFigure({
     ],
     2 * width - 24,
   );
-  const levels = quantiles(
-    grid(view, 48, 48).map((x) => plane.value(x)),
-    levelCount,
-  );
-  const map = (
-    words: string,
-    value: (x: Point) => number,
-    field: readonly Arrow[],
-  ): Plot.PlotOptions => ({
-    width,
-    height,
-    ...margins,
-    x: { domain: [left, right], label: "x₁", ticks: 7 },
-    y: { domain: [bottom, top], label: null, ticks: 7 },
-    color: { type: "threshold", domain: levels, range: shades },
-    length: { type: "identity" },
-    marks: [
-      head(words, "x₂", margins),
-      Plot.frame({ fill: shades[0] ?? null, stroke: null }),
-      Plot.contour({
-        x1: left,
-        x2: right,
-        y1: bottom,
-        y2: top,
-        fill: (x1: number, x2: number) => value([x1, x2]),
-        thresholds: levels,
-        pixelSize: spacing,
-      }),
-      arrows(field),
-      criticalPoints(plane, view),
-      ...paths.map((path) => pathLine(path, view)),
-      ...paths.map((path) => pathEnd(path)),
-      Plot.frame({ strokeOpacity: 0.4 }),
-    ],
-  });
+  const levels = planeLevels(plane, view);
+  const over = [
+    criticalPoints(plane, view),
+    ...paths.map((path) => pathLine(path, view)),
+    ...paths.map(pathEnd),
+  ];
+  const map = (words: string, value: (x: Point) => number, field: readonly Arrow[]) =>
+    planeMap({ words, value, field, levels, view, over, spacing, size: [width, height] });
   const y = titleHeight + key.height;
   return sheet({
     width: 2 * width,
@@ -139,6 +112,60 @@ export function planeFigure({
     ],
   });
 }
+
+/** One map of a plane. */
+export interface PlaneMap {
+  readonly words: string;
+  readonly value: (x: Point) => number;
+  readonly field: readonly Arrow[];
+  /** Of the contours, ascending; equal levels on all maps of a sheet make them comparable. */
+  readonly levels: readonly number[];
+  readonly view: View;
+  /** What lies over the map: critical points, paths, curves. */
+  readonly over: readonly Plot.Markish[];
+  /** Pixels between the points at which the map is computed. */
+  readonly spacing: number;
+  /** Width and height in pixels, margins included. */
+  readonly size: readonly [number, number];
+}
+
+/** A map of a function of two variables with contours, arrows, and what lies over them. */
+export function planeMap(map: PlaneMap): Plot.PlotOptions {
+  const { words, value, field, levels, spacing } = map;
+  const [[left, right], [bottom, top]] = map.view;
+  return {
+    width: map.size[0],
+    height: map.size[1],
+    ...margins,
+    x: { domain: [left, right], label: "x₁", ticks: 7 },
+    y: { domain: [bottom, top], label: null, ticks: 7 },
+    color: { type: "threshold", domain: [...levels], range: shades },
+    length: { type: "identity" },
+    marks: [
+      head(words, "x₂", margins),
+      Plot.frame({ fill: shades[0] ?? null, stroke: null }),
+      Plot.contour({
+        x1: left,
+        x2: right,
+        y1: bottom,
+        y2: top,
+        fill: (x1: number, x2: number) => value([x1, x2]),
+        thresholds: [...levels],
+        pixelSize: spacing,
+      }),
+      arrows(field),
+      ...map.over,
+      Plot.frame({ strokeOpacity: 0.4 }),
+    ],
+  };
+}
+
+/** Levels that divide the values of a plane in a view into classes of equal size. */
+export const planeLevels = (plane: Plane, view: View): number[] =>
+  quantiles(
+    grid(view, 48, 48).map((x) => plane.value(x)),
+    levelCount,
+  );
 
 /** Longest arrow, in pixels. */
 const arrowLength = 16;
@@ -162,7 +189,7 @@ function arrows(field: readonly Arrow[]): Plot.Markish {
 }
 
 /** Isolated critical points as marks, curves of them as lines, in the colors of their verdicts. */
-function criticalPoints({ critical }: Plane, view: View): Plot.Markish {
+export function criticalPoints({ critical }: Plane, view: View): Plot.Markish {
   const visible = critical.map((set) => ({
     ...set,
     points: set.points.filter((point) => inside(point, view)),

@@ -3,10 +3,8 @@ import { extname } from "node:path";
 import type { Command } from "@commander-js/extra-typings";
 import { InputError, unknownName } from "../../engine/errors.ts";
 import { figuresFor } from "../../figures/registry.ts";
-import type { FigureRun } from "../../figures/runs.ts";
 import { writeBytes, writeText } from "../../platform/node/files.ts";
-import type { Row } from "../../study/cell.ts";
-import type { StoredStudy } from "../../store/store.ts";
+import { figureRuns } from "../../reproduce/study.ts";
 import { toColumns, toCsv } from "../../study/table.ts";
 import { option, storeOption } from "../shared/arguments.ts";
 import { openStored } from "../shared/stored.ts";
@@ -47,7 +45,7 @@ async function figure(
   if (data !== undefined) checkEnding("data", data, [".csv", ".json"]);
   const stored = await openStored(study, store);
   try {
-    const runs = await readRuns(stored);
+    const runs = await figureRuns(stored);
     if (runs.length === 0) throw new InputError(`missing rows in ${stored.name} (run lucid sweep)`);
     const { renderPng, renderSvg } = await import("../../figures/render.ts");
     const drawn = await chosen.draw(runs);
@@ -70,21 +68,4 @@ function checkEnding(flag: string, file: string, endings: readonly string[]): vo
   throw new InputError(
     `invalid ${flag}: ${file} (give a file that ends in ${endings.join(" or ")})`,
   );
-}
-
-/** All runs that did not fail, in the order of the cells. */
-async function readRuns(stored: StoredStudy): Promise<FigureRun[]> {
-  const rows = new Map<string, Row>();
-  for await (const row of stored.rows()) rows.set(row.cell, row);
-  const runs: FigureRun[] = [];
-  for (const { id } of stored.cells) {
-    const row = rows.get(id);
-    if (!row?.final || !row.verdict) continue;
-    const { spec, final, verdict, certificate } = row;
-    runs.push({
-      result: { spec, final, verdict: { ...verdict, ...certificate?.verdict } },
-      rows: await stored.history(id),
-    });
-  }
-  return runs;
 }

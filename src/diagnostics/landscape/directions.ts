@@ -76,12 +76,13 @@ export async function eigenDirections(point: SamPoint): Promise<readonly [Axis, 
     dimension: point.x.length,
     tolerance: 1e-6,
   });
-  const name = point.rho === 0 ? "H" : "MᵀH⁺M";
+  // In words, because not every font has a raised T.
+  const what = point.rho === 0 ? "the loss" : "what SAM sees";
   const axis = (which: string, { value, vector }: { value: number; vector: Vector }): Axis => ({
-    name: `${which} eigenvector of ${name} (${value.toPrecision(3)})`,
+    name: `${which} direction of ${what} (curvature ${Number(value.toPrecision(3))})`,
     vector,
   });
-  return [axis("highest", highest), axis("lowest", lowest)];
+  return [axis("steepest", highest), axis("flattest", lowest)];
 }
 
 /**
@@ -96,7 +97,7 @@ export async function samEigenDirections(point: SamPoint): Promise<readonly [Axi
     tolerance: 1e-6,
   });
   const name = (which: string, { re }: { re: number }) =>
-    `${which} eigenvector of H⁺M (${re.toPrecision(3)})`;
+    `${which} eigenvector of H⁺M (${Number(re.toPrecision(3))})`;
   return [
     { name: name("rightmost", rightmost), vector: rightmostVector },
     { name: name("leftmost", leftmost), vector: leftmostVector },

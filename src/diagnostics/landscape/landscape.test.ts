@@ -132,7 +132,7 @@ test("eigenvectors bend what SAM sees as their eigenvalues say, by differences",
   const shiftedGradient = (p: Vector) =>
     plainGradient(network, ascentPoint(network, [...p], rho)).gradient;
   for (const { name, vector } of await samEigenDirections(point)) {
-    const value = Number(/\(([-\d.e+]+)\)/.exec(name)?.[1]);
+    const value = Number(/([-\d.e+]+)\)$/.exec(name)?.[1]);
     const [up, down] = [1, -1].map((sign) => shiftedGradient(along(x, sign * step, vector)));
     const moved = (up ?? []).map((high, i) => (high - (down?.[i] ?? NaN)) / (2 * step));
     // H⁺M v = λ v, where the pair is real.
@@ -153,7 +153,7 @@ test("eigenvectors bend what SAM sees as their eigenvalues say, by differences",
     const moved = times(perturbation, vector);
     return dot(moved, times(shiftedHessian, moved));
   };
-  const values = [highest, lowest].map(({ name }) => Number(/\(([-\d.e+]+)\)/.exec(name)?.[1]));
+  const values = [highest, lowest].map(({ name }) => Number(/([-\d.e+]+)\)$/.exec(name)?.[1]));
   expect(curvature(highest)).toBeCloseTo(values[0] ?? NaN, 1);
   expect(curvature(lowest)).toBeCloseTo(values[1] ?? NaN, 1);
   expect(curvature(highest)).toBeGreaterThan(curvature(axes[0]));

@@ -1,0 +1,90 @@
+/** The figure of survival: which share of runs still stands at the loss of guessing, over the steps. */
+import * as Plot from "@observablehq/plot";
+import { head, margins, sheet, titleHeight, type Figure } from "./figure.ts";
+import { legend } from "./legend.ts";
+import { radii, radius, type FigureRun } from "./runs.ts";
+
+/** Told apart in print and by color-blind people: by dash as well as by color. */
+const styles = [
+  ["#0072b2", ""],
+  ["#e69f00", "6 3"],
+  ["#009e73", "2 3"],
+  ["#cc79a7", "8 3 2 3"],
+  ["#d55e00", "1 2"],
+  ["#56b4e9", "10 4"],
+  ["#000000", ""],
+] as const;
+
+/** A point of a curve of survival. */
+export interface Survival {
+  readonly rho: number;
+  readonly step: number;
+  /** Share of the runs at this radius whose loss has never been below the threshold. */
+  readonly standing: number;
+  readonly of: number;
+}
+
+/** For each radius, at every step at which a run's loss first falls below the threshold, the share that stands. */
+export function survival(runs: readonly FigureRun[], threshold: number): Survival[] {
+  return radii(runs).flatMap((rho) => {
+    const group = runs.filter((run) => radius(run) === rho);
+    const horizon = Math.max(...group.map(({ result }) => result.final.step));
+    const leaves = group
+      .map(({ rows }) => rows.find(({ loss }) => loss < threshold)?.step ?? Infinity)
+      .sort((a, b) => a - b);
+    const at = (step: number): Survival => ({
+      rho,
+      step,
+      standing: leaves.filter((leave) => leave > step).length / group.length,
+      of: group.length,
+    });
+    const first = { rho, step: 0, standing: 1, of: group.length };
+    return [first, ...leaves.filter(Number.isFinite).map(at), at(horizon)];
+  });
+}
+
+/** Curves of survival, a line per radius; they say nothing beyond the horizon that was run. */
+export function survivalFigure(runs: readonly FigureRun[], threshold: number): Figure {
+  const [width, height] = [860, 320];
+  const points = survival(runs, threshold);
+  const rhos = radii(runs);
+  const style = (i: number) => {
+    const [stroke, strokeDasharray] = styles[i % styles.length] as (typeof styles)[number];
+    return { stroke, strokeDasharray, strokeWidth: 2 };
+  };
+  const key = legend(
+    rhos.map((rho, i) => ({
+      words: `ρ = ${rho} (${points.find((point) => point.rho === rho)?.of} runs)`,
+      line: style(i),
+    })),
+    width - 24,
+  );
+  return sheet({
+    width,
+    height: titleHeight + key.height + height,
+    title: "How long runs stand still",
+    panels: [
+      { x: 12, y: titleHeight, plot: key.plot },
+      {
+        x: 0,
+        y: titleHeight + key.height,
+        plot: {
+          width,
+          height,
+          ...margins,
+          x: { label: "step", ticks: 8 },
+          y: { domain: [0, 1], label: null, grid: true, tickFormat: "%" },
+          marks: [
+            head("", `runs whose loss was never below ${threshold.toPrecision(3)}`, margins),
+            ...rhos.map((rho, i) =>
+              Plot.line(
+                points.filter((point) => point.rho === rho),
+                { x: "step", y: "standing", curve: "step-after", ...style(i) },
+              ),
+            ),
+          ],
+        },
+      },
+    ],
+  });
+}
