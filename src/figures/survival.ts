@@ -1,19 +1,9 @@
 /** The figure of survival: which share of runs still stands at the loss of guessing, over the steps. */
 import * as Plot from "@observablehq/plot";
 import { head, margins, sheet, titleHeight, type Figure } from "./figure.ts";
+import { lineStyle } from "./curves.ts";
 import { legend } from "./legend.ts";
 import { radii, radius, type FigureRun } from "./runs.ts";
-
-/** Told apart in print and by color-blind people: by dash as well as by color. */
-const styles = [
-  ["#0072b2", ""],
-  ["#e69f00", "6 3"],
-  ["#009e73", "2 3"],
-  ["#cc79a7", "8 3 2 3"],
-  ["#d55e00", "1 2"],
-  ["#56b4e9", "10 4"],
-  ["#000000", ""],
-] as const;
 
 /** A point of a curve of survival. */
 export interface Survival {
@@ -48,14 +38,10 @@ export function survivalFigure(runs: readonly FigureRun[], threshold: number): F
   const [width, height] = [860, 320];
   const points = survival(runs, threshold);
   const rhos = radii(runs);
-  const style = (i: number) => {
-    const [stroke, strokeDasharray] = styles[i % styles.length] as (typeof styles)[number];
-    return { stroke, strokeDasharray, strokeWidth: 2 };
-  };
   const key = legend(
     rhos.map((rho, i) => ({
       words: `ρ = ${rho} (${points.find((point) => point.rho === rho)?.of} runs)`,
-      line: style(i),
+      line: lineStyle(i),
     })),
     width - 24,
   );
@@ -79,7 +65,7 @@ export function survivalFigure(runs: readonly FigureRun[], threshold: number): F
             ...rhos.map((rho, i) =>
               Plot.line(
                 points.filter((point) => point.rho === rho),
-                { x: "step", y: "standing", curve: "step-after", ...style(i) },
+                { x: "step", y: "standing", curve: "step-after", ...lineStyle(i) },
               ),
             ),
           ],

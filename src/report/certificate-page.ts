@@ -16,8 +16,8 @@ import { refinementRows, short, whole } from "./words.ts";
 /** A point, what it is, and the loss on the way to its ascent point. */
 export interface CertifiedPoint {
   readonly certificate: Certificate;
-  /** Undefined where there is no ascent. */
-  readonly profile: Profile | undefined;
+  /** `null` where there is no ascent; left out where it is not known. */
+  readonly profile?: Profile | null | undefined;
 }
 
 /** What refining led to, and what that is. */
@@ -89,13 +89,15 @@ ${
 }`;
 
 const line = ({ profile, certificate: { verdict } }: CertifiedPoint) =>
-  profile
-    ? picture(
-        slopeFigure(profile, verdict.name),
-        `The short lines have the slopes that SAM knows of: that of the loss at x is ‖g‖; the one at x⁺ is
+  profile === undefined
+    ? ""
+    : profile
+      ? picture(
+          slopeFigure(profile, verdict.name),
+          `The short lines have the slopes that SAM knows of: that of the loss at x is ‖g‖; the one at x⁺ is
 what SAM acts on.`,
-      )
-    : "<p>The gradient vanishes here, so there is no direction to look in, and SAM stands still.</p>";
+        )
+      : "<p>The gradient vanishes here, so there is no direction to look in, and SAM stands still.</p>";
 
 const numbers = ({ certificate }: CertifiedPoint) =>
   htmlTable(

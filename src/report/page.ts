@@ -17,6 +17,7 @@ export const page = (title: string, body: string): string => `<!doctype html>
 <main>
 ${body}
 </main>
+<script>${sorting}</script>
 </body>
 </html>
 `;
@@ -29,13 +30,13 @@ export const picture = (figure: Figure, caption: string): string =>
 export const verdictTag = (name: VerdictName): string =>
   `<span class="verdict" style="--color: ${verdictMarks[name].color}">${escape(name)}</span>`;
 
-/** A table whose cells are HTML. */
+/** A table whose cells are HTML. A click on a head sorts by that column, a second one the other way. */
 export const htmlTable = (
   heads: readonly string[],
   rows: readonly (readonly string[])[],
 ): string => `<div class="scroll">
 <table>
-<thead><tr>${heads.map((name) => `<th>${name}</th>`).join("")}</tr></thead>
+<thead><tr>${heads.map((name) => `<th>${name === "" ? "" : `<button type="button">${name}</button>`}</th>`).join("")}</tr></thead>
 <tbody>
 ${rows.map((cells) => `<tr>${cells.map((cell) => `<td>${cell}</td>`).join("")}</tr>`).join("\n")}
 </tbody>
@@ -47,6 +48,23 @@ export const escape = (text: string): string =>
   text.replace(/[&<>"]/g, (character) => `&#${character.charCodeAt(0)};`);
 
 export const capitalized = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
+
+/** Numbers sort as numbers, everything else as text; what is missing comes last. */
+const sorting = `
+for (const button of document.querySelectorAll("th button")) button.addEventListener("click", () => {
+  const head = button.parentElement, column = [...head.parentElement.children].indexOf(head);
+  const body = head.closest("table").tBodies[0], down = head.getAttribute("aria-sort") === "ascending";
+  for (const other of head.parentElement.children) other.removeAttribute("aria-sort");
+  head.setAttribute("aria-sort", down ? "descending" : "ascending");
+  const of = (row) => row.cells[column].textContent.trim();
+  const number = (text) => Number(text.replace(/[,% ]/g, "").replace("−", "-") || NaN);
+  const compare = (a, b) => {
+    const [x, y] = [number(a), number(b)];
+    if (isNaN(x) || isNaN(y)) return isNaN(x) - isNaN(y) || a.localeCompare(b);
+    return (x - y) * (down ? -1 : 1);
+  };
+  body.append(...[...body.rows].sort((a, b) => compare(of(a), of(b))));
+});`;
 
 const style = `
 :root { color-scheme: light dark; --ink: #1b1b1b; --paper: #fff; --soft: #6b6b6b; --line: #ddd; --card: #f6f6f4; }
@@ -68,6 +86,13 @@ figcaption { margin-top: 4px; max-width: 50em; }
 svg { display: block; width: 100%; min-width: 640px; height: auto; }
 table { border-collapse: collapse; width: 100%; font-size: 0.9rem; font-variant-numeric: tabular-nums; }
 th, td { padding: 5px 10px 5px 0; border-bottom: 1px solid var(--line); text-align: left; white-space: nowrap; }
+th button { all: unset; cursor: pointer; font-weight: 600; }
+th button:focus-visible { outline: 2px solid; }
+th[aria-sort="ascending"] button::after { content: " ↑"; }
+th[aria-sort="descending"] button::after { content: " ↓"; }
+tr:target { background: var(--card); }
+@media (max-width: 480px) { h1 { font-size: 1.5rem; } main { padding: 12px 12px 48px; } }
+@media print { main { max-width: none; padding: 0; } figure, section, tr { break-inside: avoid; } th button::after { content: none !important; } }
 .verdict { display: inline-block; padding: 0 7px; border: 1px solid var(--line); border-left: 6px solid var(--color); border-radius: 4px; font-size: 0.85rem; font-weight: 600; white-space: nowrap; }
 section { margin: 12px 0; padding: 14px 16px; border-radius: 8px; background: var(--card); }
 section p { margin: 8px 0; }

@@ -162,7 +162,9 @@ async function certifyPoint(
   const withProfile = async <T extends Judged>(judged: T) => ({
     ...judged,
     profile:
-      target.rho > 0 ? await ascentProfile(f, flatten(judged.model.params), target.rho) : undefined,
+      target.rho > 0
+        ? ((await ascentProfile(f, flatten(judged.model.params), target.rho)) ?? null)
+        : null,
   });
   const page = certificatePage(await withProfile(before), refined && (await withProfile(refined)));
   await f.dispose();

@@ -1,0 +1,107 @@
+/** `lucid report`: a run, a study or a certificate as one page that needs nothing but itself. */
+import { statSync } from "node:fs";
+import { basename, dirname, join, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import type { Command } from "@commander-js/extra-typings";
+import { certificateSchema } from "../../diagnostics/certificate/certificate.ts";
+import { InputError } from "../../engine/errors.ts";
+import { makeFolder, readJson, writeText } from "../../platform/node/files.ts";
+import { readRunFolder } from "../../store/run-folder.ts";
+import type { StoredStudy } from "../../store/store.ts";
+import type { Row } from "../../study/cell.ts";
+import { option, storeOption } from "../shared/arguments.ts";
+import { openStored } from "../shared/stored.ts";
+import { printJson, type Terminal } from "../shared/terminal.ts";
+
+interface ReportFlags {
+  readonly out?: string;
+  readonly store?: string;
+  readonly json?: boolean;
+}
+
+export function addReport(program: Command, terminal: Terminal): void {
+  program
+    .command("report")
+    .description("Show a run, a study or a certificate as one page, without network.")
+    .argument(
+      "<what>",
+      "a run's folder; a study's folder, file or name; or what certify --json printed",
+    )
+    .addOption(option("--out <file>", "where the page goes (default: report.html)"))
+    .addOption(storeOption())
+    .option("--json", "print one JSON document: what it is, and the page's file")
+    .action((what, flags) => report(what, flags, terminal));
+}
+
+async function report(what: string, flags: ReportFlags, terminal: Terminal): Promise<void> {
+  const { out = "report.html" } = flags;
+  const { kind, html } = await pageOf(what, flags.store);
+  await makeFolder(dirname(out));
+  await writeText(out, html);
+  if (flags.json) printJson(terminal, { kind, out });
+  else terminal.out(`${pathToFileURL(resolve(out)).href}\n`);
+}
+
+/** What it is, and its page. Everything that draws is loaded on demand. */
+async function pageOf(what: string, store: string | undefined) {
+  if (what.endsWith(".json")) return { kind: "certificate", html: await certificateHtml(what) };
+  if (isFile(join(what, "config.json"))) return { kind: "run", html: await runHtml(what) };
+  const stored = await openStored(what, store);
+  try {
+    return { kind: "study", html: await studyHtml(stored) };
+  } finally {
+    await stored.close();
+  }
+}
+
+function isFile(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isFile() ?? false;
+}
+
+async function certificateHtml(file: string): Promise<string> {
+  const parsed = certificateSchema.safeParse(await readJson(file));
+  if (!parsed.success) {
+    throw new InputError(
+      `invalid file ${file}: not a certificate (give what lucid certify --json printed)`,
+    );
+  }
+  const { certificatePage } = await import("../../report/certificate-page.ts");
+  return certificatePage({ certificate: parsed.data });
+}
+
+async function runHtml(folder: string): Promise<string> {
+  const { result, rows } = await readRunFolder(folder);
+  if (result === undefined) {
+    throw new InputError(
+      `invalid run ${folder}: it is not finished (lucid train --resume ${folder} finishes it)`,
+    );
+  }
+  const { runPage } = await import("../../report/run-page.ts");
+  return runPage({ title: `Run ${basename(resolve(folder))}`, runs: [{ result, rows }] });
+}
+
+async function studyHtml(stored: StoredStudy): Promise<string> {
+  const rows = new Map<string, Row>();
+  for await (const row of stored.rows()) if (!rows.has(row.cell)) rows.set(row.cell, row);
+  const found = stored.cells.flatMap(({ id, at }) => {
+    const row = rows.get(id);
+    return row === undefined ? [] : [{ row, at: { ...at, seed: row.spec.seed } }];
+  });
+  const runs = [];
+  for (const { row, at } of found) {
+    const { spec, final, verdict, certificate } = row;
+    if (final === null || verdict === null) continue;
+    const result = { spec, final, verdict, certificate };
+    runs.push({ cell: row.cell, at, result, rows: await stored.history(row.cell) });
+  }
+  const { studyPage } = await import("../../report/study-page.ts");
+  return studyPage({
+    name: stored.study.name,
+    description: stored.study.description,
+    runs,
+    cells: stored.cells.length,
+    failures: found.flatMap(({ row: { cell, error } }) =>
+      error === null ? [] : [{ cell, error }],
+    ),
+  });
+}
