@@ -138,7 +138,7 @@ describe("lucid train", () => {
   it("prints a summary that begins with the verdict without --json", async () => {
     const { code, out, err } = await lucid("train", "--n", "30", "--hidden", "4", "--steps", "60");
     expect(code).toBe(0);
-    expect(out).toMatch(/^[a-z-]+: [A-Z].*\n\nsam ρ = 0.05 on 30 images of digits/);
+    expect(out).toMatch(/^[a-z-]+: [A-Z].*\n\nsam ρ = 0.05 \(0.024 ‖x₀‖\) on 30 images of digits/);
     expect(out).toMatch(/accuracy +\d+\.\d % train, \d+\.\d % test/);
     expect(err.replace(/^step .*\n/gm, "")).toBe(""); // progress, where the machine is slow
   });

@@ -61,9 +61,19 @@ ${picture(gradRatioFigure(runs), "How large the gradient is that SAM follows, re
 <h2>Every run</h2>
 <p class="small">The last column is the cell: <code>lucid sweep export</code> has its row under that name.</p>
 ${htmlTable(
-  [...axes, "verdict", "steps", "loss", "f(x⁺)", "‖g‖", "GradRatio", "train", "test", "cell"].map(
-    escape,
-  ),
+  [
+    ...axes,
+    "ρ/‖x₀‖",
+    "verdict",
+    "steps",
+    "loss",
+    "f(x⁺)",
+    "‖g‖",
+    "GradRatio",
+    "train",
+    "test",
+    "cell",
+  ].map(escape),
   runs.map((run) => runCells(run, axes)),
 )}
 ${
@@ -99,10 +109,15 @@ function groupCells(group: readonly StudyRun[], axes: readonly string[]): string
   ];
 }
 
+/** ρ/‖x₀‖; rows of earlier versions do not have it. */
+const relativeOf = ({ result: { relativeRho } }: StudyRun) =>
+  typeof relativeRho === "number" ? short(relativeRho) : "–";
+
 function runCells(run: StudyRun, axes: readonly string[]): string[] {
   const { final } = run.result;
   return [
     ...axes.map((axis) => escape(words(run.at[axis]))),
+    relativeOf(run),
     verdictTag(verdictOf(run)),
     whole(final.step),
     ...[final.loss, final.shiftedLoss, final.gradNorm, final.gradRatio].map(short),

@@ -12,6 +12,7 @@ import {
 import {
   eigenDirections,
   orthonormal,
+  principalDirections,
   project,
   randomDirection,
   samEigenDirections,
@@ -34,6 +35,11 @@ import type { np } from "../engine/jax-js.ts";
 import { leavesWithPaths, tensor, type Tensor } from "../engine/tensor.ts";
 import type { Problem } from "../problems/problem.ts";
 import { regression } from "../problems/networks/regression.ts";
+import type { VerdictName } from "../diagnostics/verdict.ts";
+import { buildProblem } from "../run/build.ts";
+import { nodeSources } from "../run/node-sources.ts";
+import { parseSpec } from "../run/spec.ts";
+import { trajectoryOf } from "../run/trajectory.ts";
 import { prepareTraining } from "../run/training.ts";
 import { sam } from "../sam/methods/sam.ts";
 import { sgd } from "../sam/parts/outer.ts";
@@ -104,6 +110,8 @@ interface View {
   readonly ranges: readonly (readonly [from: number, to: number])[];
   readonly marks?: readonly LandscapeMark[];
   readonly paths?: readonly LandscapePath[];
+  /** What the center is; default: a hallucinated minimizer. */
+  readonly verdict?: VerdictName;
   readonly caption: string;
 }
 
@@ -143,7 +151,9 @@ async function draw(
       {
         name: "x",
         at: view.axes.map(() => 0),
-        ...(view.axes.length === 2 && { verdict: "hallucinated-minimizer" as const }),
+        ...(view.axes.length === 2 && {
+          verdict: view.verdict ?? ("hallucinated-minimizer" as const),
+        }),
       },
       ...(view.marks ?? []),
     ],
@@ -222,6 +232,96 @@ async function connected(point: SamPoint, { engine }: Making) {
       caption: `The network with its output bias written as a product of two parameters. ${points.length} points traced with ‖g⁺‖ below 1e-11; the kernel of the Hessian of what SAM sees has dimension ${[...new Set(dimensions)].join(" or ")} along the curve, as Theorem 3.1 says.`,
     };
     return { problem: redundant, point: refined.point, view };
+  } finally {
+    await f.dispose();
+  }
+}
+
+/** SAM on MNIST at a radius at which it stands still: near a zero of g⁺, where none has been proved. */
+const mnist = {
+  problem: "mlp",
+  data: "mnist",
+  n: 500,
+  pool: 2,
+  hidden: [64],
+  method: "sam",
+  rho: 2,
+  lr: 0.01,
+  steps: 20_000,
+};
+
+/** The same pictures about the end of such a run. */
+async function nearHallucinated(making: Making): Promise<Made[]> {
+  const { engine, signal, onProgress } = making;
+  const spec = parseSpec(mnist);
+  const sources = nodeSources();
+  const problem = await buildProblem(spec, sources, signal);
+  const walk = await trajectoryOf(spec, {
+    sources,
+    engine,
+    signal,
+    count: 200,
+    onProgress: (step) => onProgress(`SAM on MNIST, step ${step} of ${mnist.steps}`),
+  });
+  signal.throwIfAborted();
+  const x = walk.at(-1)?.point as Vector;
+  const f = await compileDerivatives(problem, { engine });
+  try {
+    const point = await samPoint(f, x, mnist.rho);
+    const drawn = (seed: number): Axis => ({
+      name: `a filter-normalized direction (seed ${seed})`,
+      vector: randomDirection(problem.init(0), (path) => problem.role(path), x, "filter", seed),
+    });
+    const half = 1.5 * mnist.rho;
+    const square = [
+      [-half, half],
+      [-half, half],
+    ] as const;
+    const principal = principalDirections(walk.map(({ point }) => point));
+    const way = project(
+      walk.map(({ point }) => point),
+      x,
+      principal,
+    );
+    const rangeAlong = (k: number) => {
+      const along = way.coordinates.map((at) => at[k] ?? 0);
+      const [low, high] = [Math.min(...along), Math.max(...along)];
+      return [low - 0.2 * (high - low), high + 0.2 * (high - low)] as const;
+    };
+    const where = `GradRatio is ${point.gradRatio.toPrecision(2)} at this end: near-hallucinated, no zero of g⁺ is proved here`;
+    const views: View[] = [
+      {
+        name: "figure-4-mnist",
+        title: "A plane through a near-hallucinated end on MNIST",
+        axes: orthonormal(drawn(0), drawn(1)),
+        ranges: square,
+        caption: `${where}.`,
+        verdict: "near-hallucinated",
+      },
+      {
+        name: "figure-4-mnist-line",
+        title: "On MNIST, the line from x to x⁺, and beyond",
+        axes: [{ name: "the gradient g", vector: point.direction }],
+        ranges: [[-half, 2 * mnist.rho]],
+        marks: [{ name: "x⁺", at: [mnist.rho] }],
+        caption: `${where}.`,
+      },
+      {
+        name: "figure-4-mnist-run",
+        title: "The run on MNIST in the plane where it spread most",
+        axes: principal,
+        ranges: [rangeAlong(0), rangeAlong(1)],
+        paths: [{ name: "the run", ...way }],
+        caption: `${where}.`,
+        verdict: "near-hallucinated",
+      },
+    ];
+    const made: Made[] = [];
+    for (const view of views) {
+      onProgress(view.title);
+      made.push({ ...(await draw(problem, point, view, making)) });
+    }
+    return made.map((one) => ({ ...one, spec: { ...one.spec, ...mnist, start: null } }));
   } finally {
     await f.dispose();
   }
@@ -307,6 +407,6 @@ export const throughThePoint: Recipe = {
     }
     making.onProgress(curve.view.title);
     made.push(await draw(curve.problem, curve.point, curve.view, making));
-    return made;
+    return making.preset === "quick" ? made : [...made, ...(await nearHallucinated(making))];
   },
 };

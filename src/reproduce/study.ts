@@ -17,9 +17,9 @@ export async function figureRuns(stored: StoredStudy): Promise<FigureRun[]> {
   for (const { id } of stored.cells) {
     const row = rows.get(id);
     if (!row?.final || !row.verdict) continue;
-    const { spec, final, verdict, certificate } = row;
+    const { spec, final, verdict, certificate, relativeRho } = row;
     runs.push({
-      result: { spec, final, verdict: { ...verdict, ...certificate?.verdict } },
+      result: { spec, final, relativeRho, verdict: { ...verdict, ...certificate?.verdict } },
       rows: await stored.history(id),
     });
   }

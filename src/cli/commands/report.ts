@@ -89,9 +89,9 @@ async function studyHtml(stored: StoredStudy): Promise<string> {
   });
   const runs = [];
   for (const { row, at } of found) {
-    const { spec, final, verdict, certificate } = row;
+    const { spec, final, verdict, certificate, relativeRho } = row;
     if (final === null || verdict === null) continue;
-    const result = { spec, final, verdict, certificate };
+    const result = { spec, final, verdict, certificate, relativeRho };
     runs.push({ cell: row.cell, at, result, rows: await stored.history(row.cell) });
   }
   const { studyPage } = await import("../../report/study-page.ts");
