@@ -8,7 +8,9 @@ import { topological } from "./graph/graph.ts";
 import { lower } from "./onnx/lower.ts";
 import { translate } from "./graph/primitives.ts";
 import { simplify } from "./graph/simplify.ts";
-import { openProgram, type CompiledModel } from "./session.ts";
+import { layOut } from "./onnx/layout.ts";
+import { openProgram, type WriteModel } from "./session.ts";
+import { targetOf } from "./target.ts";
 import { planExecution } from "./onnx/plan.ts";
 import { traceStep, type TracedStep } from "../trace.ts";
 import { loadRuntime } from "./runtime.ts";
@@ -26,12 +28,13 @@ export async function compileNative(
   const began = performance.now();
   const runtime = await loadRuntime();
   const traced = await traceStep(definition);
-  const model = await compileToOnnx(traced);
-  return openProgram(runtime, definition, traced, model, options, began);
+  const write = await compileToOnnx(traced);
+  const target = await targetOf(runtime, options.provider ?? "cpu");
+  return openProgram(runtime, definition, traced, write, target, options, began);
 }
 
-/** The compiler without the run time: trace → simplify → lower → planExecution → emit. */
-export async function compileToOnnx(traced: TracedStep): Promise<CompiledModel> {
+/** The compiler without the run time: trace → simplify → lower → layOut → planExecution → emit. */
+export async function compileToOnnx(traced: TracedStep): Promise<WriteModel> {
   const given = traced.flat.arguments;
   const dtypes = new Set(given.map(({ dtype }) => dtype).filter(isFloat));
   const builder = new Builder(simplify, await idiomsIn([...dtypes]));
@@ -44,8 +47,12 @@ export async function compileToOnnx(traced: TracedStep): Promise<CompiledModel> 
     return dtype === "uint8" ? builder.cast(argument, "int32") : argument;
   });
   const results = translate(builder, traced, [...constants, ...args]);
-  const { graph, roots } = lower(results);
-  const plan = planExecution(graph, roots);
-  const operators = topological(plan.roots).length;
-  return { bytes: emit(plan, given, traced.records), operators };
+  const { operators, roots } = lower(results);
+  const carry = given.filter(({ part }) => part === "carry").map(({ path }) => path);
+  return (target) => {
+    const laidOut = layOut(operators, roots, carry, target);
+    const plan = planExecution(operators.graph, laidOut.roots);
+    const count = topological(plan.roots).length;
+    return { bytes: emit(plan, given, traced.records, laidOut.blockedCarry), operators: count };
+  };
 }

@@ -14,7 +14,7 @@ import {
   type TensorData,
   type TensorType,
 } from "../tensor.ts";
-import { resultName } from "./onnx/emit.ts";
+import { portable, resultName, type Target } from "./onnx/layout.ts";
 import type { TracedStep } from "../trace.ts";
 import type { Runtime } from "./runtime.ts";
 
@@ -24,6 +24,9 @@ export interface CompiledModel {
   readonly operators: number;
 }
 
+/** Writes the model for what it is to run on. */
+export type WriteModel = (target: Target) => CompiledModel;
+
 /** Beyond this many operators, optimizing a graph takes longer than it saves. */
 const largeGraph = 5000;
 
@@ -32,12 +35,14 @@ export async function openProgram(
   runtime: Runtime,
   definition: StepDefinition,
   traced: TracedStep,
-  { bytes, operators }: CompiledModel,
+  write: WriteModel,
+  target: Target,
   { threads = 1, provider = "cpu" }: CompileOptions,
   began: number,
 ): Promise<Program> {
   checkProvider(runtime, provider);
   checkThreads("threads", threads);
+  const { bytes, operators } = write(target);
   const session = await runtime.InferenceSession.create(bytes, {
     executionProviders: [provider],
     intraOpNumThreads: threads,
@@ -99,7 +104,7 @@ export async function openProgram(
         };
       });
     },
-    toOnnx: () => bytes.slice(),
+    toOnnx: () => write(portable).bytes,
     async dispose() {
       if (!disposed) await session.release();
       disposed = true;

@@ -1,17 +1,15 @@
-/** Convolutions and their gradients in ONNX operators. */
+/**
+ * Convolutions and their gradients, lowered: to operators of ONNX where they have a kernel for the type, to
+ * matrix products elsewhere. Two operators are our own, for layout.ts to write in the layout it
+ * chooses: `InputGradient` of [cotangent, kernel], a convolution with the kernel turned around
+ * (channels exchanged, spatial axes flipped), and `KernelGradient` of [images, cotangent].
+ */
 import type { Attributes, Node, ValueType } from "../graph/graph.ts";
+import { kernelGradientByProducts } from "./kernel-gradient.ts";
 import type { Lowering } from "./lowering.ts";
+import type { Operators } from "./operators.ts";
 import { product, range } from "../graph/shapes.ts";
-
-/** Spatial numbers of a convolution, one per axis. */
-interface Geometry {
-  readonly kernel: readonly number[];
-  readonly output: readonly number[];
-  readonly strides: readonly number[];
-  readonly dilations: readonly number[];
-  readonly low: readonly number[];
-  readonly high: readonly number[];
-}
+import { positions, window, type Geometry } from "./windows.ts";
 
 /** Lowers a `convolve` node. */
 export function lowerConvolve(l: Lowering, node: Node): Node {
@@ -28,10 +26,31 @@ export function lowerConvolve(l: Lowering, node: Node): Node {
       const bare = withoutChannelSwap(input);
       return bare === undefined ? swapChannels(l, l.lower(input)) : l.lower(bare);
     }) as [Node, Node];
-    return kernelGradient(l, images, cotangent, spread, g, type);
+    const prepared = prepare(l, images, spread, g);
+    const [channels = 0, outputs = 0, ...window] = type.shape;
+    const kernelType = { dtype: type.dtype, shape: [outputs, channels, ...window] };
+    const isGrouped =
+      hasOperator(g, type) && g.kernel.length === 2 && g.strides.every((by) => by === 1);
+    const gradient = isGrouped
+      ? l.op("KernelGradient", [prepared, cotangent], attributesOf(g), type.dtype, kernelType.shape)
+      : kernelGradientByProducts(l, prepared, cotangent, g, kernelType);
+    return swapChannels(l, gradient);
   }
-  return convolve(l, prepare(l, l.lower(x), spread, g), l.lower(kernel), g, type);
+  const images = prepare(l, l.lower(x), spread, g);
+  if (!hasOperator(g, type)) return convolveByProduct(l, images, l.lower(kernel), g, type);
+  const original = turnedFrom(kernel, g);
+  const [name, operand] = original === undefined ? ["Conv", kernel] : ["InputGradient", original];
+  return l.op(name, [images, l.lower(operand)], attributesOf(g), type.dtype, type.shape);
 }
+
+const hasOperator = (g: Geometry, { dtype }: ValueType): boolean =>
+  dtype === "float32" && g.kernel.length >= 1 && g.kernel.length <= 3;
+
+const attributesOf = ({ strides, dilations, low, high }: Geometry): Attributes => ({
+  strides,
+  dilations,
+  pads: [...positive(low), ...positive(high)],
+});
 
 const geometry = (kernel: Node, attributes: Attributes, type: ValueType): Geometry => ({
   kernel: kernel.type.shape.slice(2),
@@ -41,6 +60,20 @@ const geometry = (kernel: Node, attributes: Attributes, type: ValueType): Geomet
   low: attributes["low"] as number[],
   high: attributes["high"] as number[],
 });
+
+/** The numbers of a `KernelGradient` with the cotangent `y`. */
+export function kernelGradientGeometry(y: Node, attributes: Attributes, type: ValueType): Geometry {
+  const pads = attributes["pads"] as number[];
+  const n = pads.length / 2;
+  return {
+    kernel: y.type.shape.slice(2),
+    output: type.shape.slice(2),
+    strides: attributes["strides"] as number[],
+    dilations: attributes["dilations"] as number[],
+    low: pads.slice(0, n),
+    high: pads.slice(n),
+  };
+}
 
 /** Zeros between neighbors; negative padding cuts, and is left at 0 then. */
 function prepare(l: Lowering, x: Node, spread: readonly number[], g: Geometry): Node {
@@ -52,14 +85,7 @@ function prepare(l: Lowering, x: Node, spread: readonly number[], g: Geometry): 
 
 const positive = (widths: readonly number[]) => widths.map((width) => Math.max(0, width));
 
-function convolve(l: Lowering, x: Node, kernel: Node, g: Geometry, type: ValueType): Node {
-  const n = g.kernel.length;
-  const hasOperator = type.dtype === "float32" && n >= 1 && n <= 3;
-  if (hasOperator) {
-    const pads = [...positive(g.low), ...positive(g.high)];
-    const attributes = { strides: g.strides, dilations: g.dilations, pads };
-    return l.op("Conv", [x, kernel], attributes, type.dtype, type.shape);
-  }
+function convolveByProduct(l: Lowering, x: Node, kernel: Node, g: Geometry, type: ValueType): Node {
   // One matrix product for all: columns are the windows that each output sees (im2col).
   const [batch = 0, channels = 0] = x.type.shape;
   const [outputs = 0] = kernel.type.shape;
@@ -76,27 +102,6 @@ function convolve(l: Lowering, x: Node, kernel: Node, g: Geometry, type: ValueTy
   return l.reshape(l.matmul(rows, windows), type.shape);
 }
 
-/** All index tuples of a shape, in row-major order. */
-const positions = (sides: readonly number[]): number[][] =>
-  sides.reduce<number[][]>(
-    (all, side) => all.flatMap((at) => range(side).map((i) => [...at, i])),
-    [[]],
-  );
-
-/** The part of padded `x` from `at`·`unit` on that has `sides`, `step` apart. */
-function window(
-  l: Lowering,
-  x: Node,
-  at: readonly number[],
-  unit: readonly number[],
-  sides: readonly number[],
-  step: readonly number[],
-): Node {
-  const starts = at.map((p, i) => p * (unit[i] as number));
-  const ends = starts.map((s, i) => s + ((sides[i] as number) - 1) * (step[i] as number) + 1);
-  return l.slice(x, [0, 0, ...starts], [...x.type.shape.slice(0, 2), ...ends], [1, 1, ...step]);
-}
-
 /** `x` if `node` is `x` with its first two axes exchanged. */
 function withoutChannelSwap(node: Node): Node | undefined {
   const perm = node.attributes["perm"] as number[] | undefined;
@@ -107,40 +112,6 @@ function withoutChannelSwap(node: Node): Node | undefined {
   const inner = node.op === "reshape" ? node.inputs[0] : undefined;
   const isSwapped = inner !== undefined && String(inner.type.shape) === String([b, a, ...rest]);
   return isSwapped && (a === 1 || b === 1) ? inner : undefined;
-}
-
-/**
- * The gradient in the kernel, which jax-js writes as a convolution of x[C, N, …] with the
- * cotangent y[O, N, …] as an enormous kernel: for each kernel element one product of
- * [O, positions] with [positions, C] per image, summed over images.
- */
-function kernelGradient(
-  l: Lowering,
-  x: Node,
-  y: Node,
-  spread: readonly number[],
-  g: Geometry,
-  type: ValueType,
-): Node {
-  const [batch = 0, channels = 0] = x.type.shape;
-  const outputs = y.type.shape[1] as number;
-  const prepared = prepare(l, x, spread, g);
-  const padded = l.pad(prepared, [0, 0, ...positive(g.low)], [0, 0, ...positive(g.high)]);
-  const count = product(g.kernel);
-  const cotangent = l.reshape(y, [batch, outputs, count]);
-  const windows = positions(g.output).map((at) =>
-    l.reshape(window(l, padded, at, g.strides, g.kernel, g.dilations), [batch, channels, count]),
-  );
-  const elements = windows.length;
-  // Few channels make thin products: then all kernel elements go into one.
-  const groups = channels * elements <= 64 ? [l.concatenate(windows, 1)] : windows;
-  const results = groups.map((seen) => {
-    const products = l.matmul(seen, cotangent, { transB: true });
-    const sum = l.reduce("ReduceSum", products, [0]);
-    return l.reshape(sum, [elements / groups.length, channels, outputs]);
-  });
-  const byElement = l.concatenate(results, 0);
-  return l.reshape(l.transpose(byElement, [1, 2, 0]), type.shape);
 }
 
 /** The gradient of a strided convolution in its input, as ONNX's own transposed convolution. */
@@ -159,12 +130,8 @@ function transposedConvolution(l: Lowering, { inputs, attributes, type }: Node):
   );
   if (before.some((width) => width < 0) || !allowed) return undefined;
   // ONNX takes the kernel of the convolution that is transposed: not flipped, channels exchanged.
-  const flipped = kernel.op === "flip" ? withoutChannelSwap(kernel.inputs[0]) : undefined;
-  const original =
-    flipped !== undefined &&
-    (kernel.attributes["axes"] as number[]).length === g.kernel.filter((side) => side !== 1).length
-      ? l.lower(flipped)
-      : turn(l, l.lower(kernel));
+  const flipped = turnedFrom(kernel, g);
+  const original = flipped === undefined ? turn(l, l.lower(kernel)) : l.lower(flipped);
   return l.op(
     "ConvTranspose",
     [l.lower(x), original],
@@ -179,9 +146,19 @@ function transposedConvolution(l: Lowering, { inputs, attributes, type }: Node):
   );
 }
 
+/** The kernel that `kernel` is, turned around; `undefined` if it is none. */
+function turnedFrom(kernel: Node, g: Geometry): Node | undefined {
+  const sides = g.kernel.filter((side) => side !== 1).length;
+  // A kernel of one element per channel is its own mirror image.
+  if (sides === 0) return withoutChannelSwap(kernel);
+  const isFlipped =
+    kernel.op === "flip" && (kernel.attributes["axes"] as number[]).length === sides;
+  return isFlipped ? withoutChannelSwap(kernel.inputs[0]) : undefined;
+}
+
 /** A kernel with its channels exchanged and its spatial axes flipped. */
-const turn = (l: Lowering, kernel: Node): Node =>
+export const turn = (l: Operators, kernel: Node): Node =>
   l.flip(swapChannels(l, kernel), range(2, kernel.type.shape.length));
 
-const swapChannels = (l: Lowering, x: Node): Node =>
+const swapChannels = (l: Operators, x: Node): Node =>
   l.transpose(x, [1, 0, ...range(2, x.type.shape.length)]);

@@ -1,5 +1,12 @@
 /** ONNX models: a planned step written as a `Loop`, what runs before it, and its branches. */
-import { constantData, type ConstantData, type Node, type ValueType } from "../graph/graph.ts";
+import {
+  constantData,
+  topological,
+  type ConstantData,
+  type Node,
+  type ValueType,
+} from "../graph/graph.ts";
+import { blockedResult, resultName, type BlockedCarry } from "./layout.ts";
 import {
   modelBytes,
   nodeMessage,
@@ -11,9 +18,6 @@ import {
 import type { Argument, Leaf } from "../../step.ts";
 import { isBranches, type Region, type Plan, type Unit } from "./plan.ts";
 
-/** Name of the result that holds the carry leaf `carry/…` after the last step. */
-export const resultName = (carryName: string): string => carryName.replace(/^carry/, "next");
-
 /**
  * Serialize. `plan.roots` are the next carry, then the record. The model's inputs are the
  * arguments by path, with knobs as `[1 or steps, …]`, and `steps`, an int64 scalar; its outputs
@@ -23,37 +27,53 @@ export function emit(
   { outer, body, roots }: Plan,
   args: readonly Argument[],
   records: readonly Leaf[],
+  blockedCarry: readonly BlockedCarry[] = [],
 ): Uint8Array {
   const emitter = new Emitter();
-  const before = emitter.units(outer.units);
+  const blocked = new Map(blockedCarry.map((leaf) => [leaf.path, leaf]));
+  const before = [
+    ...emitter.units(outer.units),
+    ...emitter.units(topological(blockedCarry.map((leaf) => leaf.before))),
+  ];
   const steps = emitter.units(body.units);
   const carry = args.filter(({ part }) => part === "carry");
   const names = [...carry.map(({ path }) => resultName(path)), ...records.map(({ path }) => path)];
   const finish = emitter.results(roots, names.map(bodyName));
+  const insideType = (leaf: Leaf): ValueType => blocked.get(leaf.path)?.before.type ?? leaf;
   const loopBody: GraphMessage = {
     name: "step",
     node: [...steps, ...finish, nodeMessage("Identity", ["continue"], ["continues"])],
     input: [
       valueMessage("iteration", { dtype: "int64", shape: [] }),
       valueMessage("continue", { dtype: "bool", shape: [] }),
-      ...carry.map((leaf) => valueMessage(bodyName(leaf.path), leaf)),
+      ...carry.map((leaf) => valueMessage(bodyName(leaf.path), insideType(leaf))),
     ],
     output: [
       valueMessage("continues", { dtype: "bool", shape: [] }),
-      ...[...carry, ...records].map((leaf, i) => valueMessage(bodyName(names[i] as string), leaf)),
+      ...[...carry, ...records].map((leaf, i) =>
+        valueMessage(bodyName(names[i] as string), insideType(leaf)),
+      ),
     ],
   };
   const loop = nodeMessage(
     "Loop",
-    ["steps", "", ...carry.map(({ path }) => path)],
-    names,
+    ["steps", "", ...carry.map(({ path }) => outerName(blocked.get(path)?.before, path))],
+    names.map((name, i) => (blocked.has(carry[i]?.path ?? "") ? blockedResult(name) : name)),
     {},
     { body: loopBody },
   );
+  const rows = blockedCarry.map((leaf) => leaf.after);
+  const after = [
+    ...emitter.units(topological(rows)),
+    ...emitter.results(
+      rows,
+      blockedCarry.map(({ path }) => resultName(path)),
+    ),
+  ];
   const stacked = ({ dtype, shape }: ValueType): ValueType => ({ dtype, shape: [-1, ...shape] });
   return modelBytes({
     name: "training",
-    node: [...before, loop],
+    node: [...before, loop, ...after],
     initializer: emitter.initializers(),
     input: [
       ...args.map((leaf) => valueMessage(leaf.path, leaf.part === "knobs" ? stacked(leaf) : leaf)),
@@ -65,6 +85,9 @@ export function emit(
     ],
   });
 }
+
+const outerName = (node: Node | undefined, path: string): string =>
+  node === undefined ? path : nameOf(node);
 
 /** A leaf's name inside the loop. */
 const bodyName = (name: string): string => `step/${name}`;

@@ -6,7 +6,6 @@ import { isFloat } from "../graph/constants.ts";
 import { lowerConvolve } from "./convolve.ts";
 import {
   isScalarLike,
-  type Graph,
   sameShape,
   scalarValue,
   topological,
@@ -16,6 +15,7 @@ import {
 } from "../graph/graph.ts";
 import { lowerAffine, lowerChannelAffine, lowerMatmul, lowerRelu } from "./fusions.ts";
 import { Lowering, noKernel, type LowerNode, type LoweringTable } from "./lowering.ts";
+import type { Operators } from "./operators.ts";
 import { range } from "../graph/shapes.ts";
 import * as special from "./special.ts";
 
@@ -289,10 +289,10 @@ const loweringTable: LoweringTable = {
 };
 
 /** Lower everything that `results` need: the operators that compute them, and their graph. */
-export function lower(results: readonly Node[]): { graph: Graph; roots: Node[] } {
+export function lower(results: readonly Node[]): { operators: Operators; roots: Node[] } {
   const lowering = new Lowering(results, loweringTable);
   for (const node of topological(results)) lowering.lower(node);
-  return { graph: lowering.graph, roots: results.map((node) => lowering.lower(node)) };
+  return { operators: lowering, roots: results.map((node) => lowering.lower(node)) };
 }
 
 const integerRange: Partial<Record<ElementType, readonly number[]>> = {

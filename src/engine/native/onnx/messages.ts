@@ -39,6 +39,13 @@ export const elementKind: Readonly<Record<ElementType, number>> = {
 /** Operators outside the standard set, all with CPU kernels in ONNX Runtime. */
 const contributed = new Set(["FusedMatMul"]);
 
+/** Operators named `domain/Name` are in a domain of ONNX Runtime's: see blocks.ts. */
+function domainOf(opType: string): [domain: string, name: string] {
+  const [domain = "", name] = opType.split("/");
+  if (name !== undefined) return [domain, name];
+  return [contributed.has(opType) ? "com.microsoft" : "", opType];
+}
+
 /** Attributes that are floats even when their value is whole. */
 const floatAttributes = new Set(["alpha", "beta", "epsilon"]);
 
@@ -83,9 +90,10 @@ export function nodeMessage(
   attributes: Attributes = {},
   graphs: Readonly<Record<string, GraphMessage>> = {},
 ): NodeMessage {
+  const [domain, name] = domainOf(opType);
   return {
-    opType,
-    domain: contributed.has(opType) ? "com.microsoft" : "",
+    opType: name,
+    domain,
     input,
     output,
     attribute: [
@@ -108,14 +116,14 @@ function attributeMessage(name: string, value: Attribute) {
   return { name, type: Kind.INTS, ints: value.map(BigInt) };
 }
 
+/** Domains that models may use, with the versions of their operators. */
+const domains = Object.entries({ "": opset, "com.microsoft": 1, "com.microsoft.nchwc": 1 });
+
 export function modelBytes(graph: GraphMessage): Uint8Array {
   const model = create(ModelProtoSchema, {
     irVersion: 10n,
     producerName: "lucid-sam",
-    opsetImport: [
-      { domain: "", version: BigInt(opset) },
-      { domain: "com.microsoft", version: 1n },
-    ],
+    opsetImport: domains.map(([domain, version]) => ({ domain, version: BigInt(version) })),
     graph,
   });
   return toBinary(ModelProtoSchema, model);

@@ -47,6 +47,13 @@ export class Operators {
 
   transpose(x: Node, perm: readonly number[]): Node {
     if (perm.every((axis, i) => axis === i)) return x;
+    if (x.op === "Transpose") {
+      const first = x.attributes["perm"] as number[];
+      return this.transpose(
+        x.inputs[0],
+        perm.map((axis) => first[axis] as number),
+      );
+    }
     const shape = perm.map((axis) => x.type.shape[axis] as number);
     return this.op("Transpose", [x], { perm }, x.type.dtype, shape);
   }
