@@ -16,6 +16,8 @@ import type { Operators } from "./operators.ts";
 /** The domain of blocked operators, before their names. */
 const domain = "com.microsoft.nchwc/";
 
+const convolution = `${domain}Conv`;
+
 /** The operator that puts images in blocks. */
 export const intoImages = `${domain}ReorderInput`;
 
@@ -119,7 +121,7 @@ export class Blocks {
     shape: readonly number[],
   ): Node {
     const attributes = { group: 1, ...rest, kernel_shape: window, strides, dilations, pads };
-    return this.#l.op(`${domain}Conv`, inputs, attributes, "float32", shape);
+    return this.#l.op(convolution, inputs, attributes, "float32", shape);
   }
 
   /** x·scale + shift with lists of one number per channel: a convolution of depth 1. */
@@ -130,6 +132,21 @@ export class Blocks {
     const weights = l.reshape(scale ?? ones(), [channels, 1, 1, 1]);
     const inputs = [x, weights, ...(shift === undefined ? [] : [l.reshape(shift, [channels])])];
     return this.#convolve(inputs, [1, 1], { group: channels }, x.type.shape);
+  }
+
+  /** max(x, 0), where `x` comes from an operator that does it in passing. */
+  withRelu({ op, inputs, attributes, type }: Node): Node | undefined {
+    if (op !== convolution || "activation" in attributes) return undefined;
+    return this.#l.graph.node(op, inputs, { ...attributes, activation: "Relu" }, type);
+  }
+
+  /** x + other, where `x` comes from an operator that does it in passing. */
+  withSum({ op, inputs, attributes, type }: Node, other: Node): Node | undefined {
+    if (op !== convolution || inputs.length > 3 || "activation" in attributes) return undefined;
+    const channels = type.shape[1] as number;
+    const zeros = () => this.#l.constant(Array(channels).fill(0), "float32", [channels]);
+    const [x, weights, bias = zeros()] = inputs as readonly Node[] as [Node, Node, Node?];
+    return this.#l.graph.node(op, [x, weights, bias, other], attributes, type);
   }
 
   /** Sums over positions, [N, C] in plain layout. */

@@ -173,6 +173,29 @@ const elementwise: Rule = (layout, blocks, node) => {
   return images(l.reshape(l.op(op, moved, attributes, dtype, blocks.imageSides(to)), to));
 };
 
+/** ReLU, in the pass that writes what it reads if nothing else reads that. */
+const relu: Rule = (layout, blocks, node) => {
+  const [x] = node.inputs;
+  const known = layout.known(x);
+  const fused =
+    known?.layout === "images" && layout.isUsedOnce(x) ? blocks.withRelu(known.node) : undefined;
+  return fused === undefined ? elementwise(layout, blocks, node) : images(fused);
+};
+
+/** A sum, in the pass that writes one of its terms if nothing else reads that. */
+const add: Rule = (layout, blocks, node) => {
+  const { inputs, type } = node;
+  for (const [term, other] of [inputs, inputs.toReversed()] as [Node, Node][]) {
+    const known = layout.known(term);
+    if (known?.layout !== "images" || !layout.isUsedOnce(term)) continue;
+    if (layout.known(other)?.layout !== "images") continue;
+    if (![term, other].every((x) => sameShape(x.type.shape, type.shape))) continue;
+    const sum = blocks.withSum(known.node, layout.images(other, known.node.type.shape));
+    if (sum !== undefined) return images(sum);
+  }
+  return elementwise(layout, blocks, node);
+};
+
 /** Batch normalization as fusions.ts writes it: a scale and a shift per channel. */
 const batchNormalization: Rule = (layout, blocks, { inputs: [x, scale, shift] }) => {
   const known = layout.known(x);
@@ -210,17 +233,17 @@ const reduce: Rule = (layout, blocks, { op, inputs: [x, axes], attributes, type 
 
 /** Cuts and zeros along the spatial axes. */
 const spatial: Rule = (layout, blocks, { op, inputs, attributes, type }) => {
-  const [x, ...lists] = inputs;
+  const [x, ...lists] = inputs as readonly [Node, Node, Node, ...Node[]];
   const known = layout.known(x);
   const [n, c, ...sides] = type.shape;
   const isKept = sides.length === 2 && n === x.type.shape[0] && c === x.type.shape[1];
-  const axes = op === "Slice" ? Array.from(constantData(lists[2] as Node) ?? [], Number) : [];
+  const axes = op === "Slice" ? Array.from(constantData(lists[2] ?? x) ?? [], Number) : [];
   if (known?.layout !== "images" || !isKept || axes.some((axis) => axis < 2)) return undefined;
   if (!sameShape(known.node.type.shape, x.type.shape)) return undefined;
   const { l } = layout;
   const five = l.reshape(known.node, blocks.imageSides(x.type.shape));
   const given = lists.map((list) => layout.plain(list));
-  const widths = Array.from(constantData(lists[0] as Node) ?? [], Number);
+  const widths = Array.from(constantData(lists[0]) ?? [], Number);
   const own =
     op === "Pad" ? [l.integers([...widths.slice(0, 4), 0, ...widths.slice(4), 0])] : given;
   const result = l.op(op, [five, ...own], attributes, type.dtype, blocks.imageSides(type.shape));
@@ -233,6 +256,8 @@ const elementwiseNames =
 
 export const rules: Readonly<Partial<Record<string, Rule>>> = {
   ...Object.fromEntries(elementwiseNames.split(" ").map((name) => [name, elementwise])),
+  Relu: relu,
+  Add: add,
   Conv: convolve,
   InputGradient: inputGradient,
   KernelGradient: kernelGradient,

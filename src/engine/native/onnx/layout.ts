@@ -4,7 +4,7 @@
  * from one convolution to the next (layout-rules.ts), kernels from one step to the next; only
  * what leaves for other operators is put back in rows.
  */
-import { topological, type Node } from "../graph/graph.ts";
+import { topological, useCounts, type Node } from "../graph/graph.ts";
 import { Blocks } from "./blocks.ts";
 import { kernelGradientGeometry, turn } from "./convolve.ts";
 import { kernelGradientByConvolution, kernelGradientByProducts } from "./kernel-gradient.ts";
@@ -54,9 +54,10 @@ export function layOut(
   const order = topological(roots);
   if (!order.some(({ op }) => convolutions.has(op))) return { roots, blockedCarry: [] };
   // Carry that a step leaves in blocks comes in blocks; that may keep more of it in blocks.
+  const uses = useCounts(order, roots);
   let kept: readonly string[] = [];
   for (;;) {
-    const layout = new Layout(l, target, new Set(kept));
+    const layout = new Layout(l, target, uses, new Set(kept));
     for (const node of order) layout.visit(node);
     const next = paths.filter((path, i) => layout.staysInBlocks(path, roots[i] as Node));
     if (next.length <= kept.length) return layout.finish(roots, paths);
@@ -79,14 +80,21 @@ export class Layout {
   readonly l: Operators;
   readonly #target: Target;
   readonly #blocks: Blocks | undefined;
+  readonly #uses: ReadonlyMap<Node, number>;
   /** Paths of carry that comes in blocks. */
   readonly #kept: ReadonlySet<string>;
   readonly #arguments = new Map<string, Node>();
   readonly #plain = new Map<Node, Node>();
   readonly #blocked = new Map<Node, Blocked>();
 
-  constructor(l: Operators, target: Target, kept: ReadonlySet<string>) {
+  constructor(
+    l: Operators,
+    target: Target,
+    uses: ReadonlyMap<Node, number>,
+    kept: ReadonlySet<string>,
+  ) {
     this.l = l;
+    this.#uses = uses;
     this.#target = target;
     this.#blocks = target.block === undefined ? undefined : new Blocks(l, target.block);
     this.#kept = kept;
@@ -107,6 +115,11 @@ export class Layout {
     if (result === undefined) this.plain(node);
     else if ("layout" in result) this.#blocked.set(node, result);
     else this.#plain.set(node, result);
+  }
+
+  /** Whether only one other operator reads `x`, so that it may be part of that one. */
+  isUsedOnce(x: Node): boolean {
+    return this.#uses.get(x) === 1;
   }
 
   /** The value in blocks, if it is known so. */

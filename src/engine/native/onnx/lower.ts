@@ -13,7 +13,13 @@ import {
   type ElementType,
   type Node,
 } from "../graph/graph.ts";
-import { lowerAffine, lowerChannelAffine, lowerMatmul, lowerRelu } from "./fusions.ts";
+import {
+  lowerAffine,
+  lowerChannelAffine,
+  lowerMatmul,
+  lowerRelu,
+  lowerSignMask,
+} from "./fusions.ts";
 import { Lowering, noKernel, type LowerNode, type LoweringTable } from "./lowering.ts";
 import type { Operators } from "./operators.ts";
 import { range } from "../graph/shapes.ts";
@@ -150,7 +156,10 @@ const loweringTable: LoweringTable = {
   lessEqual: compare("LessOrEqual"),
   equal: compare("Equal"),
   notEqual: (l, node) => l.op("Not", [compare("Equal")(l, node)]),
-  where(l, { inputs, type }) {
+  where(l, node) {
+    const masked = isScalarLike(node.inputs[0]) ? undefined : lowerSignMask(l, node);
+    if (masked !== undefined) return masked;
+    const { inputs, type } = node;
     const [condition, ...sides] = inputs as [Node, Node, Node];
     const test = l.lower(condition);
     const { dtype } = type;

@@ -1,6 +1,6 @@
 /** A lowering in progress: what is lowered already, and facts that decide between operators. */
 import { unsupported } from "../unsupported.ts";
-import { printType, topological, useCounts, type Node } from "../graph/graph.ts";
+import { isScalar, printType, topological, useCounts, type Node } from "../graph/graph.ts";
 import { Operators } from "./operators.ts";
 
 /** Writes the operators that compute a node. */
@@ -14,6 +14,8 @@ export class Lowering extends Operators {
   readonly #table: LoweringTable;
   readonly #lowered = new Map<Node, Node>();
   readonly #uses: Map<Node, number>;
+  /** Nodes x of which max(x, 0) is computed. */
+  readonly #rectified = new Set<Node>();
   /** Nodes whose value may differ from step to step. */
   readonly #changing = new Set<Node>();
 
@@ -23,6 +25,7 @@ export class Lowering extends Operators {
     const order = topological(roots);
     this.#uses = useCounts(order, roots);
     for (const node of order) {
+      if (node.op === "max" && isScalar(node.inputs[1], 0)) this.#rectified.add(node.inputs[0]);
       const isSource = node.op === "argument" && node.attributes["part"] !== "inputs";
       if (isSource || node.inputs.some((x) => this.#changing.has(x))) this.#changing.add(node);
     }
@@ -36,6 +39,11 @@ export class Lowering extends Operators {
   /** Whether only one other operation reads `x`, so that it may be folded into that one. */
   isUsedOnce(x: Node): boolean {
     return this.#uses.get(x) === 1;
+  }
+
+  /** Whether max(x, 0) is computed anyway. */
+  isRectified(x: Node): boolean {
+    return this.#rectified.has(x);
   }
 
   /** The operator that computes `node`. Roots must be lowered in topological order. */
