@@ -8,7 +8,21 @@
 import { createInterface } from "node:readline";
 import { compile } from "../engine/index.ts";
 import type { EngineName } from "../engine/engines.ts";
-import { matrixProduct, mlpWorkload, residual, type MlpSize } from "./workloads.ts";
+import {
+  graphNetwork,
+  residual,
+  transformer,
+  type GraphSize,
+  type ResidualSize,
+  type TransformerSize,
+} from "./networks.ts";
+import { matrixProduct, mlpWorkload, type MlpSize, type Workload } from "./workloads.ts";
+
+/** A network with its sizes. */
+export type NetworkSize =
+  | ({ readonly kind: "residual" } & ResidualSize)
+  | TransformerSize
+  | ({ readonly kind: "gcn" } & GraphSize);
 
 /** What to time, on what. */
 export interface ContenderSpec {
@@ -16,14 +30,24 @@ export interface ContenderSpec {
   readonly threads: number;
   readonly workload:
     | ({ readonly kind: "mlp" } & MlpSize)
-    | { readonly kind: "residual"; readonly batch: number; readonly steps: number }
+    | NetworkSize
     | { readonly kind: "product"; readonly side: number };
 }
 
-function makeWorkload({ workload }: ContenderSpec) {
-  if (workload.kind === "mlp") return mlpWorkload(workload);
-  if (workload.kind === "residual") return residual(workload.batch, workload.steps);
-  return matrixProduct(workload.side);
+function makeWorkload({ workload }: ContenderSpec): Workload {
+  switch (workload.kind) {
+    case "mlp":
+      return mlpWorkload(workload);
+    case "residual":
+      return residual(workload);
+    case "vit":
+    case "gpt":
+      return transformer(workload);
+    case "gcn":
+      return graphNetwork(workload);
+    case "product":
+      return matrixProduct(workload.side);
+  }
 }
 
 const say = (message: object) => process.stdout.write(`${JSON.stringify(message)}\n`);
@@ -37,7 +61,7 @@ async function serve(spec: ContenderSpec): Promise<void> {
   const { compileMilliseconds } = again;
   await again.dispose();
   const run = (steps: number) => program.run({ ...data, steps, chunk: steps });
-  await run(spec.workload.kind === "residual" ? spec.workload.steps : 1);
+  await run("steps" in spec.workload ? spec.workload.steps : 1);
   say({
     version: process.version,
     compileMilliseconds,
@@ -46,9 +70,12 @@ async function serve(spec: ContenderSpec): Promise<void> {
   for await (const line of createInterface({ input: process.stdin })) {
     const steps = Number(line);
     const began = performance.now();
+    const before = process.cpuUsage();
     await run(steps);
     const milliseconds = (performance.now() - began) / steps;
-    say({ milliseconds, peakBytes: process.resourceUsage().maxRSS * 1024 });
+    const { user, system } = process.cpuUsage(before);
+    const cpuMilliseconds = (user + system) / 1000 / steps;
+    say({ milliseconds, cpuMilliseconds, peakBytes: process.resourceUsage().maxRSS * 1024 });
   }
 }
 

@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { MachineError } from "../engine/errors.ts";
-import type { ContenderSpec } from "./contender.ts";
+import type { ContenderSpec, NetworkSize } from "./contender.ts";
 import { mlpOperations, type MlpSize } from "./workloads.ts";
 
 export interface BenchOptions {
@@ -19,8 +19,10 @@ export interface BenchOptions {
   readonly groups?: readonly string[];
   /** Numbers of threads to try; default 1 and all processors, at most 4. */
   readonly threads?: readonly number[];
-  /** Blocks per contender; default 7. */
+  /** Blocks per contender, fewer where time is short; default 7. */
   readonly blocks?: number;
+  /** Minutes for everything, shared by the groups; default 8. */
+  readonly minutes?: number;
   /** Told what is being timed, in one line. */
   readonly onProgress?: (line: string) => void;
 }
@@ -34,6 +36,8 @@ export interface BenchRow {
   readonly median: number;
   readonly least: number;
   readonly largest: number;
+  /** Least time of the processor, all threads together: what other programs disturb least. */
+  readonly cpu: number;
   /** Of the matrix products in a step, in units of 10⁹ per second; 0 where not counted. */
   readonly gigaflops: number;
   readonly peakBytes: number;
@@ -71,21 +75,24 @@ const ours = (spec: ContenderSpec, name: string = spec.engine): Contender => ({
   ],
 });
 
+type PeerArgument = number | boolean | string | readonly number[] | undefined;
+
 const peer = (
   python: string,
   script: string,
   name: string,
   threads: number,
-  args: Record<string, number | boolean>,
+  args: Readonly<Record<string, PeerArgument>>,
 ): Contender => ({
   name,
   threads,
   command: [
     python,
     join(import.meta.dirname, "peers", script),
-    ...Object.entries<number | boolean>({ ...args, threads }).flatMap(([flag, value]) =>
-      typeof value === "boolean" ? [`--${flag}`] : [`--${flag}`, String(value)],
-    ),
+    ...Object.entries<PeerArgument>({ ...args, threads }).flatMap(([flag, value]) => {
+      if (value === undefined || value === false) return [];
+      return value === true ? [`--${flag}`] : [`--${flag}`, String(value)];
+    }),
   ],
 });
 
@@ -114,6 +121,37 @@ function mlpGroup(
             ])),
       ];
     },
+  };
+}
+
+/** Our native engine and PyTorch, on every number of threads. */
+function networkGroup(
+  name: string,
+  workload: NetworkSize,
+  { steps = 1, compiled = false }: { steps?: number; compiled?: boolean } = {},
+): Group {
+  const sizes = { ...workload, steps: undefined };
+  return {
+    name,
+    steps,
+    operations: 0,
+    contenders: (python, threads) =>
+      threads.flatMap((n) => [
+        ours({ engine: "native", threads: n, workload }),
+        ...(python === undefined
+          ? []
+          : [
+              peer(python, "torch_networks.py", "PyTorch eager", n, sizes),
+              ...(compiled
+                ? [
+                    peer(python, "torch_networks.py", "PyTorch compiled", n, {
+                      ...sizes,
+                      compile: true,
+                    }),
+                  ]
+                : []),
+            ]),
+      ]),
   };
 }
 
@@ -153,25 +191,50 @@ export const groups: readonly Group[] = [
     only: "most threads",
     withJax: false,
   }),
-  {
-    name: "residual network, batch 128",
+  networkGroup(
+    "residual network, batch 128",
+    { kind: "residual", batch: 128, widths: [16, 32, 64], depth: 1, steps: 1 },
+    { compiled: true },
+  ),
+  networkGroup("ResNet-18, quarter width, batch 128", {
+    kind: "residual",
+    batch: 128,
+    widths: [16, 32, 64, 128],
+    depth: 2,
+    normalSkip: true,
     steps: 1,
-    operations: 0,
-    contenders: (python, threads) =>
-      threads.flatMap((n) => [
-        ours({
-          engine: "native",
-          threads: n,
-          workload: { kind: "residual", batch: 128, steps: 1 },
-        }),
-        ...(python === undefined
-          ? []
-          : [
-              peer(python, "torch_conv.py", "PyTorch eager", n, { batch: 128 }),
-              peer(python, "torch_conv.py", "PyTorch compiled", n, { batch: 128, compile: true }),
-            ]),
-      ]),
-  },
+  }),
+  networkGroup("ResNet-18, batch 32", {
+    kind: "residual",
+    batch: 32,
+    widths: [64, 128, 256, 512],
+    depth: 2,
+    normalSkip: true,
+    steps: 1,
+  }),
+  networkGroup("ViT, 64 tokens, batch 64", {
+    kind: "vit",
+    batch: 64,
+    tokens: 64,
+    width: 128,
+    depth: 4,
+    heads: 4,
+    steps: 1,
+  }),
+  networkGroup("GPT, 128 characters, batch 16", {
+    kind: "gpt",
+    batch: 16,
+    tokens: 128,
+    width: 128,
+    depth: 4,
+    heads: 4,
+    steps: 1,
+  }),
+  networkGroup(
+    "GCN, 2708 nodes, 13264 edges",
+    { kind: "gcn", nodes: 2708, features: 1433, hidden: 16, edges: 13_264 - 2708 },
+    { steps: 10 },
+  ),
 ];
 
 /** One thread, and as many as there are processors, up to four. */
@@ -183,21 +246,26 @@ export async function* runBench({
   groups: wanted,
   threads = defaultThreads,
   blocks = 7,
+  minutes = 8,
   onProgress = () => {},
 }: BenchOptions = {}): AsyncGenerator<BenchRow> {
-  for (const group of groups) {
-    if (wanted !== undefined && !wanted.includes(group.name)) continue;
+  const end = performance.now() + 60_000 * minutes;
+  const chosen = groups.filter(({ name }) => wanted === undefined || wanted.includes(name));
+  for (const [i, group] of chosen.entries()) {
+    // What one group leaves of its share goes to those after it.
+    const share = Math.max(0, end - performance.now()) / (chosen.length - i);
+    const groupEnd = performance.now() + share;
     onProgress(`${group.name}: starting`);
     const started: Started[] = [];
     try {
-      for (const contender of group.contenders(python, threads)) {
-        try {
-          started.push(await start(contender));
-        } catch (error) {
-          onProgress(`${group.name}: ${(error as Error).message}`);
-        }
+      // At the same time: most of a start is compiling and importing, which is not timed.
+      const starts = group.contenders(python, threads).map((each) => start(each, share));
+      for (const result of await Promise.allSettled(starts)) {
+        if (result.status === "fulfilled") started.push(result.value);
+        else onProgress(`${group.name}: ${(result.reason as Error).message}`);
       }
       for (let block = 0; block < blocks; block++) {
+        if (block > 0 && performance.now() > groupEnd) break;
         for (const contender of started) {
           onProgress(`${group.name}: block ${block + 1} of ${blocks}, ${contender.name}`);
           await measure(contender, group.steps);
@@ -214,13 +282,25 @@ interface Started extends Contender {
   readonly processes: readonly Process[];
   readonly ready: { readonly version: string; readonly compileMilliseconds?: number };
   readonly times: number[];
+  readonly cpuTimes: number[];
   peakBytes: number;
 }
 
-async function start(contender: Contender): Promise<Started> {
+/** @param patience milliseconds until a contender that is not ready is left out. */
+async function start(contender: Contender, patience: number): Promise<Started> {
   const processes = Array.from({ length: contender.copies ?? 1 }, () => new Process(contender));
-  const [ready] = (await Promise.all(processes.map((each) => each.read()))) as [Started["ready"]];
-  return { ...contender, processes, ready, times: [], peakBytes: 0 };
+  const impatient = setTimeout(() => {
+    for (const each of processes) each.end(`not ready within ${Math.round(patience / 1000)} s`);
+  }, patience);
+  try {
+    const [ready] = (await Promise.all(processes.map((each) => each.read()))) as [Started["ready"]];
+    return { ...contender, processes, ready, times: [], cpuTimes: [], peakBytes: 0 };
+  } catch (error) {
+    for (const each of processes) each.end();
+    throw error;
+  } finally {
+    clearTimeout(impatient);
+  }
 }
 
 async function measure(contender: Started, steps: number): Promise<void> {
@@ -229,9 +309,11 @@ async function measure(contender: Started, steps: number): Promise<void> {
       each.write(`${steps}\n`);
       return each.read();
     }),
-  )) as { milliseconds: number; peakBytes: number }[];
-  const total = answers.reduce((sum, { milliseconds }) => sum + milliseconds, 0);
-  contender.times.push(total / answers.length);
+  )) as { milliseconds: number; cpuMilliseconds: number; peakBytes: number }[];
+  const mean = (of: (answer: (typeof answers)[number]) => number) =>
+    answers.reduce((sum, answer) => sum + of(answer), 0) / answers.length;
+  contender.times.push(mean((answer) => answer.milliseconds));
+  contender.cpuTimes.push(mean((answer) => answer.cpuMilliseconds));
   contender.peakBytes = Math.max(...answers.map(({ peakBytes }) => peakBytes));
 }
 
@@ -247,6 +329,7 @@ function summarize({ name, operations }: Group, contender: Started): BenchRow {
     median,
     least: at(0),
     largest: at(sorted.length - 1),
+    cpu: Math.min(...contender.cpuTimes),
     gigaflops: operations / median / 1e6,
     peakBytes: contender.peakBytes,
     ...(compileMilliseconds === undefined ? {} : { compileMilliseconds }),
@@ -282,7 +365,9 @@ class Process {
     throw new MachineError(`missing ${this.#name}: ${reason}`);
   }
 
-  end(): void {
+  /** @param reason what {@link read} then complains of. */
+  end(reason?: string): void {
+    if (reason !== undefined) this.#complaint = reason;
     this.#child.kill();
   }
 }

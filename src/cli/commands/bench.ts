@@ -10,6 +10,7 @@ interface BenchFlags {
   readonly python?: string;
   readonly only?: string;
   readonly blocks?: string;
+  readonly minutes?: string;
   readonly threads?: string;
   readonly json?: true;
 }
@@ -21,13 +22,16 @@ export function addBench(program: Command, terminal: Terminal): void {
     .addOption(option("--python <path>", "a Python that has torch, and jax for one more peer"))
     .addOption(option("--only <group>", `one of: ${groups.map(({ name }) => name).join("; ")}`))
     .addOption(option("--blocks <count>", "blocks of steps per contender (default: 7)"))
+    .addOption(
+      option("--minutes <count>", "for everything, with fewer blocks if need be (default: 8)"),
+    )
     .addOption(option("--threads <list>", "numbers of threads, as in 1,2 (default: 1 and all)"))
     .option("--json", "print one JSON document")
     .action((flags) => bench(flags, terminal));
 }
 
 async function bench(
-  { python, only, blocks, threads, json }: BenchFlags,
+  { python, only, blocks, minutes, threads, json }: BenchFlags,
   terminal: Terminal,
 ): Promise<void> {
   const names = groups.map(({ name }) => name);
@@ -37,6 +41,7 @@ async function bench(
     ...(python === undefined ? {} : { python }),
     ...(only === undefined ? {} : { groups: ["matrix product", only] }),
     ...(blocks === undefined ? {} : { blocks: wholeNumber("blocks", blocks) }),
+    ...(minutes === undefined ? {} : { minutes: wholeNumber("minutes", minutes) }),
     ...(threads === undefined
       ? {}
       : { threads: threads.split(",").map((n) => wholeNumber("threads", n)) }),
@@ -48,28 +53,78 @@ async function bench(
   else terminal.out(describe(rows));
 }
 
-/** One line per contender; "of peak" is the share of the matrix product's speed in this run. */
+/** The steps side by side, as docs/performance.md has them, and then one line per contender. */
 function describe(rows: readonly BenchRow[]): string {
+  return `${sideBySide(rows)}\n\n${details(rows)}`;
+}
+
+/** A table in Markdown: a line for each step and number of threads, a column for each contender. */
+function sideBySide(rows: readonly BenchRow[]): string {
+  const timed = rows.filter(({ group }) => group !== "matrix product");
+  const contenders = [...new Set(timed.map(({ contender }) => contender))];
+  const lines = new Map<string, BenchRow[]>();
+  for (const row of timed) {
+    const key = `${row.group} | ${row.threads}`;
+    lines.set(key, [...(lines.get(key) ?? []), row]);
+  }
+  const cells = [...lines].map(([key, group]) => {
+    const at = (name: string) => group.find(({ contender }) => contender === name);
+    const least = Math.min(...group.map(({ median }) => median));
+    const times = contenders.map((name) => {
+      const row = at(name);
+      if (row === undefined) return "";
+      const median = row.median === least ? `**${digits(row.median)}**` : digits(row.median);
+      return `${median} (${digits(row.least)}…${digits(row.largest)})`;
+    });
+    const [native, eager] = [at("native"), at("PyTorch eager")];
+    const ratio =
+      native === undefined || eager === undefined ? "" : digits(eager.median / native.median);
+    return [...key.split(" | "), ...times, ratio];
+  });
+  const head = ["step", "threads", ...contenders, "eager / native"];
+  const all = [head, ...cells];
+  const widths = head.map((_, i) => Math.max(3, ...all.map((line) => (line[i] ?? "").length)));
+  const line = (texts: readonly string[]) =>
+    `| ${texts.map((text, i) => text.padEnd(widths[i] ?? 0)).join(" | ")} |`;
+  const rule = line(widths.map((width) => "-".repeat(width)));
+  return [line(head), rule, ...cells.map(line)].join("\n");
+}
+
+/** One line per contender; "of peak" is the share of the matrix product's speed in this run. */
+function details(rows: readonly BenchRow[]): string {
   const peak = (threads: number) =>
     rows.find((row) => row.group === "matrix product" && row.threads === threads)?.gigaflops;
-  const head = ["step", "contender", "threads", "ms", "least…largest", "Gflop/s", "of peak", "MiB"];
+  const head = [
+    "step",
+    "contender",
+    "threads",
+    "ms",
+    "cpu ms",
+    "Gflop/s",
+    "of peak",
+    "MiB",
+    "compile ms",
+  ];
   return table([
     head,
     ...rows.map((row) => {
       const best = peak(row.threads);
       const share = best === undefined ? "" : `${Math.round((100 * row.gigaflops) / best)} %`;
+      const { compileMilliseconds } = row;
       return [
         row.group,
         row.contender,
         String(row.threads),
         digits(row.median),
-        `${digits(row.least)}…${digits(row.largest)}`,
+        digits(row.cpu),
         row.gigaflops === 0 ? "" : digits(row.gigaflops),
         row.gigaflops === 0 ? "" : share,
         String(Math.round(row.peakBytes / 2 ** 20)),
+        compileMilliseconds === undefined ? "" : digits(compileMilliseconds),
       ];
     }),
   ]);
 }
 
-const digits = (value: number): string => value.toPrecision(3);
+const digits = (value: number): string =>
+  value >= 1000 ? String(Math.round(value)) : value.toPrecision(3);
