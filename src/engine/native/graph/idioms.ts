@@ -8,7 +8,7 @@
  */
 import { nn, numpy as np, vjp } from "@jax-js/jax";
 import type { Builder, Recognize } from "./builder.ts";
-import { scalarValue, type Node } from "./graph.ts";
+import { isScalar, scalarValue, type Node } from "./graph.ts";
 import { translate } from "./primitives.ts";
 import { isSignMask } from "./simplify.ts";
 import { traceFunction, type TracedFunction } from "../../trace.ts";
@@ -25,8 +25,8 @@ interface Idiom {
     other: Node,
     known: ReadonlyMap<Node, Node>,
   ) => [x: Node, cotangent: Node] | undefined;
-  /** f′(x) from y = f(x). */
-  readonly slope: (b: Builder, y: Node) => Node;
+  /** f′(x) from y = f(x) and x. */
+  readonly slope: (b: Builder, y: Node, x: Node) => Node;
 }
 
 const idioms: readonly Idiom[] = [
@@ -51,7 +51,38 @@ const idioms: readonly Idiom[] = [
     },
     slope: (b, y) => b.sub(y, b.mul(y, y)),
   },
+  // GELU, x·Φ(x), with as few passes as it takes: its derivative is Φ(x) + x·φ(x).
+  {
+    spelled: (x) => nn.gelu(x, { approximate: false }),
+    seed: (_, node) => gaussianArgument(node),
+    value: (b, x) => b.mul(x, normalBelow(b, x)),
+    pullbackSeed: (factor, other) => {
+      const isBelow = factor.op === "sub" && isScalar(factor.inputs[0], 1);
+      const x = isBelow ? gaussianArgument(factor.inputs[1]) : undefined;
+      return x === undefined ? undefined : [x, other];
+    },
+    slope(b, _, x) {
+      // x·φ(x) = −z·exp(−z² − log √π), with z = −x/√2
+      const z = b.times(x, -Math.SQRT1_2);
+      const logarithm = b.sub(b.scalar(-Math.log(Math.PI) / 2, x.type.dtype), b.mul(z, z));
+      return b.sub(normalBelow(b, x), b.mul(z, b.unary("exp", logarithm)));
+    },
+  },
 ];
+
+/** `x` if `node` is erf(−x/√2), as GELU has it in float32: see simplify.ts. */
+function gaussianArgument(node: Node): Node | undefined {
+  const [z] = node.inputs;
+  if (node.op !== "erf" || node.type.dtype !== "float32" || z.op !== "mul") return undefined;
+  const by = scalarValue(z.inputs[1]) ?? 0;
+  return Math.abs(by + Math.SQRT1_2) < 1e-7 ? z.inputs[0] : undefined;
+}
+
+/** Φ(x) = ½ − ½ erf(−x/√2): how much of the normal distribution lies below x. */
+function normalBelow(b: Builder, x: Node): Node {
+  const half = b.scalar(0.5, x.type.dtype);
+  return b.sub(half, b.mul(b.unary("erf", b.times(x, -Math.SQRT1_2)), half));
+}
 
 interface TracedIdiom extends Idiom {
   readonly spelledValue: TracedFunction;
@@ -106,14 +137,14 @@ export async function idiomsIn(dtypes: readonly ("float32" | "float64")[]): Prom
         name(builder, translate(builder, spelledValue, [x]), short);
         // A cotangent of 1 leaves no product behind.
         const one = builder.scalar(1, node.type.dtype);
-        name(builder, translate(builder, spelledPullback, [x, one]), slope(builder, short));
+        name(builder, translate(builder, spelledPullback, [x, one]), slope(builder, short, x));
       }
       if (node.op !== "mul") continue;
       const [p, q] = node.inputs;
       const found = pullbackSeed(p, q, known) ?? pullbackSeed(q, p, known);
       if (found === undefined) continue;
       const [argument, cotangent] = found;
-      const derivative = slope(builder, value(builder, argument));
+      const derivative = slope(builder, value(builder, argument), argument);
       name(builder, translate(builder, spelledPullback, found), builder.mul(cotangent, derivative));
     }
     spelling = false;

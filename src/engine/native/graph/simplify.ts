@@ -120,7 +120,7 @@ const rules: Readonly<Record<string, Rule>> = {
       if (rest === undefined) continue;
       return b.mul(b.softmax("softmax", shifted.logits, shifted.axis), rest);
     }
-    return undefined;
+    return softmaxMean(b, x, y) ?? softmaxMean(b, y, x);
   },
 
   // ONNX Runtime divides integers one by one.
@@ -249,9 +249,35 @@ function reducedAxis(reduced: Node, x: Node, reduction: string): number | undefi
   return sameShape(padRank(reduced.type.shape, kept.length), kept) ? axis : undefined;
 }
 
-/** `x` divided by its first factor that satisfies `test`. */
+/** 1/Σ exp(x − max x) · Σ exp(x − max x)·c = Σ softmax(x)·c, as in the gradient of softmax. */
+function softmaxMean(b: Builder, inverse: Node, total: Node): Node | undefined {
+  const sum = total.op === "reshape" ? total.inputs[0] : total;
+  if (inverse.op !== "reciprocal" || sum.op !== "reduce") return undefined;
+  const [terms] = sum.inputs;
+  const axes = sum.attributes["axes"] as readonly number[];
+  if (sum.attributes["reduction"] !== "sum") return undefined;
+  let softmax: Node | undefined;
+  const rest = withoutFactor(b, terms, (factor) => {
+    const shifted = factor.op === "exp" ? softmaxOf(factor.inputs[0]) : undefined;
+    if (shifted === undefined || !sameShape(factor.type.shape, terms.type.shape)) return false;
+    if (axes.length !== 1 || axes[0] !== shifted.axis) return false;
+    if (!isSumOf(inverse.inputs[0], factor, shifted.axis)) return false;
+    softmax = b.softmax("softmax", shifted.logits, shifted.axis);
+    return true;
+  });
+  if (rest === undefined || softmax === undefined) return undefined;
+  const kept = b.reshape(b.reduce("sum", b.mul(softmax, rest), axes), total.type.shape);
+  const shape = broadcastShapes(inverse.type.shape, total.type.shape);
+  return b.broadcast(kept, shape);
+}
+
+/** `x` divided by its first factor that satisfies `test`; of a sum, in both of its terms. */
 function withoutFactor(b: Builder, x: Node, test: (factor: Node) => boolean): Node | undefined {
   if (test(x)) return b.scalar(1, x.type.dtype);
+  if (x.op === "add" || x.op === "sub") {
+    const [p, q] = [x.inputs[0], x.inputs[1]].map((term) => withoutFactor(b, term, test));
+    return p === undefined || q === undefined ? undefined : b.binary(x.op, p, q);
+  }
   if (x.op !== "mul") return undefined;
   const [p, q] = x.inputs;
   const left = withoutFactor(b, p, test);

@@ -12,7 +12,33 @@ function operand(l: Lowering, x: Node): [matrix: Node, transposed: boolean] {
   const rank = x.type.shape.length;
   const swaps =
     x.op === "transpose" && perm?.[rank - 1] === rank - 2 && perm[rank - 2] === rank - 1;
-  return swaps ? [l.lower(x.inputs[0]), true] : [l.lower(x), false];
+  if (swaps) return [l.lower(x.inputs[0]), true];
+  const rows = inRows(l, x);
+  return rows === undefined ? [l.lower(x), false] : [rows, true];
+}
+
+/**
+ * The transpose of a matrix, or of a batch of them, where that moves whole rows while making
+ * `x` itself would move single numbers: as when heads are split off for attention.
+ */
+function inRows(l: Lowering, x: Node): Node | undefined {
+  const moved = x.op === "reshape" ? x.inputs[0] : x;
+  const perm = moved.attributes["perm"] as number[] | undefined;
+  if (moved.op !== "transpose" || perm === undefined || !l.isUsedOnce(moved)) return undefined;
+  const sides = moved.type.shape;
+  const [rows = 0, columns = 0] = x.type.shape.slice(-2);
+  // Where the axes of the columns begin, and those of the rows.
+  const from = (end: number, size: number) =>
+    range(end).findLast((axis) => product(sides.slice(axis, end)) === size);
+  const column = from(sides.length, columns);
+  const row = column === undefined ? undefined : from(column, rows);
+  if (column === undefined || row === undefined || rows === 1 || columns === 1) return undefined;
+  const order = [...perm.slice(0, row), ...perm.slice(column), ...perm.slice(row, column)];
+  const isReal = (axis: number) => moved.inputs[0].type.shape[axis] !== 1;
+  const innermost = range(perm.length).findLast(isReal);
+  if (order.findLast(isReal) !== innermost || perm.findLast(isReal) === innermost) return undefined;
+  const shape = [...x.type.shape.slice(0, -2), columns, rows];
+  return l.reshape(l.transpose(l.lower(moved.inputs[0]), order), shape);
 }
 
 /** Products this narrow run faster on their side. */
