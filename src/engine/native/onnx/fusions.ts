@@ -24,7 +24,7 @@ function operand(l: Lowering, x: Node): [matrix: Node, transposed: boolean] {
 function inRows(l: Lowering, x: Node): Node | undefined {
   const moved = x.op === "reshape" ? x.inputs[0] : x;
   const perm = moved.attributes["perm"] as number[] | undefined;
-  if (moved.op !== "transpose" || perm === undefined || !l.isUsedOnce(moved)) return undefined;
+  if (moved.op !== "transpose" || perm === undefined) return undefined;
   const sides = moved.type.shape;
   const [rows = 0, columns = 0] = x.type.shape.slice(-2);
   // Where the axes of the columns begin, and those of the rows.
@@ -64,16 +64,22 @@ function swapLast(l: Lowering, x: Node): Node {
   return l.transpose(x, [...range(rank - 2), rank - 1, rank - 2]);
 }
 
-/** `matmul + bias` as one operator, when `sum` is that. */
+/** `matmul + bias` as one operator, when `sum` is that; rows may be those of several axes. */
 export function lowerAffine(l: Lowering, sum: Node): Node | undefined {
-  for (const [product, bias] of [sum.inputs, sum.inputs.toReversed()] as [Node, Node][]) {
+  for (const [rows, bias] of [sum.inputs, sum.inputs.toReversed()] as [Node, Node][]) {
+    const product = rows.op === "reshape" && l.isUsedOnce(rows) ? rows.inputs[0] : rows;
     if (product.op !== "matmul" || product.type.shape.length !== 2) continue;
-    if (!l.isUsedOnce(product) || !sameShape(product.type.shape, sum.type.shape)) continue;
+    if (!l.isUsedOnce(product) || !sameShape(rows.type.shape, sum.type.shape)) continue;
     if (sameShape(bias.type.shape, sum.type.shape)) continue;
+    const columns = product.type.shape[1];
+    const isList = sameShape(bias.type.shape, [columns ?? 0]);
+    if (rows !== product && !(isList && sum.type.shape.at(-1) === columns)) continue;
     const [a, transA] = operand(l, product.inputs[0]);
     const [b, transB] = operand(l, product.inputs[1]);
     const attributes = { transA: transA ? 1 : 0, transB: transB ? 1 : 0 };
-    return l.op("Gemm", [a, b, l.lower(bias)], attributes, sum.type.dtype, sum.type.shape);
+    const inputs = [a, b, l.lower(bias)];
+    const affine = l.op("Gemm", inputs, attributes, sum.type.dtype, product.type.shape);
+    return l.reshape(affine, sum.type.shape);
   }
   return undefined;
 }
