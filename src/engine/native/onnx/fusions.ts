@@ -12,9 +12,9 @@ function operand(l: Lowering, x: Node): [matrix: Node, transposed: boolean] {
   const rank = x.type.shape.length;
   const swaps =
     x.op === "transpose" && perm?.[rank - 1] === rank - 2 && perm[rank - 2] === rank - 1;
-  if (swaps) return [l.lower(x.inputs[0]), true];
-  const rows = inRows(l, x);
-  return rows === undefined ? [l.lower(x), false] : [rows, true];
+  const given = swaps ? x.inputs[0] : x;
+  const rows = inRows(l, given);
+  return rows === undefined ? [l.lower(given), swaps] : [rows, !swaps];
 }
 
 /**
