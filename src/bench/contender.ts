@@ -45,7 +45,7 @@ function makeWorkload({ workload }: ContenderSpec): Workload {
       return transformer(workload);
     case "gcn":
       return graphNetwork(workload);
-    case "product":
+    default:
       return matrixProduct(workload.side);
   }
 }

@@ -295,7 +295,7 @@ export function graphNetwork({ nodes, features, hidden, edges }: GraphSize): Wor
     const messages = np.multiply(np.take(x.ref, source.ref, 0), weight.ref.reshape([-1, 1]));
     // Adding up what arrives at a node is the transpose of taking from it.
     const [, transpose] = vjp((h: np.Array) => np.take(h, end.ref, 0), [np.zerosLike(x)]);
-    return (transpose(messages) as [np.Array])[0];
+    return transpose(messages)[0];
   };
   return {
     definition: {

@@ -132,7 +132,7 @@ function stepOf(example: Case): { definition: StepDefinition; data: Record<strin
           carry: {
             p: mapArrays((a, v) => np.subtract(a, np.multiply(v.ref, number(0.01, v))), p, moved),
             velocity: moved,
-          } as never,
+          },
           record: { value, byImage },
         };
       },

@@ -233,7 +233,7 @@ const reduce: Rule = (layout, blocks, { op, inputs: [x, axes], attributes, type 
 
 /** Cuts and zeros along the spatial axes. */
 const spatial: Rule = (layout, blocks, { op, inputs, attributes, type }) => {
-  const [x, ...lists] = inputs as readonly [Node, Node, Node, ...Node[]];
+  const [x, ...lists] = inputs;
   const known = layout.known(x);
   const [n, c, ...sides] = type.shape;
   const isKept = sides.length === 2 && n === x.type.shape[0] && c === x.type.shape[1];
