@@ -40,8 +40,9 @@ export type { Tensor, Tree } from "./engine/tensor.ts";
 
 export { defineProblem } from "./problems/define.ts";
 export type { Numbers, ProblemDefinition } from "./problems/define.ts";
-export { dense } from "./problems/layers.ts";
-export type { DenseLayer, Initializer } from "./problems/layers.ts";
+export { dense } from "./problems/layers/dense.ts";
+export type { DenseLayer } from "./problems/layers/dense.ts";
+export type { Initializer } from "./problems/layers/initializer.ts";
 export { parseCsv, standardized } from "./problems/table.ts";
 export type { Table } from "./problems/table.ts";
 export type { ProblemFile, ProblemFileContext } from "./problems/sources.ts";

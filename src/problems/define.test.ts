@@ -3,8 +3,9 @@ import { np } from "../engine/jax-js.ts";
 import { leavesOf, tensor, type Tensor } from "../engine/tensor.ts";
 import { defineProblem, type NamedSamples } from "./define.ts";
 import { inFloat64 } from "./float64.ts";
-import { dense, initializer } from "./layers.ts";
-import { torchUniform } from "./networks/torch-random.ts";
+import { dense } from "./layers/dense.ts";
+import { initializer } from "./layers/initializer.ts";
+import { torchRandom } from "./networks/torch-random.ts";
 
 const line = (train: NamedSamples, test?: NamedSamples) =>
   defineProblem({
@@ -34,7 +35,7 @@ describe("a problem of one's own", () => {
 
   it("starts from PyTorch's numbers", () => {
     const { weight, bias } = initializer(7, "float32").dense(4, 2);
-    const draw = torchUniform(7);
+    const draw = torchRandom(7).uniform;
     const expected = Array.from({ length: 10 }, () => draw(-0.5, 0.5));
     expect([...weight.data, ...bias.data]).toEqual(expected);
   });

@@ -4,7 +4,7 @@ import type { np } from "../engine/jax-js.ts";
 import { castFloat, isTensorType, tensor, type Tensor, type Tree } from "../engine/tensor.ts";
 import { checkProblem } from "./check.ts";
 import { castTree as cast } from "./float64.ts";
-import { initializer, type Initializer } from "./layers.ts";
+import { initializer, type Initializer } from "./layers/initializer.ts";
 import {
   roleByName,
   type Batch,

@@ -2,7 +2,7 @@ import { afterAll, describe, expect, it } from "vitest";
 import { np } from "../engine/jax-js.ts";
 import { leavesWithPaths, tensor } from "../engine/tensor.ts";
 import { defineProblem } from "../problems/define.ts";
-import { dense } from "../problems/layers.ts";
+import { dense } from "../problems/layers/dense.ts";
 import { crossEntropy, isRight } from "../problems/networks/classification.ts";
 import { quadratic } from "../problems/planes/index.ts";
 import type { Forward, Problem } from "../problems/problem.ts";

@@ -13,6 +13,11 @@ function relu(x: np.Array): np.Array {
   return np.where(np.lessEqual(x.ref, 0), 0, x);
 }
 
+/** x where x > 0, else x/100, as PyTorch's `nn.LeakyReLU` (Maas, Hannun & Ng 2013). The derivative at 0 is 0.01. */
+function leakyRelu(x: np.Array): np.Array {
+  return np.where(np.lessEqual(x.ref, 0), multiply(x, scalar(0.01, x)), x);
+}
+
 /**
  * x·σ(x) = h + h·tanh h with h = x/2. The form with `exp(−x)` has NaN gradients once that
  * overflows, at x < −88 in float32.
@@ -77,8 +82,10 @@ const quadrature = gaussLegendreHalf(22);
 export const activations = {
   tanh: (x) => np.tanh(x),
   relu,
+  "leaky-relu": leakyRelu,
   gelu,
   silu,
+  sin: (x) => np.sin(x),
 } as const satisfies Record<string, ActivationFunction>;
 
 /** A key of {@link activations}. */

@@ -93,6 +93,59 @@ export function labeledSamples(
 
 const isTensor = (node: unknown): node is Tensor => isTensorType(node) && "data" in node;
 
+/** What a classifier is told about its samples. */
+export interface ClassificationOptions {
+  /** Samples to train on: `{ x: float[n, ...], y: int32[n] }`. */
+  readonly train: Split;
+  /** Samples to judge on, of the same kind. */
+  readonly test?: Split | undefined;
+  /** Number of classes; default: the largest training label plus one. */
+  readonly classes?: number | undefined;
+}
+
+/** Checked samples of a classifier. */
+export interface Classification {
+  readonly train: LabeledSamples;
+  readonly test: LabeledSamples | undefined;
+  readonly classes: number;
+  /** Shape of one sample. */
+  readonly shape: readonly number[];
+}
+
+/** @throws {InputError} when the samples do not fit each other, or the labels the classes. */
+export function classification(options: ClassificationOptions, dtype: FloatType): Classification {
+  const train = labeledSamples("train", options.train, dtype);
+  const test = options.test && labeledSamples("test", options.test, dtype);
+  const { classes = countClasses(train) } = options;
+  if (!Number.isInteger(classes) || classes < 1) {
+    throw new InputError(`invalid classes: ${classes} (give a whole number, 1 or more)`);
+  }
+  checkLabels("train", train, classes);
+  if (test) checkLabels("test", test, classes);
+  const shapeOf = ({ batch }: LabeledSamples) => batch.x.shape.slice(1);
+  const shape = shapeOf(train);
+  if (test && shapeOf(test).join(", ") !== shape.join(", ")) {
+    throw new InputError(
+      `invalid test/x: samples of shape [${shapeOf(test).join(", ")}] (give [${shape.join(", ")}], as in train)`,
+    );
+  }
+  return { train, test, classes, shape };
+}
+
+/** @throws {InputError} when the samples are no images. */
+export function imageShape({
+  shape,
+  train,
+}: Classification): readonly [channels: number, height: number, width: number] {
+  const [channels, height, width, ...more] = shape;
+  if (channels === undefined || height === undefined || width === undefined || more.length > 0) {
+    throw new InputError(
+      `invalid train/x: float[${[train.size, ...shape].join(", ")}] (give images, float[${train.size}, channels, height, width])`,
+    );
+  }
+  return [channels, height, width];
+}
+
 /** Largest label plus one. */
 export function countClasses({ batch: { y } }: LabeledSamples): number {
   let largest = 0;

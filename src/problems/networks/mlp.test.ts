@@ -39,8 +39,10 @@ function erf(x: number): number {
 const plainActivations: Record<ActivationName, (x: number) => number> = {
   tanh: Math.tanh,
   relu: (x) => Math.max(x, 0),
+  "leaky-relu": (x) => (x > 0 ? x : x / 100),
   gelu: (x) => (x / 2) * (1 + erf(x / Math.SQRT2)),
   silu: (x) => x / (1 + Math.exp(-x)),
+  sin: Math.sin,
 };
 const names = Object.keys(plainActivations) as ActivationName[];
 
@@ -324,7 +326,7 @@ test("refuses options and samples it cannot use", () => {
   expect(make({ hidden: [0] })).toThrow("invalid hidden: 0 (give widths of 1 or more)");
   expect(make({ hidden: [8, 2.5] })).toThrow(/^invalid hidden: 2.5/);
   expect(make({ activation: "swish" as ActivationName })).toThrow(
-    'unknown activation "swish" (choose from tanh, relu, gelu, silu)',
+    'unknown activation "swish" (choose from tanh, relu, leaky-relu, gelu, silu, sin)',
   );
   expect(make({ activation: "toString" as ActivationName })).toThrow(/^unknown activation/);
   expect(make({ classes: 2 })).toThrow("invalid train/y: label 2 of sample 2 (give 0 to 1)");

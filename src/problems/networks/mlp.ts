@@ -1,44 +1,50 @@
 /** The multilayer perceptron: a fully connected network with cross-entropy loss. */
 import { z } from "zod";
-import type { np } from "../../engine/jax-js.ts";
+import { random, type np } from "../../engine/jax-js.ts";
 import { checkNames, InputError, unknownName } from "../../engine/errors.ts";
-import { sizeOf } from "../../engine/tensor.ts";
-import { choice, list, shownAs } from "../../settings/fields.ts";
+import { mapTree, sizeOf, tensor } from "../../engine/tensor.ts";
+import { choice, list, number, shownAs, unlessDefault } from "../../settings/fields.ts";
 import { problemEntry } from "../entry.ts";
-import { dense, initializer, type DenseLayer } from "../layers.ts";
-import { roleByName, type FloatType, type Problem, type Split } from "../problem.ts";
+import { dense, type DenseLayer } from "../layers/dense.ts";
+import { dropout as drop } from "../layers/dropout.ts";
+import { initializer } from "../layers/initializer.ts";
+import { layerNorm, type NormLayer } from "../layers/normalization.ts";
+import { roleByName, type FloatType, type Problem } from "../problem.ts";
 import { activations, type ActivationName } from "./activations.ts";
 import {
-  checkLabels,
-  countClasses,
+  classification,
   crossEntropy,
   isRight,
   labelEntropy,
-  labeledSamples,
+  type ClassificationOptions,
 } from "./classification.ts";
 
-/** What a multilayer perceptron is made of. */
-export interface MlpOptions {
-  /** Samples to train on: `{ x: float[n, ...], y: int32[n] }`. Images are flattened. */
-  readonly train: Split;
-  /** Samples to judge on, of the same kind. */
-  readonly test?: Split | undefined;
+/** What a multilayer perceptron is made of. Images are flattened. */
+export interface MlpOptions extends ClassificationOptions {
   /** Width of every hidden layer, in order; default `[64]`. None (`[]`) makes softmax regression. */
   readonly hidden?: readonly number[] | undefined;
-  /** Default `tanh`. `gelu` is the exact form x·Φ(x). */
+  /** Default `tanh`. `gelu` is the exact form x·Φ(x); `leaky-relu` has slope 0.01 below 0. */
   readonly activation?: ActivationName | undefined;
-  /** Number of classes; default: the largest training label plus one. */
-  readonly classes?: number | undefined;
+  /** `layer` normalizes what every hidden layer computes, before its activation; default `none`. */
+  readonly norm?: MlpNorm | undefined;
+  /** Chance with which each hidden unit is left out of a training step; default 0. */
+  readonly dropout?: number | undefined;
+  /** Factor of the initial weights, not of the biases; default 1. */
+  readonly initGain?: number | undefined;
   /** Default `float32`. */
   readonly dtype?: FloatType | undefined;
 }
+
+/** Normalization of hidden layers. */
+export type MlpNorm = "none" | "layer";
 
 /**
  * Multilayer perceptron: logits = Wₖ φ(… φ(W₀x + b₀) …) + bₖ, loss = mean cross-entropy.
  *
  * Parameters are `layers/0/weight` [out, in], `layers/0/bias` [out], … as PyTorch's `nn.Linear`
  * names, stores and initializes them: all uniform in ±1/√fan_in, bit for bit the float32 numbers
- * of `torch.manual_seed(seed)` and the layers made in order.
+ * of `torch.manual_seed(seed)` and the layers made in order. With `norm: "layer"` every second entry
+ * is a layer normalization, as an `nn.Sequential` of these modules counts those with parameters.
  *
  * @throws {InputError} when an option is unknown or out of range, or the samples do not fit.
  * @example
@@ -47,6 +53,7 @@ export interface MlpOptions {
 export function mlp(options: MlpOptions): Problem {
   checkNames("option", options, names);
   const { hidden = [64], activation = "tanh", dtype = "float32" } = options;
+  const { norm = "none", dropout = 0, initGain = 1 } = options;
   for (const width of hidden) {
     if (!Number.isInteger(width) || width < 1) {
       throw new InputError(`invalid hidden: ${width} (give widths of 1 or more)`);
@@ -56,47 +63,62 @@ export function mlp(options: MlpOptions): Problem {
     throw unknownName("activation", activation, Object.keys(activations));
   }
   const activate = activations[activation];
-
-  const train = labeledSamples("train", options.train, dtype);
-  const test = options.test && labeledSamples("test", options.test, dtype);
-  const { classes = countClasses(train) } = options;
-  if (!Number.isInteger(classes) || classes < 1) {
-    throw new InputError(`invalid classes: ${classes} (give a whole number, 1 or more)`);
+  if (norm !== "none" && norm !== "layer") throw unknownName("norm", norm, ["none", "layer"]);
+  if (!(dropout >= 0 && dropout < 1)) {
+    throw new InputError(`invalid dropout: ${dropout} (give a number from 0, below 1)`);
   }
-  checkLabels("train", train, classes);
-  if (test) checkLabels("test", test, classes);
-
-  const shapeOf = ({ batch }: typeof train) => batch.x.shape.slice(1);
-  const sample = shapeOf(train).join(", ");
-  if (test && shapeOf(test).join(", ") !== sample) {
-    throw new InputError(
-      `invalid test/x: samples of shape [${shapeOf(test).join(", ")}] (give [${sample}], as in train)`,
-    );
+  if (!Number.isFinite(initGain)) {
+    throw new InputError(`invalid init gain: ${initGain} (give a finite number)`);
   }
-  const features = sizeOf(shapeOf(train));
+
+  const { train, test, classes, shape } = classification(options, dtype);
+  const features = sizeOf(shape);
   const widths = [features, ...hidden, classes];
+  const isNorm = (layer: number) => norm === "layer" && layer % 2 === 1;
 
   return {
     name: "mlp",
     dtype,
     train,
     test,
-    role: roleByName,
+    role: (path) => (isNorm(Number(path.split("/")[1])) ? "norm" : roleByName(path)),
     outputs: classes,
+    random: dropout > 0 && hidden.length > 0,
     guessLoss: labelEntropy(train.batch.y),
     init(seed) {
       const init = initializer(seed, dtype);
-      return { layers: widths.slice(1).map((width, i) => init.dense(widths[i] as number, width)) };
+      const layers = widths
+        .slice(1)
+        .flatMap((width, i) => [
+          init.dense(widths[i] as number, width),
+          ...(norm === "layer" && i < hidden.length ? [init.norm(width)] : []),
+        ]);
+      if (initGain === 1) return { layers };
+      return mapTree({ layers }, (leaf, path) =>
+        path.endsWith("weight") && !isNorm(Number(path.split("/")[1]))
+          ? tensor(
+              leaf.data.map((value) => initGain * value),
+              leaf.shape,
+              dtype,
+            )
+          : leaf,
+      );
     },
-    forward(params, batch) {
-      const { layers } = params as { layers: DenseLayer<np.Array>[] };
+    forward(params, batch, { key }) {
+      const { layers } = params as { layers: (DenseLayer<np.Array> & NormLayer<np.Array>)[] };
       const { x, y } = batch as { x: np.Array; y: np.Array };
-      const rows = x.reshape([x.shape[0] as number, features]);
-      const logits = layers.reduce((input, layer, i) => {
-        const output = dense(input, layer);
-        return i < layers.length - 1 ? activate(output) : output;
-      }, rows);
-      return { losses: crossEntropy(logits.ref, y), outputs: logits };
+      // A key for every hidden layer; evaluation has none.
+      const keys =
+        dropout > 0 && key && hidden.length > 0 ? random.split(key, hidden.length) : undefined;
+      let hiddenLayer = 0;
+      let values = x.reshape([x.shape[0] as number, features]);
+      layers.forEach((layer, i) => {
+        values = isNorm(i) ? layerNorm(values, layer) : dense(values, layer);
+        const isHidden = i < layers.length - 1 && !isNorm(i + 1);
+        if (!isHidden) return;
+        values = drop(activate(values), dropout, keys?.ref.slice(hiddenLayer++));
+      });
+      return { losses: crossEntropy(values.ref, y), outputs: values };
     },
     score(logits, batch) {
       const { y } = batch as { y: np.Array };
@@ -105,7 +127,17 @@ export function mlp(options: MlpOptions): Problem {
   };
 }
 
-const names = ["train", "test", "hidden", "activation", "classes", "dtype"];
+const names = [
+  "train",
+  "test",
+  "hidden",
+  "activation",
+  "norm",
+  "dropout",
+  "initGain",
+  "classes",
+  "dtype",
+];
 const widths = "give widths of 1 or more, such as 128,64";
 
 /** `mlp` as it is listed. */
@@ -129,6 +161,20 @@ export const mlpEntry = problemEntry({
       "tanh",
       "activation of the hidden layers",
     ),
+    norm: unlessDefault(
+      choice(
+        ["none", "layer"],
+        "none",
+        "normalization before each activation: none or layer; default none",
+      ),
+    ),
+    dropout: unlessDefault(
+      number(0, "chance with which a step of training leaves out each hidden unit; default 0", {
+        min: 0,
+        below: 1,
+      }),
+    ),
+    initGain: unlessDefault(number(1, "factor of the initial weights; default 1")),
   }),
   data: "images",
   describe: ({ hidden }) => `hidden ${hidden.join(",") || "none"}`,

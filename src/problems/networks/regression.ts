@@ -6,7 +6,7 @@ import { checkNames, InputError, unknownName } from "../../engine/errors.ts";
 import { tensor, type Tensor } from "../../engine/tensor.ts";
 import { choice, fromList, number, shownAs } from "../../settings/fields.ts";
 import { problemEntry } from "../entry.ts";
-import { initializer } from "../layers.ts";
+import { initializer } from "../layers/initializer.ts";
 import type { FloatType, Problem } from "../problem.ts";
 import { numpyUniform } from "./numpy-random.ts";
 

@@ -1,0 +1,127 @@
+/** One step of SAM of every network against PyTorch, from PyTorch's initial numbers. */
+import { readFile } from "node:fs/promises";
+import { expect, test } from "vitest";
+import { leavesOf, tensor } from "../../src/engine/tensor.ts";
+import { cnn } from "../../src/problems/networks/cnn.ts";
+import { mlp } from "../../src/problems/networks/mlp.ts";
+import { resnet } from "../../src/problems/networks/resnet.ts";
+import type { FloatType, Problem, Split } from "../../src/problems/problem.ts";
+import { sam } from "../../src/sam/methods/sam.ts";
+import { sgd } from "../../src/sam/parts/outer.ts";
+import { prepareEvaluation } from "../../src/sam/training/evaluation.ts";
+import type { Records } from "../../src/sam/training/records.ts";
+import { modelOf } from "../../src/sam/training/state.ts";
+import { compileTraining } from "../../src/sam/training/training.ts";
+
+interface Case {
+  readonly parameters: number;
+  readonly startNorm: number;
+  readonly startSum: number;
+  readonly loss: number;
+  readonly gradNorm: number;
+  readonly shiftedLoss: number;
+  readonly shiftedGradNorm: number;
+  readonly evaluated: number;
+}
+interface Stored {
+  readonly seed: number;
+  readonly rho: number;
+  readonly rate: number;
+  readonly cases: { readonly [name: string]: Case };
+}
+
+const file = new URL("networks.json", import.meta.url);
+const { cases, seed, rho, rate } = JSON.parse(await readFile(file, "utf8")) as Stored;
+
+/** The samples of networks.py. */
+function images(samples: number, channels: number, side: number, classes: number): Split {
+  const x = Array.from(
+    { length: samples * channels * side * side },
+    (_, k) => 1.2 * Math.sin(1.7 * k + 0.3) + 0.3,
+  );
+  const y = Array.from({ length: samples }, (_, n) => (n * 7 + 1) % classes);
+  return {
+    size: samples,
+    batch: {
+      x: tensor(x, [samples, channels, side, side], "float64"),
+      y: tensor(y, [samples], "int32"),
+    },
+  };
+}
+
+const made: { readonly [name: string]: (dtype: FloatType) => Problem } = {
+  "mlp leaky-relu": (dtype) =>
+    mlp({ train: images(8, 1, 3, 3), hidden: [7], activation: "leaky-relu", dtype }),
+  "mlp sin, gain 2": (dtype) =>
+    mlp({ train: images(8, 1, 3, 3), hidden: [7], activation: "sin", initGain: 2, dtype }),
+  "mlp gelu, layer norm": (dtype) =>
+    mlp({ train: images(8, 1, 3, 3), hidden: [7, 5], activation: "gelu", norm: "layer", dtype }),
+  "mlp silu, layer norm": (dtype) =>
+    mlp({ train: images(8, 1, 3, 3), hidden: [7, 5], activation: "silu", norm: "layer", dtype }),
+  cnn: (dtype) => cnn({ train: images(6, 3, 7, 4), channels: [6, 8, 10], dtype }),
+  "cnn batch": (dtype) =>
+    cnn({
+      train: images(6, 1, 8, 4),
+      channels: [6, 8],
+      activation: "tanh",
+      norm: "batch",
+      dtype,
+    }),
+  "cnn group": (dtype) =>
+    cnn({ train: images(6, 3, 8, 4), channels: [6, 8], norm: "group", dtype }),
+  "resnet 8": (dtype) => resnet({ train: images(8, 3, 12, 5), width: 4, dtype }),
+  "resnet 8 group": (dtype) =>
+    resnet({ train: images(6, 1, 7, 5), width: 8, norm: "group", dtype }),
+  "resnet 18": (dtype) => resnet({ train: images(8, 3, 16, 5), depth: 18, width: 4, dtype }),
+  "resnet 20": (dtype) => resnet({ train: images(8, 3, 8, 5), depth: 20, width: 4, dtype }),
+};
+
+test("every case of PyTorch's has its network", () => {
+  expect(Object.keys(cases)).toEqual(expect.arrayContaining(Object.keys(made)));
+});
+
+const relative = (found: number, expected: number) => Math.abs(found / expected - 1);
+
+/** In float32 ReLU networks with many normalizations lose digits, PyTorch's as ours. */
+const tolerances = {
+  float64: { loss: 1e-9, norm: 1e-8 },
+  float32: { loss: 1e-5, norm: 3e-4 },
+} as const;
+
+test.each(Object.entries(made))("%s", async (name, make) => {
+  const expected = cases[name] as Case;
+  for (const dtype of ["float64", "float32"] as const) {
+    const problem = make(dtype);
+    const training = await compileTraining({
+      problem,
+      method: sam({ rho, outer: sgd({ learningRate: rate }) }),
+    });
+    const start = leavesOf(problem.init(seed)).flatMap(({ data }) => Array.from(data));
+    expect(start.length).toBe(expected.parameters);
+    const norm = Math.hypot(...start);
+    expect(relative(norm, expected.startNorm)).toBeLessThan(1e-7);
+    const sum = start.reduce((total, value) => total + value, 0);
+    expect(Math.abs(sum - expected.startSum)).toBeLessThan(1e-6 * norm);
+
+    const records: Records[] = [];
+    const state = await training.run({
+      steps: 1,
+      seed,
+      onRecords: (seen) => void records.push(seen),
+    });
+    await training.dispose();
+    const [seen] = records;
+    const of = (column: "loss" | "gradNorm" | "shiftedLoss" | "shiftedGradNorm") =>
+      seen?.[column][0] ?? NaN;
+    const tolerance = tolerances[dtype];
+    expect(relative(of("loss"), expected.loss)).toBeLessThan(tolerance.loss);
+    expect(relative(of("shiftedLoss"), expected.shiftedLoss)).toBeLessThan(tolerance.loss);
+    expect(relative(of("gradNorm"), expected.gradNorm)).toBeLessThan(tolerance.norm);
+    expect(relative(of("shiftedGradNorm"), expected.shiftedGradNorm)).toBeLessThan(tolerance.norm);
+
+    const evaluation = prepareEvaluation(problem);
+    const judged = await evaluation.evaluate(modelOf(state), problem.train);
+    await evaluation.dispose();
+    expect(relative(judged.loss, expected.evaluated)).toBeLessThan(tolerance.loss);
+  }
+});
