@@ -34,7 +34,7 @@ Two files and a line:
      kind: "network",
      title: "One sentence.",
      options: z.object({ width: number(8, "width of the layer", { min: 1, integer: true }) }),
-     data: "images", // or "none", for samples of its own
+     data: "images", // or "tokens", "graph", or "none", for samples of its own
      describe: ({ width }) => \`width \${width}\`,
      create: ({ width, dtype }, { train, test, classes }) => name({ train, test, classes, width, dtype }),
    });
@@ -59,7 +59,9 @@ images and labels; \`mnist.ts\` is an example, \`digits.ts\` one that needs no f
 \`src/problems/datasets/registry.ts\`. Files are then found in \`LUCID_DATA\`, in the cache, or downloaded and
 verified.
 
-Images keep their shape: samples are \`{ x: float[n, channels, height, width], y: int32[n] }\`.
+Images keep their shape: samples are \`{ x: float[n, channels, height, width], y: int32[n] }\`. Data sets of
+tokens and graphs bring their samples as they are (\`modular.ts\`, \`graphs.ts\`); \`paths\` names files of the
+user's own, which are read as they are (\`text.ts\`).
 `;
 
 export function problemsDocument(): Promise<string> {
@@ -113,23 +115,38 @@ function planeSection(planes: readonly ProblemEntry[]): string {
 }
 
 function dataSection(): string {
+  return ["## Data sets", ...(["images", "tokens", "graph"] as const).flatMap(dataSetsOf)].join(
+    "\n\n",
+  );
+}
+
+const kinds = {
+  images: "Problems that learn images take `--data NAME` and:",
+  tokens:
+    "Problems that learn sequences of tokens take `--data NAME` and the options of the data set. Samples are `{ x: int32[n, places], y: int32[n, predicted] }`: what follows each of the last places.",
+  graph:
+    "Problems on graphs take `--data NAME` and the options of the data set. Samples are all nodes, `{ x: float[nodes, features], y: int32[nodes], weight: float[nodes] }`: the classes of a few are known, and their weights are not 0 in training; the test asks for all others. Every step sees the whole graph, `--batch full`.",
+};
+
+function dataSetsOf(kind: keyof typeof kinds): string[] {
   return [
-    "## Data sets",
-    "Problems that learn images take `--data NAME` and:",
-    optionTable(describeOptions(z.object(imageFields))),
-    ...datasets.flatMap((dataset) => [
-      `### ${dataset.name}`,
-      dataset.title,
-      ...(isDrawn(dataset)
-        ? []
-        : [
-            `Files (${dataset.megabytes} MB to download): ${Object.keys(dataset.files)
-              .map((file) => `\`${file}\``)
-              .join(", ")}.`,
-          ]),
-      optionTable(describeOptions(dataset.options)),
-    ]),
-  ].join("\n\n");
+    kinds[kind],
+    ...(kind === "images" ? [optionTable(describeOptions(z.object(imageFields)))] : []),
+    ...datasets
+      .filter((dataset) => dataset.kind === kind)
+      .flatMap((dataset) => [
+        `### ${dataset.name}`,
+        dataset.title,
+        ...(isDrawn(dataset)
+          ? []
+          : [
+              `Files (${dataset.megabytes} MB to download): ${Object.keys(dataset.files)
+                .map((file) => `\`${file}\``)
+                .join(", ")}.`,
+            ]),
+        optionTable(describeOptions(dataset.options)),
+      ]),
+  ];
 }
 
 function optionTable(options: readonly OptionDescription[]): string {

@@ -1,12 +1,13 @@
 /** The runs that stall: 196–64–10 tanh network on 500 images of MNIST, full batch, η = 0.01. */
 import { imageSplits, mlp, prepareTraining, sam, sgd, type EngineOptions } from "lucid-sam";
-import { findDataset, type FloatType } from "lucid-sam/problems";
+import type { FloatType } from "lucid-sam/problems";
 import { loadDataset } from "../src/platform/node/data.ts";
+import { mnistEntry } from "../src/problems/datasets/mnist.ts";
 
 export const learningRate = 0.01;
 export const engine = { engine: "native", threads: 2 } as const satisfies EngineOptions;
 
-const data = await loadDataset(findDataset("mnist"), { n: 500, options: {} });
+const data = await loadDataset(mnistEntry, { n: 500, options: {} });
 const problemIn = (dtype: FloatType) =>
   mlp({ ...imageSplits(data, { train: 500, test: 1, pool: 2, dtype }), hidden: [64], dtype });
 

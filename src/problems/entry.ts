@@ -1,11 +1,15 @@
 /** Entries of problems: what there is to know about one, and its options as one schema. */
 import type { z } from "zod";
+import type { GraphSamples } from "./datasets/graphs.ts";
 import type { ImageSamples } from "./datasets/images.ts";
+import type { TokenSamples } from "./datasets/tokens.ts";
 import type { FloatType, Problem } from "./problem.ts";
 
 /** Samples that a problem takes from a data set, by the kind of data. */
 export interface SamplesOf {
   readonly images: ImageSamples;
+  readonly tokens: TokenSamples;
+  readonly graph: GraphSamples;
   readonly none: undefined;
   /** What a file of one's own defines. */
   readonly file: Problem;

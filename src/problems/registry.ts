@@ -5,13 +5,25 @@ import { describeOptions, type OptionDescription } from "../settings/fields.ts";
 import { datasets } from "./datasets/registry.ts";
 import type { ProblemEntry } from "./entry.ts";
 import { cnnEntry } from "./networks/cnn.ts";
+import { gcnEntry } from "./networks/gcn.ts";
+import { gptEntry } from "./networks/gpt.ts";
 import { mlpEntry } from "./networks/mlp.ts";
 import { regressionEntry } from "./networks/regression.ts";
 import { resnetEntry } from "./networks/resnet.ts";
+import { vitEntry } from "./networks/vit.ts";
 import { isProblemFile, problemFileEntry } from "./own.ts";
 import { planeEntries } from "./planes/index.ts";
 
-const listed = [mlpEntry, ...planeEntries, regressionEntry, cnnEntry, resnetEntry] as const;
+const listed = [
+  mlpEntry,
+  ...planeEntries,
+  regressionEntry,
+  cnnEntry,
+  resnetEntry,
+  vitEntry,
+  gptEntry,
+  gcnEntry,
+] as const;
 
 /** All problems: what runs train by default, planes, networks with samples of their own. */
 export const problems: readonly ProblemEntry[] = listed;

@@ -44,8 +44,11 @@ async function samplesOf(
   if (kind === "none") return undefined;
   if (kind === "file") return sources.problem(name, spec.data, spec.dtype);
   const data = String(spec.data);
-  const { n, pool, normalization } = images.parse(spec);
   const options = findDataset(data).options.parse(spec);
+  if (kind !== "images") {
+    return sources.dataset(data, { kind, n: Infinity, options, signal });
+  }
+  const { n, pool, normalization } = images.parse(spec);
   const dataset = await sources.dataset(data, { n, options, signal });
   return imageSplits(dataset, { train: n, pool, normalization, dtype: spec.dtype });
 }
@@ -82,8 +85,9 @@ export function programKey(spec: RunSpec): string {
 }
 
 /** SHA-256 of all samples as the problem sees them, in hexadecimal. */
-export async function hashData({ train, test }: Problem): Promise<string> {
-  const leaves = [train, ...(test ? [test] : [])].flatMap(({ batch }) => leavesOf(batch));
+export async function hashData({ train, test, constants }: Problem): Promise<string> {
+  const splits = [train, ...(test ? [test] : [])].flatMap(({ batch }) => leavesOf(batch));
+  const leaves = [...splits, ...(constants ? leavesOf(constants) : [])];
   const hashes = await Promise.all(
     leaves.map(async ({ data }) => hexadecimal(await crypto.subtle.digest("SHA-256", data))),
   );

@@ -17,16 +17,21 @@ const problemField = shownAs(
     .describe("what to train; `lucid problems` lists all; or a file of your own, ./mine.ts"),
 );
 
+/** Names of the data sets of a kind; the first is the default. */
+const named = (kind: DatasetEntry["kind"]) =>
+  datasets.filter((dataset) => dataset.kind === kind).map(({ name }) => name) as [
+    string,
+    ...string[],
+  ];
+
+const dataOf = (kind: DatasetEntry["kind"], description: string) =>
+  choice(named(kind), named(kind)[0], description);
+
 /** Fields of a run whose problem learns a data set, by the kind of data. */
 const dataFields = {
-  images: {
-    data: choice(
-      datasets.map(({ name }) => name) as [string, ...string[]],
-      "digits",
-      "images to learn",
-    ),
-    ...imageFields,
-  },
+  images: { data: dataOf("images", "images to learn"), ...imageFields },
+  tokens: { data: dataOf("tokens", "sequences to learn") },
+  graph: { data: dataOf("graph", "graph to learn") },
   none: {},
   file: {
     data: shownAs(

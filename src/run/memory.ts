@@ -29,9 +29,15 @@ const activationCopies = 4;
 export function estimateMemory(spec: RunSpec): number {
   const problem = findProblem(spec.problem);
   if (problem.memory === undefined) return 0;
+  const isLearned = problem.data !== "none" && problem.data !== "file";
+  const dataset = isLearned ? findDataset(spec.data ?? "") : undefined;
   const { n = 0, pool = 1 } = imageSize.parse(problem.data === "images" ? spec : {});
-  const pixels = problem.data === "images" ? findDataset(spec.data ?? "").pixels(spec) : 0;
-  const images = { count: Math.min(n, mostImages), inputs: pixels / pool ** 2, classes };
+  const pixels = dataset?.pixels(spec) ?? 0;
+  const images = {
+    count: dataset?.count?.(spec) ?? Math.min(n, mostImages),
+    inputs: pixels / pool ** 2,
+    classes: dataset?.classes?.(spec) ?? classes,
+  };
   const { parameters, units, samples = images } = problem.memory(spec, images);
   const element = spec.dtype === "float32" ? 4 : 8;
   // Whatever the batch, evidence at the end of a run is taken on all samples.

@@ -3,8 +3,7 @@ import { InputError, reasonOf } from "../engine/errors.ts";
 import { loadDataset, type LoadOptions } from "../platform/node/data.ts";
 import { readText } from "../platform/node/files.ts";
 import { loadDefault } from "../platform/node/modules.ts";
-import { isDrawn, type DatasetLoader } from "../problems/datasets/entry.ts";
-import type { ImageDataset } from "../problems/datasets/images.ts";
+import { isDrawn, type DatasetLoader, type DatasetsOf } from "../problems/datasets/entry.ts";
 import { findDataset } from "../problems/datasets/registry.ts";
 import { checkProblem } from "../problems/check.ts";
 import { inFloat64 } from "../problems/float64.ts";
@@ -20,8 +19,15 @@ export function nodeSources(options: Pick<LoadOptions, "onProgress" | "onDrawn">
 /** A loader that draws, reads or downloads each data set once and keeps the last. */
 function datasetLoader(options: Pick<LoadOptions, "onProgress" | "onDrawn">): DatasetLoader {
   let key: string | undefined;
-  let last: Promise<ImageDataset> | undefined;
-  return (name, { signal, ...request }) => {
+  let last: Promise<DatasetsOf[keyof DatasetsOf]> | undefined;
+  return <Kind extends keyof DatasetsOf = "images">(
+    name: string,
+    {
+      signal,
+      kind,
+      ...request
+    }: Parameters<DatasetLoader>[1] & { readonly kind?: Kind | undefined },
+  ) => {
     const entry = findDataset(name);
     // Files hold what they hold, however much of it is used; what is drawn depends on how much.
     const wanted = JSON.stringify([name, isDrawn(entry) ? request : request.options]);
@@ -30,7 +36,8 @@ function datasetLoader(options: Pick<LoadOptions, "onProgress" | "onDrawn">): Da
       last = loadDataset(entry, request, { ...options, signal });
       last.catch(() => (key = undefined));
     }
-    return last;
+    // A name stands for data of one kind.
+    return last as Promise<DatasetsOf[Kind]>;
   };
 }
 

@@ -44,9 +44,11 @@ export function parseSpec(input: unknown): RunSpec {
   const given = Object.fromEntries<unknown>(
     Object.entries(input).filter(([, value]) => value !== undefined),
   );
-  const { problem: name = "mlp", data = "digits", optimizer = "sgd" } = given;
+  const { problem: name = "mlp", data, optimizer = "sgd" } = given;
   const problem = findProblem(show(name));
-  const dataset = problem.data === "images" ? findDataset(show(data)) : undefined;
+  const offered = datasets.filter(({ kind }) => kind === problem.data);
+  const dataset =
+    offered.length > 0 ? findDataset(show(data ?? offered[0]?.name), offered) : undefined;
   if (optimizer !== "sgd" && optimizer !== "adamw") {
     throw unknownName("optimizer", show(optimizer), Object.keys(optimizerFields));
   }

@@ -77,6 +77,7 @@ function describeRun(spec: RunSpec, relativeRho: RunResult["relativeRho"]): stri
   const problem = findProblem(spec.problem);
   const what = [
     ...(problem.data === "images" ? [`${String(spec["n"])} images of ${spec.data}`] : []),
+    ...(problem.data === "tokens" || problem.data === "graph" ? [String(spec.data)] : []),
     problem.describe(problem.options.parse(spec), spec.data),
     // Every seed starts at the same point of a plane.
     ...(problem.kind === "plane" ? [] : [`seed ${seed}`]),

@@ -4,9 +4,14 @@ import { stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { gunzip } from "node:zlib";
+import type { z } from "zod";
 import { InputError } from "../../engine/errors.ts";
-import { isDrawn, type DatasetEntry, type DatasetRequest } from "../../problems/datasets/entry.ts";
-import type { ImageDataset } from "../../problems/datasets/images.ts";
+import {
+  isDrawn,
+  type DatasetEntry,
+  type DatasetRequest,
+  type DatasetsOf,
+} from "../../problems/datasets/entry.ts";
 import { cacheFolder } from "./cache.ts";
 import { download } from "./download.ts";
 import { makeFolder, readBytes } from "./files.ts";
@@ -36,8 +41,8 @@ const largestFile = 2 ** 30;
  * @throws {InputError} when `LUCID_DATA` is no folder, or naming the file that is corrupt.
  * @throws {MachineError} when no mirror delivers.
  */
-export async function loadDataset(
-  entry: DatasetEntry,
+export async function loadDataset<Kind extends keyof DatasetsOf>(
+  entry: DatasetEntry<z.ZodObject, string, Kind>,
   request: DatasetRequest,
   {
     onProgress,
@@ -46,7 +51,7 @@ export async function loadDataset(
     environment = process.env,
     mirrors = entry.mirrors,
   }: LoadOptions = {},
-): Promise<ImageDataset> {
+): Promise<DatasetsOf[Kind]> {
   const { name, files } = entry;
   const cache = cachedFiles(name, environment);
   const folders = isDrawn(entry) ? [] : await foldersOf(name, environment);
@@ -69,7 +74,11 @@ export async function loadDataset(
   // One after the other: downloads at once would not be faster, only harder to follow.
   const bytes: { [file: string]: Uint8Array } = {};
   for (const [file, sha256] of Object.entries(files)) bytes[file] = await load(file, sha256);
-  return entry.read(bytes, { ...request, onDrawn });
+  const own: { [file: string]: Uint8Array } = {};
+  for (const [file, path] of Object.entries(entry.paths?.(request.options) ?? {})) {
+    own[file] = await readBytes(path);
+  }
+  return entry.read(bytes, { ...request, own, onDrawn });
 }
 
 /** The folder with the files of a data set on this machine, unverified; `undefined` when one is missing. */

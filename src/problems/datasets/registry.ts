@@ -2,11 +2,22 @@
 import { unknownName } from "../../engine/errors.ts";
 import { digitsEntry } from "./digits.ts";
 import type { DatasetEntry } from "./entry.ts";
+import { blockModelEntry, citationsEntry, karateEntry } from "./graphs.ts";
 import { mnistEntry } from "./mnist.ts";
+import { modularEntry } from "./modular.ts";
+import { textEntry } from "./text.ts";
 
-const listed = [digitsEntry, mnistEntry] as const;
+const listed = [
+  digitsEntry,
+  mnistEntry,
+  modularEntry,
+  textEntry,
+  karateEntry,
+  blockModelEntry,
+  citationsEntry,
+] as const;
 
-/** All data sets, those without files first. */
+/** All data sets; of each kind the first is the one a run learns by default. */
 export const datasets: readonly DatasetEntry[] = listed;
 
 /** Name of an option of some data set. */
@@ -17,12 +28,12 @@ export type DatasetOption = (typeof listed)[number]["options"] extends infer Opt
   : never;
 
 /** @throws {InputError} `unknown data "mnsit" (did you mean "mnist"?)` */
-export function findDataset(name: string): DatasetEntry {
-  const found = datasets.find((dataset) => dataset.name === name);
+export function findDataset(name: string, among: readonly DatasetEntry[] = datasets): DatasetEntry {
+  const found = among.find((dataset) => dataset.name === name);
   if (found) return found;
   throw unknownName(
     "data",
     name,
-    datasets.map((dataset) => dataset.name),
+    among.map((dataset) => dataset.name),
   );
 }
