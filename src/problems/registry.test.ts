@@ -1,5 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { imageSplits, type LabeledImages } from "./datasets/images.ts";
+import { karate } from "./datasets/graphs.ts";
+import { modular } from "./datasets/modular.ts";
 import { datasets, findDataset } from "./datasets/registry.ts";
 import { describeProblem, findProblem, problemOptions, problems } from "./registry.ts";
 
@@ -11,7 +13,13 @@ const images: LabeledImages = {
   width: 4,
 };
 const constants = { mean: 0.5, deviation: 0.3 };
-const samples = imageSplits({ name: "own", classes: 4, train: images, test: images, ...constants });
+const samples = {
+  images: imageSplits({ name: "own", classes: 4, train: images, test: images, ...constants }),
+  tokens: modular({ p: 3 }),
+  graph: karate(),
+  none: undefined,
+  file: undefined,
+};
 
 test("names are unique, aliases included", () => {
   const names = [...problems, ...datasets].map(({ name }) => name);
@@ -36,9 +44,9 @@ for (const entry of problems) {
 
     test("is made from its defaults, in both precisions", () => {
       for (const dtype of ["float32", "float64"] as const) {
-        const options = entry.options.parse({});
-        const data = entry.data === "images" ? samples : undefined;
-        const problem = entry.create({ ...options, dtype }, data);
+        // Patches of a transformer divide the images, which are small here.
+        const options = entry.options.parse(entry.name === "vit" ? { patch: 2 } : {});
+        const problem = entry.create({ ...options, dtype }, samples[entry.data]);
         expect(problem).toMatchObject({ name: entry.name, dtype });
         expect(problem.plane !== undefined).toBe(entry.kind === "plane");
         expect(entry.describe(options)).toMatch(/./);
@@ -49,5 +57,6 @@ for (const entry of problems) {
 
 test("data are named where they are needed", () => {
   expect(describeProblem(findProblem("mlp"))).toMatch(/, on --data digits or mnist\.$/);
+  expect(describeProblem(findProblem("gpt"))).toMatch(/, on --data modular or text\.$/);
   expect(describeProblem(findProblem("regression"))).not.toContain("--data");
 });

@@ -22,11 +22,7 @@ function datasetLoader(options: Pick<LoadOptions, "onProgress" | "onDrawn">): Da
   let last: Promise<DatasetsOf[keyof DatasetsOf]> | undefined;
   return <Kind extends keyof DatasetsOf = "images">(
     name: string,
-    {
-      signal,
-      kind,
-      ...request
-    }: Parameters<DatasetLoader>[1] & { readonly kind?: Kind | undefined },
+    { signal, ...request }: Parameters<DatasetLoader>[1] & { readonly kind?: Kind | undefined },
   ) => {
     const entry = findDataset(name);
     // Files hold what they hold, however much of it is used; what is drawn depends on how much.

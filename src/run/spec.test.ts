@@ -2,6 +2,7 @@ import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
 import { InputError } from "../engine/errors.ts";
+import { datasets } from "../problems/datasets/registry.ts";
 import { findProblem, problems } from "../problems/registry.ts";
 import { programKey } from "./build.ts";
 import { lossFields } from "./fields.ts";
@@ -68,7 +69,10 @@ describe("parseSpec", () => {
     const { options, data } = findProblem(name);
     const spec = parseSpec({ problem: name });
     expect(parseSpec({ ...options.parse({}), problem: name })).toEqual(spec);
-    const samples = data === "none" ? [] : ["data", "n", "pool", "normalization", "size"];
+    const images = data === "images" ? ["n", "pool", "normalization"] : [];
+    const offered = datasets.filter(({ kind }) => kind === data);
+    const ofData = offered.flatMap(({ options }) => Object.keys(options.shape));
+    const samples = data === "none" ? [] : ["data", ...images, ...ofData];
     const may = ["problem", ...samples, ...Object.keys(options.shape)];
     const others = [...lossFields.keys()].filter((field) => !may.includes(field));
     expect(others).not.toEqual([]);
@@ -77,6 +81,20 @@ describe("parseSpec", () => {
         `: problem ${name} has none (leave it out)`,
       );
     }
+  });
+
+  it("learns the first data set of the problem's kind, or another of that kind", () => {
+    expect(parseSpec({ problem: "gpt" })).toMatchObject({ data: "modular", p: 23 });
+    expect(parseSpec({ problem: "gcn", data: "block-model" })).toMatchObject({ nodes: 100 });
+    expect(() => parseSpec({ problem: "gcn", data: "digits" })).toThrow(
+      'unknown data "digits" (choose from karate, block-model, citations)',
+    );
+    expect(() => parseSpec({ problem: "gcn", nodes: 10 })).toThrow(
+      "invalid nodes: data karate has none (leave it out)",
+    );
+    expect(() => parseSpec({ problem: "gcn", pool: 2 })).toThrow(
+      "invalid pool: problem gcn has none (leave it out)",
+    );
   });
 
   it("reads texts as flags have them", () => {

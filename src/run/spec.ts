@@ -56,7 +56,7 @@ export function parseSpec(input: unknown): RunSpec {
   for (const key of Object.keys(given)) {
     if (Object.hasOwn(schema.shape, key)) continue;
     if (!specFields.has(key)) throw unknownName("field", key, Object.keys(schema.shape));
-    const ofDataset = datasets.some(({ options }) => Object.hasOwn(options.shape, key));
+    const ofDataset = offered.some(({ options }) => Object.hasOwn(options.shape, key));
     const owner = Object.hasOwn(optimizerFields.sgd, key)
       ? optimizer
       : dataset && ofDataset

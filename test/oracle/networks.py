@@ -250,6 +250,19 @@ def study(make, samples, loss_of=cross_entropy):
             for p, t in zip(net.parameters(), tensors):
                 p.add_(by * t)
 
+    def hessian_times_gradient():
+        """H u and u·H u along u = g/‖g‖."""
+        parameters = list(net.parameters())
+        # Fused attention has no second derivative.
+        with nn.attention.sdpa_kernel(nn.attention.SDPBackend.MATH):
+            g = torch.autograd.grad(loss_of(net(x), y), parameters, create_graph=True)
+        u = [t.detach() / length(g).detach() for t in g]
+        product = torch.autograd.grad(sum((a * b).sum() for a, b in zip(g, u)), parameters)
+        return length(product).item(), sum((a * b).sum() for a, b in zip(u, product)).item()
+
+    hessian_norm, curvature = hessian_times_gradient()
+    for norm in norms:
+        norm.reset_running_stats()
     loss, g = gradient()
     up = RHO / length(g)
     move(g, up)
@@ -270,6 +283,8 @@ def study(make, samples, loss_of=cross_entropy):
         "shiftedLoss": shifted_loss,
         "shiftedGradNorm": length(ascent).item(),
         "evaluated": evaluated,
+        "hessianNorm": hessian_norm,
+        "curvature": curvature,
     }
 
 

@@ -5,6 +5,10 @@ import { readSafetensors, writeSafetensors } from "../../src/engine/safetensors.
 import { castFloat, leavesWithPaths, mapTree, tensor } from "../../src/engine/tensor.ts";
 import type { Tensor, Tree } from "../../src/engine/tensor.ts";
 import { matchModel } from "../../src/problems/import/match-model.ts";
+import { blockModel } from "../../src/problems/datasets/graphs.ts";
+import { cnn } from "../../src/problems/networks/cnn.ts";
+import { gcn } from "../../src/problems/networks/gcn.ts";
+import { gpt } from "../../src/problems/networks/gpt.ts";
 import { mlp } from "../../src/problems/networks/mlp.ts";
 import { planes } from "../../src/problems/planes/index.ts";
 import type { FloatType, Model, Problem } from "../../src/problems/problem.ts";
@@ -39,6 +43,44 @@ const problems: { readonly [name: string]: (dtype: FloatType) => Problem } = {
   augmented,
   graph,
   autoencoder,
+  cnn: (dtype) =>
+    cnn({
+      dtype,
+      channels: [3, 4],
+      norm: "batch",
+      activation: "tanh",
+      train: {
+        size: 7,
+        batch: {
+          x: tensor(wave(7 * 16, 1, 1.7, 0.3), [7, 1, 4, 4], dtype),
+          y: tensor([0, 1, 2, 0, 1, 2, 0], [7], "int32"),
+        },
+      },
+    }),
+  gpt: (dtype) =>
+    gpt({
+      dtype,
+      dim: 4,
+      heads: 2,
+      blocks: 1,
+      vocabulary: 4,
+      train: {
+        size: 7,
+        batch: {
+          x: tensor(
+            Array.from({ length: 21 }, (_, i) => (i * i) % 4),
+            [7, 3],
+            "int32",
+          ),
+          y: tensor(
+            Array.from({ length: 14 }, (_, i) => (3 * i + 1) % 4),
+            [7, 2],
+            "int32",
+          ),
+        },
+      },
+    }),
+  gcn: (dtype) => gcn({ ...blockModel({ nodes: 9, inside: 0.6 }), hidden: [3], dtype }),
 };
 const names = Object.keys(problems);
 const create = (name: string, dtype: FloatType) =>
@@ -50,13 +92,15 @@ type Law = "mini-batches" | "blocks" | "score" | "statistics";
 const skips: readonly { readonly law: Law; readonly problem: string; readonly why: string }[] = [
   { law: "mini-batches", problem: "plane", why: "has one sample" },
   { law: "mini-batches", problem: "graph", why: "its edges mean all nodes" },
+  { law: "mini-batches", problem: "gcn", why: "its edges mean all nodes" },
   { law: "blocks", problem: "plane", why: "has one sample" },
   { law: "blocks", problem: "graph", why: "its edges mean all nodes" },
+  { law: "blocks", problem: "gcn", why: "its edges mean all nodes" },
   ...names
-    .filter((name) => !["mlp", "batchNormalized", "graph"].includes(name))
+    .filter((name) => !["mlp", "batchNormalized", "graph", "cnn", "gpt", "gcn"].includes(name))
     .map((problem) => ({ law: "score", problem, why: "no output is right or wrong" }) as const),
   ...names
-    .filter((name) => name !== "batchNormalized")
+    .filter((name) => !["batchNormalized", "cnn"].includes(name))
     .map((problem) => ({ law: "statistics", problem, why: "keeps none" }) as const),
 ];
 const applies = (law: Law, problem: string) =>

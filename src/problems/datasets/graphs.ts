@@ -181,8 +181,6 @@ export function blockModel({
 
 const whole = { min: 1, integer: true } as const;
 const chance = { min: 0, max: 1 } as const;
-const labelled = (fallback: number) =>
-  number(fallback, "nodes of every class whose class is known", whole);
 const dataSeed = shownAs(
   "number",
   number(0, "seed that decides about edges, or about which nodes are known", {
@@ -202,7 +200,7 @@ export const blockModelEntry = datasetEntry({
     communities: number(2, "communities of the graph", { min: 2, integer: true }),
     inside: shownAs("chance", number(0.15, "chance of an edge inside a community", chance)),
     between: shownAs("chance", number(0.02, "chance of an edge between communities", chance)),
-    labelled: labelled(2),
+    labelled: number(2, "nodes of every community whose class is known", whole),
     dataSeed,
   }),
   pixels: ({ nodes }) => nodes,
@@ -291,7 +289,7 @@ export const citationsEntry = datasetEntry({
       "FILE",
       z.string({ error: "give a path" }).optional().describe("file with the data"),
     ),
-    labelled: labelled(20),
+    labelled: number(20, "papers of every class whose class is known", whole),
     dataSeed,
   }),
   // As large as Cora and Citeseer are; the files are read later.

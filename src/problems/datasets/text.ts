@@ -27,7 +27,7 @@ export function textSamples(
   { context = 64, n }: TextOptions = {},
   name = "text",
 ): TokenSamples {
-  const characters = [...text];
+  const characters = Array.from(text);
   const alphabet = [...new Set(characters)].sort(
     (a, b) => (a.codePointAt(0) ?? 0) - (b.codePointAt(0) ?? 0),
   );

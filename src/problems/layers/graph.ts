@@ -50,6 +50,6 @@ export function sumOverNeighbors(x: np.Array, { from, to, weight }: Edges<np.Arr
   const messages = np.multiply(np.take(x.ref, from.ref, 0), weight.ref.reshape([edges, 1]));
   // jax-js has no sum by index of its own. It is the derivative of reading by index.
   const [, pull] = vjp((nodes: np.Array) => np.take(nodes, to.ref, 0), [np.zerosLike(x.ref)]);
-  const [sums] = pull(messages) as [np.Array];
+  const [sums] = pull(messages);
   return sums;
 }

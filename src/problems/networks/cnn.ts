@@ -142,9 +142,13 @@ export const cnnEntry = problemEntry({
     activation: choice(
       Object.keys(activations) as [ActivationName, ...ActivationName[]],
       "relu",
-      "activation of the hidden layers",
+      "activation after every convolution",
     ),
-    norm: choice(["none", ...imageNorms], "none", "normalization before each activation"),
+    norm: choice(
+      ["none", ...imageNorms],
+      "none",
+      "normalization before each activation: none, batch or group",
+    ),
   }),
   data: "images",
   describe: ({ channels, norm }) =>

@@ -124,14 +124,14 @@ export const gcnEntry = problemEntry({
       list(
         z.int({ error: widthsRemedy }).gte(1, { error: widthsRemedy }),
         [16],
-        "widths of the hidden layers, such as 128,64, or none",
+        "widths of the layers between features and classes, or none",
         widthsRemedy,
       ),
     ),
     activation: choice(
       Object.keys(activations) as [ActivationName, ...ActivationName[]],
       "relu",
-      "activation of the hidden layers",
+      "activation between the layers",
     ),
   }),
   data: "graph",

@@ -248,7 +248,7 @@ export const resnetEntry = problemEntry({
       min: 1,
       integer: true,
     }),
-    norm: choice(imageNorms, "batch", "normalization before each activation"),
+    norm: choice(imageNorms, "batch", "normalization before each activation: batch or group"),
   }),
   data: "images",
   describe: ({ depth, width, norm }) => `depth ${depth}, width ${width}, ${norm} norm`,
