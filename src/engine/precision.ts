@@ -10,6 +10,7 @@
  */
 import { numpy as np, type Jaxpr } from "@jax-js/jax";
 import { jaxDType } from "./arrays.ts";
+import { isRounded, shortest } from "./digits.ts";
 import { InputError } from "./errors.ts";
 
 /** Trace with plain numbers as doubles. `trace` is synchronous. */
@@ -51,17 +52,6 @@ type Literal = Extract<Atom, { value: unknown }>;
 /** Whether any value of a jaxpr is float64. */
 export const usesFloat64 = ({ inBinders, eqns, outs }: Jaxpr): boolean =>
   [inBinders, outs, ...eqns.map(({ outBinders }) => outBinders)].flat().some(isFloat64);
-
-/** Most significant bits of a fraction that was plausibly meant as float32 holds it. */
-const shortBits = 12;
-
-/** Whether a number looks like a longer one rounded to float32: 0.375, 3 and the double 0.1 do not. */
-function isRounded(value: number): boolean {
-  if (Math.fround(value) !== value || Number.isInteger(value) || !Number.isFinite(value)) {
-    return false;
-  }
-  return !Number.isInteger(value * 2 ** (shortBits - 1 - Math.floor(Math.log2(Math.abs(value)))));
-}
 
 /** What a value would be as float32, its nominal type. */
 interface Value {
@@ -164,14 +154,4 @@ function refusal(primitive: string, number: number | undefined): InputError {
   return new InputError(
     `invalid number ${written} in "${primitive}": it was rounded to float32, ${Math.fround(number)}, before it met float64 (write scalar(${written}, x), or give its array a dtype)`,
   );
-}
-
-/** The shortest decimal that rounds to the same float32. */
-function shortest(value: number): number {
-  const single = Math.fround(value);
-  for (let digits = 1; digits < 9; digits++) {
-    const text = Number(value.toPrecision(digits));
-    if (Math.fround(text) === single) return text;
-  }
-  return value;
 }

@@ -1,9 +1,12 @@
-/** Problem files: problems of one's own by path, `--problem ./mine.ts --data ./mine.csv`. */
+/**
+ * Problem files: problems of one's own by path, `--problem ./mine.ts --data ./mine.csv`, and folders
+ * that `lucid_sam.export` wrote, `--problem ./folder`.
+ */
 import { z } from "zod";
 import { problemEntry, type ProblemEntry } from "./entry.ts";
 
-/** Whether the name of a problem is the path of a file. */
-export const isProblemFile = (name: string): boolean => /[/\\]|\.[cm]?[jt]s$/.test(name);
+/** Whether the name of a problem is the path of a file or a folder. */
+export const isProblemFile = (name: string): boolean => /[/\\]|\.([cm]?[jt]s|onnx)$/.test(name);
 
 /** A problem file as it is listed: what it defines is known once it is loaded. */
 export const problemFileEntry = (file: string): ProblemEntry =>

@@ -106,6 +106,11 @@ export interface Problem<
    * cannot do better. A screen measures with it.
    */
   readonly guessLoss?: number | undefined;
+  /**
+   * The model by PyTorch's names: the state_dict of the same network there, or of an `nn.Sequential`
+   * of its layers. Absent where there is none.
+   */
+  toTorch?(model: Model): Readonly<Record<string, Tensor>>;
   /** Closed forms, for functions of two variables. */
   readonly plane?: Plane;
 }

@@ -1,13 +1,15 @@
 /** Sources of runs in Node: data sets from files and the network, problems from modules. */
+import { readdir, stat } from "node:fs/promises";
+import { join } from "node:path";
 import { InputError, reasonOf } from "../engine/errors.ts";
 import { loadDataset, type LoadOptions } from "../platform/node/data.ts";
-import { readText } from "../platform/node/files.ts";
+import { readBytes, readText } from "../platform/node/files.ts";
 import { loadDefault } from "../platform/node/modules.ts";
 import { isDrawn, type DatasetLoader, type DatasetsOf } from "../problems/datasets/entry.ts";
 import { findDataset } from "../problems/datasets/registry.ts";
 import { checkProblem } from "../problems/check.ts";
 import { inFloat64 } from "../problems/float64.ts";
-import type { Problem } from "../problems/problem.ts";
+import type { FloatType, Problem } from "../problems/problem.ts";
 import type { ProblemFile, ProblemFileContext, Sources } from "../problems/sources.ts";
 import { parseCsv } from "../problems/table.ts";
 
@@ -38,6 +40,11 @@ function datasetLoader(options: Pick<LoadOptions, "onProgress" | "onDrawn">): Da
 }
 
 const problemFromFile: Sources["problem"] = async (file, data, dtype) => {
+  const isFolder = await stat(file).then(
+    (entry) => entry.isDirectory(),
+    () => false,
+  );
+  if (isFolder || file.endsWith(".onnx")) return problemFromExport(file, isFolder, data, dtype);
   const remedy = "({ table, dtype }) => defineProblem({ … })";
   const made = (await loadDefault(file, "problem", remedy)) as ProblemFile | undefined;
   const table = data === undefined ? undefined : parseCsv(await readText(data), data);
@@ -52,6 +59,44 @@ const problemFromFile: Sources["problem"] = async (file, data, dtype) => {
     `invalid dtype: ${dtype}, but ${file} computes in ${problem.dtype} (give --dtype ${problem.dtype}, or hand dtype on to defineProblem)`,
   );
 };
+
+/** A network that `lucid_sam.export` wrote. The reader is loaded where there is something to read. */
+async function problemFromExport(
+  path: string,
+  isFolder: boolean,
+  data: string | undefined,
+  dtype: FloatType,
+): Promise<Problem> {
+  const { importedProblem, importFiles, readTrainingGraph } =
+    await import("../problems/import/onnx/problem.ts");
+  if (!isFolder) {
+    readTrainingGraph(await readBytes(path), path);
+    throw new InputError(`invalid problem: ${path} (give the folder that it lies in)`);
+  }
+  if (data !== undefined) {
+    throw new InputError(`invalid data: ${data} (${path} has samples of its own: leave it out)`);
+  }
+  const folder = path.replace(/(?<=.)[/\\]+$/, "");
+  const content = new Set(await readdir(folder));
+  const read = (file: string) => readBytes(join(folder, file));
+  const { loss, train, point, batch } = importFiles;
+  const missing = [loss, point, batch].find((file) => !content.has(file));
+  if (missing !== undefined) {
+    throw new InputError(
+      `missing ${missing} in ${folder}: not a folder that lucid_sam.export wrote (in Python: from lucid_sam.export import export)`,
+    );
+  }
+  return importedProblem(
+    {
+      loss: await read(loss),
+      train: content.has(train) ? await read(train) : undefined,
+      point: await read(point),
+      batch: await read(batch),
+    },
+    folder,
+    dtype,
+  );
+}
 
 /** What the file's function makes; its errors are about what it was given. */
 async function make(

@@ -33,10 +33,13 @@ export function matchModel(
   const given = new Map(
     Object.entries(tensors).map(([key, leaf]) => [key.replaceAll(".", "/"), leaf]),
   );
+  const initial = problem.init(0);
+  const own = new Set(leavesWithPaths(initial).map(([path]) => path));
   const left = new Map(
     [...given]
       .filter(([key]) => !/(^|\/)num_batches_tracked$/.test(key))
-      .map(([key, leaf]) => [layerName(key, [...given.keys()]), leaf]),
+      // An imported network may have numbered modules itself.
+      .map(([key, leaf]) => [own.has(key) ? key : layerName(key, [...given.keys()]), leaf]),
   );
   /** A tree like `expected` of tensors taken from `left` by the first of their names. */
   const take = (expected: Tree<TensorType>, namesOf: (path: string) => readonly string[]) => {
@@ -55,7 +58,7 @@ export function matchModel(
     return unflattenLike(expected, leaves);
   };
   // Parameters first: what bears the name of one is no statistic.
-  const params = take(problem.init(0), (path) => [path]);
+  const params = take(initial, (path) => [path]);
   const statistics = take(problem.initStatistics?.() ?? {}, statisticNames);
   const [extra] = left.keys();
   if (extra !== undefined) {

@@ -42,12 +42,27 @@ const normalCdf32 = (x: np.Array) =>
  */
 function normalCdf64(x: np.Array): np.Array {
   const held = np.clip(x, -8.25, 8.25);
-  const row = (values: number[]) => np.array(values, { dtype: np.float64 });
-  const exponents = row(quadrature.nodes.map((t) => -0.5 * t * t));
-  const weights = row(quadrature.weights.map((w) => w / Math.sqrt(2 * Math.PI)));
-  const squares = np.square(held.ref).reshape([...held.shape, 1]);
-  const integral = np.dot(np.exp(np.multiply(squares, exponents)), weights);
+  const integral = gaussIntegral(held, -0.5, 1 / Math.sqrt(2 * Math.PI));
   return np.add(np.multiply(held, integral), scalar(0.5, held));
+}
+
+/**
+ * erf x = 2x/√π · ∫₀¹ exp(−x²t²) dt, in float64 by the same rule; beyond ±5.9 it is held, where it is
+ * ±1 to double precision.
+ */
+export function erf(x: np.Array): np.Array {
+  if (x.dtype !== np.float64) return lax.erf(x);
+  const held = np.clip(x, -5.9, 5.9);
+  return multiply(held, gaussIntegral(held, -1, 2 / Math.sqrt(Math.PI)));
+}
+
+/** scale · ∫₀¹ exp(rate·x²t²) dt for float64 x; borrows. */
+function gaussIntegral(x: np.Array, rate: number, scale: number): np.Array {
+  const row = (values: number[]) => np.array(values, { dtype: np.float64 });
+  const exponents = row(quadrature.nodes.map((t) => rate * t * t));
+  const weights = row(quadrature.weights.map((w) => w * scale));
+  const squares = np.square(x.ref).reshape([...x.shape, 1]);
+  return np.dot(np.exp(np.multiply(squares, exponents)), weights);
 }
 
 /**
