@@ -28,6 +28,7 @@ import { createRunner } from "../../src/run/run.ts";
 import { parseSpec } from "../../src/run/spec.ts";
 import type { TrainingState } from "../../src/sam/training/state.ts";
 import { parseSchedule, valueAt } from "../../src/settings/schedules.ts";
+import { prepareEvaluation } from "../../src/sam/training/evaluation.ts";
 import { continueRunFolder, createRunFolder, readRunFolder } from "../../src/store/run-folder.ts";
 import { readStudyFile } from "../../src/store/study-file.ts";
 import { openStudyFolder, readStudyFolder } from "../../src/store/study-folder.ts";
@@ -173,6 +174,7 @@ export async function prepareReaders(folder: string): Promise<readonly Reader[]>
     keep: true,
   };
   writeFileSync(at("study.json"), JSON.stringify(study));
+  cpSync(join(import.meta.dirname, "../import/fixtures/mlp"), at("imported"), { recursive: true });
   await lucid("sweep", at("study.json"), "--workers", "1", "--out", at("sweep"));
   const stored = await readStudyFolder(at("sweep"));
   await packStudy(at("sweep.jsonl.gz"), stored);
@@ -424,6 +426,27 @@ export default ({ table, dtype }) => defineProblem({
         return train;
       }),
     },
+    ...(["loss.onnx", "point.safetensors", "batch.safetensors"] as const).map((file) => ({
+      name: `imported network: ${file}`,
+      kind: "binary" as const,
+      weight: file === "loss.onnx" ? 3 : 1,
+      ...folderReader(at("imported"), file, async (path) => {
+        const problem = await nodeSources().problem(path, undefined, "float32");
+        const evaluation = prepareEvaluation(problem, { engine: "native" });
+        const model = { params: problem.init(0), statistics: {} };
+        try {
+          return {
+            model,
+            train: problem.train,
+            result: await evaluation.evaluate(model, problem.train),
+          };
+        } finally {
+          await evaluation.dispose();
+        }
+      }),
+      // What does not fit together is said of either file.
+      file: "imported-damaged",
+    })),
     {
       name: "figure of a study",
       kind: "lines",

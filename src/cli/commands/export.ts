@@ -1,6 +1,7 @@
 /** `lucid export`: the training step as a file that ONNX Runtime runs anywhere. */
 import type { Command } from "@commander-js/extra-typings";
-import { InputError } from "../../engine/errors.ts";
+import { join } from "node:path";
+import { InputError, unknownName } from "../../engine/errors.ts";
 import { writeSafetensors } from "../../engine/safetensors.ts";
 import {
   leavesWithPaths,
@@ -17,10 +18,19 @@ import { compileTraining } from "../../sam/training/training.ts";
 import { buildMethod, buildProblem } from "../../run/build.ts";
 import { nodeSources } from "../../run/node-sources.ts";
 import { option } from "../shared/arguments.ts";
-import { addSpecOptions, specOf, type SpecFlags } from "../shared/flags.ts";
+import { castTree } from "../../problems/float64.ts";
+import { torchState } from "../../problems/import/torch-names.ts";
+import { encodeModel } from "../../run/checkpoint.ts";
+import { inferenceModel } from "../../run/inference.ts";
+import { readRunFolder } from "../../store/run-folder.ts";
+import { addSpecOptions, kebab, specOf, type SpecFlags } from "../shared/flags.ts";
+import { readModel } from "../shared/point.ts";
 import type { Terminal } from "../shared/terminal.ts";
 
 interface ExportFlags extends SpecFlags {
+  readonly weights?: string;
+  readonly model?: string;
+  readonly names?: string;
   readonly out?: string;
   readonly feeds?: string;
 }
@@ -31,14 +41,71 @@ export function addExport(program: Command, terminal: Terminal): void {
     .description("Write a training step in its loop as an ONNX model that any ONNX Runtime runs.");
   addSpecOptions(command)
     .optionsGroup("What to write:")
-    .addOption(option("--out <file>", "the model (default: step.onnx)"))
+    .addOption(
+      option("--out <file>", "the file (default: step.onnx, weights.safetensors, model.onnx)"),
+    )
     .addOption(
       option(
         "--feeds <file>",
         "what the run of --steps steps is fed with, as safetensors: tensors by input name",
       ),
     )
-    .action((flags: ExportFlags) => exportStep(flags, terminal));
+    .optionsGroup("Instead of a step, what a finished run has trained:")
+    .addOption(option("--weights <run>", "its weights, as safetensors that PyTorch loads"))
+    .addOption(option("--names <whose>", "names of the weights: torch or lucid (default: torch)"))
+    .addOption(option("--model <run>", "its network, as an ONNX model from samples x to logits"))
+    .action((flags: ExportFlags) => {
+      const { weights, model } = flags;
+      const run = weights ?? model;
+      if (run === undefined) return exportStep(flags, terminal);
+      return exportTrained(run, flags, terminal);
+    });
+}
+
+/** Weights, or the network, of a finished run, in the type that it computed in. */
+async function exportTrained(run: string, flags: ExportFlags, terminal: Terminal): Promise<void> {
+  const { weights, model: asModel, names = "torch", out, ...others } = flags;
+  const [other] = Object.keys(others);
+  if (other !== undefined) {
+    throw new InputError(`invalid --${kebab(other)}: the run says what was trained (leave it out)`);
+  }
+  if (weights !== undefined && asModel !== undefined) {
+    throw new InputError("invalid --model: --weights asks for another file (give one of them)");
+  }
+  if (names !== "torch" && names !== "lucid") throw unknownName("names", names, ["torch", "lucid"]);
+  const { config, result } = await readRunFolder(run);
+  if (result === undefined) {
+    throw new InputError(
+      `invalid run ${run}: it is not finished (lucid train --resume ${run} finishes it)`,
+    );
+  }
+  const { spec } = config;
+  const problem = await buildProblem(spec, nodeSources());
+  const exact = await readModel(problem, join(run, "final.safetensors"));
+  const model = {
+    params: castTree(exact.params, spec.dtype),
+    statistics: castTree(exact.statistics, spec.dtype),
+  };
+  if (asModel !== undefined) {
+    const file = out ?? "model.onnx";
+    if (!file.endsWith(".onnx")) {
+      throw new InputError(`invalid out: ${file} (give a file that ends in .onnx)`);
+    }
+    await writeBytes(file, await inferenceModel(problem, model));
+    terminal.out(`${file}: from samples to logits\n`);
+    return;
+  }
+  const file = out ?? "weights.safetensors";
+  const bytes =
+    names === "lucid"
+      ? encodeModel(model)
+      : writeSafetensors({ ...torchState(problem, model) }, { format: "pt" });
+  await writeBytes(file, bytes);
+  terminal.out(
+    names === "lucid"
+      ? `${file}: weights by their paths here\n`
+      : `${file}: model.load_state_dict(safetensors.torch.load_file("${file}"))\n`,
+  );
 }
 
 async function exportStep(flags: ExportFlags, terminal: Terminal): Promise<void> {

@@ -28,6 +28,7 @@ interface RunFlags extends SpecFlags {
   readonly trace?: boolean;
   readonly out?: string;
   readonly resume?: string;
+  readonly tensorboard?: string;
   readonly json?: boolean;
 }
 
@@ -64,6 +65,9 @@ export function addTrain(program: Command, terminal: Terminal): void {
         "save where the run stands at least so often, sooner at first (default: 10)",
       ),
     )
+    .addOption(
+      option("--tensorboard <folder>", "also write an event file there, which TensorBoard reads"),
+    )
     .addOption(option("--resume <folder>", "continue the run in a folder, bit for bit"))
     .option("--json", "print one JSON document instead of a summary")
     .action((flags) => train(flags, terminal));
@@ -92,7 +96,7 @@ async function train(flags: RunFlags, terminal: Terminal): Promise<void> {
   const saveEvery = seconds("save-every", flags.saveEvery);
   const continued = await continueRunFolder(resume, saveEvery);
   const how = { engine, threads, recordEvery, probeDescent, saveEvery };
-  const job = { spec, ...how, out: resume, continued };
+  const job = { spec, ...how, out: resume, continued, tensorboard: flags.tensorboard };
   const { result, rows } = await runInForeground(job, json, terminal);
   print(result, rows, resume);
 }
@@ -109,13 +113,14 @@ function newJob(flags: RunFlags): ForegroundRun {
     probeDescent: wholeNumber("probe-descent", flags.probeDescent),
     saveEvery: seconds("save-every", flags.saveEvery),
     out,
+    tensorboard: flags.tensorboard,
   };
 }
 
 /** A run continues as it began: nothing about it can be changed. */
 function refuseOtherFlags(flags: RunFlags): void {
   const other = Object.keys(flags).find(
-    (flag) => !["resume", "saveEvery", "json", "trace"].includes(flag),
+    (flag) => !["resume", "saveEvery", "json", "trace", "tensorboard"].includes(flag),
   );
   if (other !== undefined) {
     throw new InputError(`invalid --${kebab(other)}: a resumed run keeps its own (leave it out)`);

@@ -7,6 +7,7 @@ import { catchInterrupt } from "../../platform/node/interrupt.ts";
 import { startProgress } from "../../platform/node/progress.ts";
 import { nodeSources } from "../../run/node-sources.ts";
 import { createRunFolder, type ContinuedRun, type RunFolder } from "../../store/run-folder.ts";
+import { openEvents } from "../../store/tensorboard.ts";
 import type { MetricRow } from "../../run/history.ts";
 import { createRunner, type RunResult } from "../../run/run.ts";
 import { specHash, type RunSpec } from "../../run/spec.ts";
@@ -26,15 +27,29 @@ export interface ForegroundRun {
   /** Where the run begins or continues; absent when it is not kept. */
   readonly out?: string | undefined;
   readonly continued?: ContinuedRun | undefined;
+  /** Folder for an event file that TensorBoard reads. */
+  readonly tensorboard?: string | undefined;
 }
 
 /** Run, showing progress and keeping the run in its folder; Ctrl-C saves and throws. */
 export async function runInForeground(
-  { spec, engine, threads, recordEvery, probeDescent, saveEvery, out, continued }: ForegroundRun,
+  {
+    spec,
+    engine,
+    threads,
+    recordEvery,
+    probeDescent,
+    saveEvery,
+    out,
+    continued,
+    tensorboard,
+  }: ForegroundRun,
   keepRows: boolean,
   terminal: Terminal,
 ): Promise<{ result: RunResult; rows: readonly MetricRow[]; out: string | undefined }> {
   const machine = await describeMachine();
+  // What cannot be kept is better said before the work than after it.
+  const events = tensorboard === undefined ? undefined : await openEvents(tensorboard);
   const progress = startProgress({ stream: terminal.err });
   let where = out;
   // Only once steps are taken: compiling and making data keep the thread, and leave nothing to save.
@@ -79,6 +94,7 @@ export async function runInForeground(
       },
       async onChunk(chunk) {
         await folder?.take(chunk);
+        await events?.append(chunk.rows);
         if (keepRows || folder === undefined) rows.push(...chunk.rows);
         if (chunk.warning) progress.note(`step ${chunk.warning.step}: ${chunk.warning.sentence}`);
         progress.update(() =>
@@ -93,6 +109,7 @@ export async function runInForeground(
     progress.done();
     if (outcome.status === "finished") {
       await folder?.finish(outcome);
+      await events?.append([outcome.last]);
       rows.push(outcome.last);
       return { result: outcome.result, rows, out };
     }
@@ -113,6 +130,7 @@ export async function runInForeground(
   } finally {
     interrupt.dispose();
     await folder?.close();
+    await events?.close();
     await runner.dispose();
   }
 }

@@ -8,10 +8,10 @@ import { topological } from "./graph/graph.ts";
 import { lower } from "./onnx/lower.ts";
 import { translate } from "./graph/primitives.ts";
 import { simplify } from "./graph/simplify.ts";
-import { layOut } from "./onnx/layout.ts";
+import { layOut, portable } from "./onnx/layout.ts";
 import { openProgram, type WriteModel } from "./session.ts";
 import { targetOf } from "./target.ts";
-import { planExecution } from "./onnx/plan.ts";
+import { planExecution, type Plan } from "./onnx/plan.ts";
 import { traceStep, type TracedStep } from "../trace.ts";
 import { loadRuntime } from "./runtime.ts";
 
@@ -36,6 +36,24 @@ export async function compileNative(
 /** The compiler without the run time: trace → simplify → lower → layOut → planExecution → emit. */
 export async function compileToOnnx(traced: TracedStep): Promise<WriteModel> {
   const given = traced.flat.arguments;
+  const { operators, roots } = await lowerStep(traced);
+  const carry = given.filter(({ part }) => part === "carry").map(({ path }) => path);
+  return (target) => {
+    const laidOut = layOut(operators, roots, carry, target);
+    const plan = planExecution(operators.graph, laidOut.roots);
+    const count = topological(plan.roots).length;
+    return { bytes: emit(plan, given, traced.records, laidOut.blockedCarry), operators: count };
+  };
+}
+
+/** The compiler up to the plan of execution, for any machine, of a step that carries nothing. */
+export async function planStep(traced: TracedStep): Promise<Plan> {
+  const { operators, roots } = await lowerStep(traced);
+  return planExecution(operators.graph, layOut(operators, roots, [], portable).roots);
+}
+
+async function lowerStep(traced: TracedStep): Promise<ReturnType<typeof lower>> {
+  const given = traced.flat.arguments;
   const dtypes = new Set(given.map(({ dtype }) => dtype).filter(isFloat));
   const builder = new Builder(simplify, await idiomsIn([...dtypes]));
   const constants = traced.constants.map(({ data, dtype, shape }) =>
@@ -47,12 +65,5 @@ export async function compileToOnnx(traced: TracedStep): Promise<WriteModel> {
     return dtype === "uint8" ? builder.cast(argument, "int32") : argument;
   });
   const results = translate(builder, traced, [...constants, ...args]);
-  const { operators, roots } = lower(results);
-  const carry = given.filter(({ part }) => part === "carry").map(({ path }) => path);
-  return (target) => {
-    const laidOut = layOut(operators, roots, carry, target);
-    const plan = planExecution(operators.graph, laidOut.roots);
-    const count = topological(plan.roots).length;
-    return { bytes: emit(plan, given, traced.records, laidOut.blockedCarry), operators: count };
-  };
+  return lower(results);
 }

@@ -124,6 +124,16 @@ export function mlp(options: MlpOptions): Problem {
       const { y } = batch as { y: np.Array };
       return isRight(logits, y);
     },
+    // nn.Sequential(Linear, activation, Linear, …), on flattened images.
+    toTorch({ params }) {
+      const { layers } = params as { layers: DenseLayer[] };
+      return Object.fromEntries(
+        layers.flatMap(({ weight, bias }, i) => [
+          [`${2 * i}.weight`, weight],
+          [`${2 * i}.bias`, bias],
+        ]),
+      );
+    },
   };
 }
 

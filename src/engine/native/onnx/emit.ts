@@ -1,4 +1,6 @@
 /** ONNX models: a planned step written as a `Loop`, what runs before it, and its branches. */
+import { AttributeProto_AttributeType } from "onnx-buf";
+import { makeData } from "../graph/constants.ts";
 import {
   constantData,
   topological,
@@ -14,6 +16,7 @@ import {
   valueMessage,
   type GraphMessage,
   type NodeMessage,
+  type TensorMessage,
 } from "./messages.ts";
 import type { Argument, Leaf } from "../../step.ts";
 import { isBranches, type Region, type Plan, type Unit } from "./plan.ts";
@@ -89,10 +92,67 @@ export function emit(
 const outerName = (node: Node | undefined, path: string): string =>
   node === undefined ? path : nameOf(node);
 
+/** What a plan computes without a loop, in standard operators; results by name. */
+export function emitFunction(
+  { outer, body, roots }: Plan,
+  names: readonly string[],
+): { readonly nodes: NodeMessage[]; readonly constants: TensorMessage[] } {
+  const emitter = new Emitter(standardProduct);
+  const nodes = [...outer.units, ...body.units].flatMap((unit) => emitter.units([unit]));
+  const results = emitter.results(roots, names);
+  return { nodes: [...nodes, ...results], constants: emitter.initializers() };
+}
+
+/** `FusedMatMul`, which is ONNX Runtime's own, as a matrix product of transposes. */
+function standardProduct(unit: Node): NodeMessage[] | undefined {
+  if (unit.op !== "FusedMatMul") return undefined;
+  const { transA, transB, alpha = 1 } = unit.attributes;
+  const name = nameOf(unit);
+  const nodes: NodeMessage[] = [];
+  const factors = unit.inputs.slice(0, 2).map((input, i) => {
+    if ([transA, transB][i] !== 1) return nameOf(input);
+    const axes = input.type.shape.map((_, axis) => axis);
+    const turned = `${name}.${i}.turned`;
+    const [rows, columns] = axes.slice(-2) as [number, number];
+    const perm = [...axes.slice(0, -2), columns, rows];
+    nodes.push(nodeMessage("Transpose", [nameOf(input)], [turned], { perm }));
+    return turned;
+  });
+  if (alpha === 1) return [...nodes, nodeMessage("MatMul", factors, [name])];
+  const product = `${name}.product`;
+  return [
+    ...nodes,
+    nodeMessage("MatMul", factors, [product]),
+    {
+      opType: "Constant",
+      output: [`${name}.alpha`],
+      attribute: [
+        {
+          name: "value",
+          type: AttributeProto_AttributeType.TENSOR,
+          t: tensorMessage(
+            "",
+            { dtype: unit.type.dtype, shape: [] },
+            makeData([Number(alpha)], unit.type.dtype),
+          ),
+        },
+      ],
+    },
+    nodeMessage("Mul", [product, `${name}.alpha`], [name]),
+  ];
+}
+
 /** A leaf's name inside the loop. */
 const bodyName = (name: string): string => `step/${name}`;
 
 class Emitter {
+  /** An operator in other words; `undefined` where it is written as it is. */
+  readonly #reword: (unit: Node) => NodeMessage[] | undefined;
+
+  constructor(reword: (unit: Node) => NodeMessage[] | undefined = () => undefined) {
+    this.#reword = reword;
+  }
+
   readonly #constants = new Map<Node, ConstantData>();
 
   initializers() {
@@ -122,6 +182,8 @@ class Emitter {
       const data = constantData(unit);
       if (data !== undefined) this.#constants.set(unit, data);
       if (sources.has(unit.op) || unit.op === "project") return [];
+      const reworded = this.#reword(unit);
+      if (reworded !== undefined) return reworded;
       // A node's further results are named after it, whether anything reads them or not.
       const outputs =
         resultCount(unit.op) === 1 ? [nameOf(unit)] : [nameOf(unit), `${nameOf(unit)}.1`];

@@ -60,8 +60,12 @@ export function tensorMessage(name: string, type: ValueType, data: ConstantData)
   };
 }
 
-/** Name and type of a graph's input or output. A negative side stands for a run-time size. */
-export function valueMessage(name: string, { dtype, shape }: ValueType): ValueMessage {
+/** Name and type of a graph's input or output. A negative side stands for a run-time size, called `free`. */
+export function valueMessage(
+  name: string,
+  { dtype, shape }: ValueType,
+  free = "steps",
+): ValueMessage {
   return {
     name,
     type: {
@@ -73,7 +77,7 @@ export function valueMessage(name: string, { dtype, shape }: ValueType): ValueMe
             dim: shape.map((side) => ({
               value:
                 side < 0
-                  ? { case: "dimParam" as const, value: "steps" }
+                  ? { case: "dimParam" as const, value: free }
                   : { case: "dimValue" as const, value: BigInt(side) },
             })),
           },
@@ -119,11 +123,15 @@ function attributeMessage(name: string, value: Attribute) {
 /** Domains that models may use, with the versions of their operators. */
 const domains = Object.entries({ "": opset, "com.microsoft": 1, "com.microsoft.nchwc": 1 });
 
-export function modelBytes(graph: GraphMessage): Uint8Array {
+/** @param version of the operators; with another than our own, standard operators only. */
+export function modelBytes(graph: GraphMessage, version: number = opset): Uint8Array {
   const model = create(ModelProtoSchema, {
-    irVersion: 10n,
+    irVersion: version === opset ? 10n : 9n,
     producerName: "lucid-sam",
-    opsetImport: domains.map(([domain, version]) => ({ domain, version: BigInt(version) })),
+    opsetImport:
+      version === opset
+        ? domains.map(([domain, of]) => ({ domain, version: BigInt(of) }))
+        : [{ domain: "", version: BigInt(version) }],
     graph,
   });
   return toBinary(ModelProtoSchema, model);

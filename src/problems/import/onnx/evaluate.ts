@@ -1,6 +1,7 @@
 /** Evaluation of an ONNX graph with traced arrays: node by node, by the table of operators. */
 import type { np } from "../../../engine/jax-js.ts";
 import { InputError, reasonOf } from "../../../engine/errors.ts";
+import { sizeOf } from "../../../engine/tensor.ts";
 import type { FloatType } from "../../problem.ts";
 import { Call, type Operators, type RandomSource } from "./call.ts";
 import { elementwise } from "./elementwise.ts";
@@ -46,6 +47,7 @@ export function evaluate(
       const found = compute(call);
       node.outputs.forEach((output, i) => {
         const value = found[i];
+        checkSize(value);
         if (output !== "" && value !== undefined) values.set(output, value);
       });
     } catch (error) {
@@ -63,6 +65,14 @@ export function evaluate(
     }
     return value instanceof Known ? toArray(value, dtype) : value.ref;
   });
+}
+
+/** Most elements of a value: more than a step has memory for. */
+const mostElements = 2 ** 30;
+
+function checkSize(value: Value | undefined): void {
+  if (value === undefined || sizeOf(value.shape) <= mostElements) return;
+  throw new TypeError(`its result would be [${value.shape.join(", ")}]`);
 }
 
 const describe = (node: OnnxNode | undefined) => (node ? `${node.op} ${node.name}` : "the graph");

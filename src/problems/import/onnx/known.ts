@@ -103,6 +103,9 @@ const elementwise =
     return new Known(kind ?? kindOf(inputs), shape, data);
   };
 
+/** Most numbers of a range: samples, words and nodes are fewer. */
+const longestRange = 2 ** 24;
+
 /** What inputs meet in. */
 const kindOf = (inputs: readonly Known[]): ElementKind =>
   (["float", "int"] as const).find((kind) => inputs.some((input) => input.kind === kind)) ?? "bool";
@@ -162,6 +165,7 @@ export const knownOperations: Readonly<Record<string, Compute>> = {
   Range([start, limit, delta]) {
     const [from = 0, to = 0, by = 1] = [start, limit, delta].map((part) => part?.data[0]);
     const length = Math.max(0, Math.ceil((to - from) / by));
+    if (!(length <= longestRange)) throw new TypeError(`a range of ${length} numbers`);
     const data = Array.from({ length }, (_, i) => from + i * by);
     return new Known(start?.kind ?? "int", [length], data);
   },

@@ -125,6 +125,11 @@ export function importedProblem(
         name: called(isTraining ? "train" : "loss"),
       });
       const [losses, seen] = results;
+      if (String(losses?.shape) !== String([size]) || (outputs.exist && seen?.shape[0] !== size)) {
+        throw new InputError(
+          `invalid ${called(isTraining ? "train" : "loss")}: losses of shape [${losses?.shape.join(", ")}] for ${size} samples (give one per sample)`,
+        );
+      }
       const next = results.slice(wanted.length);
       return {
         losses: losses as np.Array,

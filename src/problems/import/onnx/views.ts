@@ -302,6 +302,7 @@ function trilu(call: Call): Value {
   const shift = call.known(1)?.data[0] ?? 0;
   const isUpper = call.number("upper", 1) === 1;
   const [rows = 1, columns = 1] = x.shape.slice(-2);
+  if (rows * columns > 2 ** 24) throw new TypeError(`a triangle of ${rows} × ${columns}`);
   const kept = Array.from({ length: rows * columns }, (_, place) => {
     const above = (place % columns) - Math.floor(place / columns) - shift;
     return Number(isUpper ? above >= 0 : above <= 0);
