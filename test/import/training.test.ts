@@ -43,8 +43,7 @@ test.for(methods.map(({ name }) => name))(
       "native",
       "--json",
     );
-    expect(err).toBe("");
-    expect(code).toBe(0);
+    expect(code, err).toBe(0);
     const { final } = JSON.parse(out) as { final: { loss: number; trainAccuracy: number } };
     expect(final.loss).toBeGreaterThan(0);
     expect(final.loss).toBeLessThan(1.5);
@@ -118,6 +117,16 @@ test("dropout keeps with its chance what it scales, and everything in evaluation
   expect(dropped / 4000).toBeGreaterThan(0.22);
   expect(dropped / 4000).toBeLessThan(0.28);
   for (const share of shares.filter((one) => one !== 0)) expect(share).toBeCloseTo(4 / 3, 12);
+});
+
+test.for(["mlp", "cnn"])("the point of %s is certified as it was exported", async (name) => {
+  const at = join(fixtures, name);
+  const flags = ["--problem", at, "--point", join(at, "point.safetensors"), "--rho", "0.05"];
+  const { code, out, err } = await lucid("certify", ...flags, "--steps", "5", "--json");
+  expect(code, err).toBe(0);
+  const { tensors } = readSafetensors(readFileSync(join(at, "expected.safetensors")), "expected");
+  const { loss } = JSON.parse(out) as { loss: number };
+  expect(loss).toBeCloseTo(tensors["evaluate.loss"]?.data[0] ?? NaN, 12);
 });
 
 /** A copy of the perceptron's folder in which one file was changed. */

@@ -19,7 +19,8 @@ export const statisticsPrefix = "statistics";
  * of an `nn.Sequential` (`0.weight`, `0.bias`, `2.weight`, …) are taken as layers in ascending
  * order. Running statistics are also found without `statistics`, and as PyTorch's `running_mean`
  * and `running_var` where the problem has `mean` and `variance` (or `var`) at the same place;
- * PyTorch's `num_batches_tracked` is left aside.
+ * PyTorch's `num_batches_tracked` is left aside. Names in a folder that `lucid_sam.export` wrote begin
+ * with `param.` or `buffer.`.
  *
  * @param name what messages call the tensors.
  * @returns Everything in float64.
@@ -31,7 +32,9 @@ export function matchModel(
   name = "point",
 ): Model {
   const given = new Map(
-    Object.entries(tensors).map(([key, leaf]) => [key.replaceAll(".", "/"), leaf]),
+    Object.entries(tensors)
+      .filter(([key, { dtype }]) => !(key.startsWith("buffer.") && !dtype.startsWith("float")))
+      .map(([key, leaf]) => [key.replace(/^(param|buffer)\./, "").replaceAll(".", "/"), leaf]),
   );
   const initial = problem.init(0);
   const own = new Set(leavesWithPaths(initial).map(([path]) => path));
