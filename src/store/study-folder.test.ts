@@ -126,6 +126,28 @@ test("a rerun takes rows out of the way, and keeps them elsewhere", async () => 
   await second.close();
 });
 
+test("rerun --failed takes failed cells and those that are named, and no other", async () => {
+  const first = await open();
+  const ran: Row[] = [];
+  for (const status of ["ok", "failed", "diverged", "inconclusive"] as const) {
+    const claimed = await take(first);
+    const row = { ...failedRow(claimed.cell, "why not", provenance), status };
+    await claimed.finish(row);
+    ran.push(row);
+  }
+  await first.close();
+  const [ok, , diverged, inconclusive] = ran;
+  const rerun = async (...args: string[]) => (await lucid("sweep", "rerun", folder, ...args)).err;
+  expect(await rerun("--failed")).toMatch(/^1 cell to run again/);
+  expect(await rowsOf()).toEqual([ok, diverged, inconclusive]);
+  expect(await rerun("--failed")).toMatch(/^0 cells to run again/);
+  expect(await rerun(diverged?.cell ?? "")).toMatch(/^1 cell to run again/);
+  expect(await rowsOf()).toEqual([ok, inconclusive]);
+  expect(await rerun()).toMatch(/^missing cells/);
+  expect(await rerun("0123456789abcdef")).toMatch(/^unknown cell/);
+  expect(await rowsOf()).toEqual([ok, inconclusive]);
+});
+
 test("refuses, in one line, what would mix rows or lose them", async () => {
   const first = await open();
   await expect(open()).rejects.toThrow(/^invalid folder .+: process \d+ has been writing to it/);

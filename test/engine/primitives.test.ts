@@ -15,7 +15,7 @@ import {
 } from "@jax-js/jax";
 import * as fc from "fast-check";
 import { beforeAll, describe, expect, test } from "vitest";
-import { jaxDType } from "../../src/engine/arrays.ts";
+import { jaxDType, square } from "../../src/engine/arrays.ts";
 import { compileNative } from "../../src/engine/native/index.ts";
 import { primitives } from "../../src/engine/native/graph/primitives.ts";
 import { traceFunction } from "../../src/engine/trace.ts";
@@ -122,6 +122,21 @@ const cases: Record<string, Case> = {
   min: { shapes: atLeast(2), f: (x) => np.min(x, 0, { keepdims: true }) },
   prod: { shapes: atLeast(1), f: (x) => np.prod(x, 0) },
   std: { shapes: fixed([4, 3]), f: (x) => np.std(x, 0) },
+  "sum of squares": { shapes: atLeast(2), f: (x) => np.sum(square(x), 0) },
+  "sum of squares that keeps the axis": {
+    shapes: atLeast(2),
+    f: (x) => np.sum(square(x), 1, { keepdims: true }),
+  },
+  "largest square": { shapes: atLeast(2), f: (x) => np.max(square(x), 0) },
+  "least square": { shapes: atLeast(2), f: (x) => np.min(square(x), 0) },
+  "product of squares": { shapes: atLeast(2), f: (x) => np.prod(square(x), 0) },
+  "squares and their sum": {
+    shapes: atLeast(2),
+    f: (x) => {
+      const squares = square(x);
+      return np.multiply(squares.ref, np.sum(squares));
+    },
+  },
   "sum of products": {
     shapes: pair,
     f: (x, y) => np.sum(np.multiply(x, y)),
@@ -298,6 +313,21 @@ const cases: Record<string, Case> = {
   take: {
     shapes: fixed([5, 3]),
     f: (x) => np.take(x, np.array([4, 0, 0, 2], { dtype: jaxDType.int32 }), 0),
+  },
+  "take from the last axis": {
+    shapes: fixed([3, 5]),
+    f: (x) => np.take(x, np.array([4, 0, 0, 2], { dtype: jaxDType.int32 }), 1),
+  },
+  "take blocks from a middle axis": {
+    shapes: fixed([2, 5, 3]),
+    f: (x) => {
+      const places = [
+        [4, 0],
+        [1, 1],
+        [3, 2],
+      ];
+      return np.take(x, np.array(places, { dtype: jaxDType.int32 }), 1);
+    },
   },
   "rows by two indices": {
     shapes: fixed([4, 5, 3]),

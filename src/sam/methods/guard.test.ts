@@ -5,11 +5,13 @@ import { guarded, untilSafe } from "./guard.ts";
 import { gsam } from "./gsam.ts";
 import type { Method } from "../contract/method.ts";
 import { sgd } from "../parts/outer.ts";
+import { friendlySam, vasso } from "./smoothed.ts";
 import { saf } from "./trajectory.ts";
 import { gradientDescent, sam } from "./sam.ts";
 import { switching } from "./switching.ts";
 import type { Records } from "../training/records.ts";
 import { compileTraining } from "../training/training.ts";
+import { run as runPoints } from "../../../test/sam/run.ts";
 
 const outer = sgd({ learningRate: 0.1 });
 
@@ -77,6 +79,49 @@ describe("guarded", () => {
     expect(() => guarded({ method: saf({ outer }), respond: "shrink" })).toThrow(
       "invalid respond: shrink (saf has no ρ; give plain)",
     );
+  });
+});
+
+describe("a guard around a method with memory", () => {
+  const momentum = sgd({ learningRate: 0.02, momentum: 0.9 });
+  const wrapped = {
+    "f-sam": friendlySam({ rho: 0.1, sigma: 0.5, lambda: 0.5, outer: momentum }),
+    vasso: vasso({ rho: 0.1, theta: 0.3, outer: momentum }),
+  };
+  const names = Object.keys(wrapped) as (keyof typeof wrapped)[];
+
+  test.each(names.flatMap((name) => [[name, "plain"] as const, [name, "shrink"] as const]))(
+    "%s, %s: leaves its steps as they are while all is well",
+    async (name, respond) => {
+      const own = wrapped[name];
+      const under = guarded({ method: own, act: -1e9, resume: -1e9, respond });
+      const watch = (method: Method) => runPoints({ problem: quadratic(), method, steps: 8 });
+      const [bare, kept] = [await watch(own), await watch(under)];
+      expect(kept.points).toEqual(bare.points);
+      expect(kept.ascentPoints).toEqual(bare.ascentPoints);
+      expect(bare.ascentPoints).toHaveLength(8);
+    },
+  );
+
+  test("what it remembers is what its looks saw, and no other gradient", async () => {
+    const [every, rho, theta, rate] = [3, 0.1, 0.3, 0.02];
+    const inner = vasso({ rho, theta, outer: sgd({ learningRate: rate }) });
+    const method = guarded({ method: inner, act: 2, resume: 2, every });
+    const steps = 8;
+    const { ascentPoints } = await runPoints({ problem: quadratic(), method, steps });
+    let x = [1, 1];
+    let d: number[] | undefined;
+    for (let t = 0; t < steps; t++) {
+      const g = [x[0] ?? NaN, 10 * (x[1] ?? NaN)];
+      let wanted = x;
+      if (t % every === 0) {
+        d = g.map((value, i) => (d ? (1 - theta) * (d[i] ?? NaN) + theta * value : value));
+        const length = Math.hypot(...d);
+        wanted = x.map((value, i) => value + (rho * (d?.[i] ?? NaN)) / length);
+      }
+      expect(ascentPoints[t], `step ${t}`).toEqual(wanted.map((v) => expect.closeTo(v, 12)));
+      x = x.map((value, i) => value - rate * (g[i] ?? NaN));
+    }
   });
 });
 
