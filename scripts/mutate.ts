@@ -24,14 +24,31 @@ const rooms: { readonly [name: string]: Room } = {
     mutate: [
       "src/diagnostics/verdict.ts",
       "src/diagnostics/screen/*.ts",
-      "src/diagnostics/certificate/{stability,judgment,certificate,nearby-runs}.ts",
-      "src/diagnostics/theorems/attraction.ts",
+      "src/diagnostics/certificate/{stability,judgment,certificate}.ts",
     ],
     tests: [
       "src/diagnostics/screen/*.test.ts",
-      "src/diagnostics/certificate/{stability,judgment,certificate}.test.ts",
-      "src/diagnostics/verdict.test.ts",
+      "src/diagnostics/certificate/{stability,judgment,judgment-words,certificate}.test.ts",
     ],
+  },
+  sam: {
+    mutate: ["src/sam/**/*.ts", "!src/sam/index.ts"],
+    tests: [
+      "src/sam/**/*.test.ts",
+      "test/sam/{tables,properties,rules}.test.ts",
+      "test/oracle/methods.test.ts",
+    ],
+  },
+  engine: {
+    mutate: ["src/engine/**/*.ts", "!src/engine/**/{index,jax-js,ort-absent}.ts"],
+    tests: [
+      "src/engine/**/*.test.ts",
+      "test/engine/{primitives,choices,float64,native,agreement,bytes,step}.test.ts",
+    ],
+  },
+  study: {
+    mutate: ["src/{study,store}/*.ts", "src/sweep/sweep.ts", "!src/{study,store}/index.ts"],
+    tests: ["src/{study,store,sweep}/*.test.ts", "test/study/database.test.ts"],
   },
 };
 
@@ -58,9 +75,12 @@ const share = Number(values.share);
 /** Lines of files, each taken with the probability `share`. */
 function sample(globs: readonly string[]): string[] {
   const random = randomStream(Number(values.seed), "mutate", name);
-  return globSync(globs)
+  const exclude = globs.filter((glob) => glob.startsWith("!")).map((glob) => glob.slice(1));
+  return globSync(
+    globs.filter((glob) => !glob.startsWith("!")),
+    { exclude: ["**/*.test.ts", ...exclude] },
+  )
     .sort()
-    .filter((file) => !file.endsWith(".test.ts"))
     .flatMap((file) => {
       const lines = readFileSync(file, "utf8").split("\n");
       return lines.flatMap((_, i) => (random.uniform() < share ? `${file}:${i + 1}-${i + 1}` : []));
@@ -73,6 +93,8 @@ setPriority(19);
 process.env["LUCID_TESTS"] = JSON.stringify(values.tests ?? room.tests);
 await new Stryker({
   mutate: [...(share < 1 ? sample(files) : files), "!src/**/*.test.ts"],
+  // Copies of the working tree need the code and what tests read.
+  ignorePatterns: ["/lab", "/dist", "/reports"],
   testRunner: "vitest",
   vitest: { related: false },
   plugins: ["@stryker-mutator/vitest-runner"],

@@ -189,7 +189,7 @@ test("a cell with two rows is one cell done, and the other row is counted", asyn
     repeated: 1,
   });
   expect((await lucid("sweep", "status", folder)).out).toContain(
-    "1 rows of cells that have one already; the first counts\n",
+    "1 more row of cells that have one already; the first counts\n",
   );
 });
 

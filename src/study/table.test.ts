@@ -78,3 +78,10 @@ test("a spreadsheet runs no label as a formula", () => {
     "",
   ]);
 });
+
+test("control characters are spelled out, tabs and ends of lines stay", () => {
+  const labels = ["\u001B[31mred", "a\tb\r\nc\nd", "\u009B2J", "=\u0007"];
+  expect(toCsv([{ name: "a\u0000b", values: labels }])).toBe(
+    'a\\u0000b\r\n\\u001b[31mred\r\n"a\tb\r\nc\nd"\r\n\\u009b2J\r\n\'=\\u0007\r\n',
+  );
+});

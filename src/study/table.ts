@@ -1,4 +1,5 @@
 /** Rows as tables: one flat row each, for spreadsheets, pandas, DuckDB. */
+import { printable } from "../engine/errors.ts";
 
 /** A table's cell. */
 export type ColumnValue = string | number | boolean | null;
@@ -44,7 +45,8 @@ function flatten(value: object, prefix = ""): [string, ColumnValue][] {
 
 /**
  * Comma-separated values as in RFC 4180, `null` as nothing. Text that a spreadsheet would run as a
- * formula gets an apostrophe in front, as spreadsheets themselves mark text.
+ * formula gets an apostrophe in front, as spreadsheets themselves mark text; control characters but
+ * tabs and ends of lines are spelled out, since tables are read in terminals too.
  */
 export function toCsv(columns: readonly Column[]): string {
   const lines = [columns.map(({ name }) => quote(name)).join(",")];
@@ -57,7 +59,8 @@ export function toCsv(columns: readonly Column[]): string {
 
 const quote = (value: ColumnValue): string => {
   const plain = value === null ? "" : String(value);
-  const text = typeof value === "string" && isFormula(value) ? `'${plain}` : plain;
+  const harmless = plain.split(/([\t\r\n])/).map((part, i) => (i % 2 ? part : printable(part)));
+  const text = `${typeof value === "string" && isFormula(value) ? "'" : ""}${harmless.join("")}`;
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 };
 

@@ -138,7 +138,9 @@ function describeStatus({
         `${printable(`failed ${cell} ${describeCoordinates(at)}: ${error}`)}\n`,
     ),
     ...(repeated > 0
-      ? [`${whole(repeated)} rows of cells that have one already; the first counts\n`]
+      ? [
+          `${whole(repeated)} more ${repeated === 1 ? "row" : "rows"} of cells that have one already; the first counts\n`,
+        ]
       : []),
     ...(foreign > 0 ? [`${whole(foreign)} rows of cells that the study no longer has\n`] : []),
   ].join("");

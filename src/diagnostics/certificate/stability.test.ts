@@ -1,3 +1,4 @@
+import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { growth, largestRate, type Ball } from "./stability.ts";
 
@@ -48,6 +49,33 @@ test.each(balls)("below the largest rate with %j steps contract, above they do n
     expect(growth(value, 1.001 * rate, ball)).toBeGreaterThan(1);
   }
 });
+
+// With Nesterov's look ahead rates may contract again beyond some that do not: at β = 0.9 from about
+// arg λ = 0.57 to 0.6.
+test("all rates up to the largest contract, wherever the eigenvalue lies, in any unit", () => {
+  fc.assert(
+    fc.property(
+      fc.double({ min: 0, max: 1.5, noNaN: true }),
+      fc.constantFrom(...balls),
+      fc.constantFrom(1e-3, 1, 40),
+      expectFirstRate,
+    ),
+    { numRuns: 200, seed: 1 },
+  );
+  for (const angle of [0.573, 0.581, 0.589]) {
+    for (const size of [1e-3, 1, 40]) {
+      expectFirstRate(angle, { momentum: 0.9, nesterov: true }, size);
+    }
+  }
+});
+
+function expectFirstRate(angle: number, ball: Ball, size: number) {
+  const value = { re: size * Math.cos(angle), im: size * Math.sin(angle) };
+  const rate = largestRate(value, ball) ?? NaN;
+  for (let i = 1; i < 300; i++) expect(growth(value, (rate * i) / 300, ball)).toBeLessThan(1);
+  expect(growth(value, rate * (1 + 1e-9), ball)).toBeGreaterThan(1);
+  expect(growth(value, rate * (1 - 1e-9), ball)).toBeLessThan(1);
+}
 
 test("closed forms: 2/λ, 2(1 + β)/λ with a heavy ball, (2 + 2β)/(1 + 2β)/λ with Nesterov's", () => {
   const rate = (momentum: number, nesterov = false) =>
