@@ -14,6 +14,7 @@ import {
   judgeMotion,
   kindOf,
   offKernel,
+  stepsOfSlowest,
   type AttractionFacts,
   type Facts,
 } from "./judgment.ts";
@@ -312,7 +313,7 @@ describe("of attraction", () => {
   interface Case extends Partial<AttractionFacts> {
     readonly values?: readonly Partial<ComplexEigenvalue>[];
     readonly error?: number | undefined;
-    readonly condition?: number | undefined;
+    readonly condition?: number | "unknown";
     readonly residual?: number;
     readonly converged?: boolean;
     readonly whole?: boolean;
@@ -337,7 +338,10 @@ describe("of attraction", () => {
       converged,
       whole,
       leftmostVector: Float64Array.of(1, 0),
-      leftmost: { condition: error === undefined ? undefined : condition, error },
+      leftmost: {
+        condition: error === undefined || condition === "unknown" ? undefined : condition,
+        error,
+      },
       kernel: [],
     };
     return judgeAttraction(
@@ -378,10 +382,20 @@ describe("of attraction", () => {
       "SAM is drawn in: every eigenvalue of H⁺M off its kernel has positive real part (the leftmost eigenvalue of H⁺M is 0 ± 1e-9, condition 2), for learning rates below 0.0313.",
     ],
     [
-      "an error bar without its condition",
-      { error: 1e-9, condition: undefined, runs: [] },
+      "an error bar without its condition is not shown",
+      { error: 1e-9, condition: "unknown", runs: [] },
       "yes",
-      "SAM is drawn in: every eigenvalue of H⁺M off its kernel has positive real part (the leftmost eigenvalue of H⁺M is 1 ± 1e-9, condition 2), for learning rates below 0.0313.",
+      "SAM is drawn in: every eigenvalue of H⁺M off its kernel has positive real part (the leftmost eigenvalue of H⁺M is 1), for learning rates below 0.0313.",
+    ],
+    [
+      "pushed away in exactly as many steps as were made",
+      {
+        values: [{ re: -0.125 }, { re: 64 }],
+        error: 0.0625,
+        runs: [{ ...copy("left"), steps: 1024 }],
+      },
+      "no",
+      "SAM is pushed away: the leftmost eigenvalue of H⁺M is -0.125 ± 0.0625, condition 2, so a displacement grows e-fold in about 1020 steps. Of 1 runs from displaced copies 0 came back to at most half of their distance, 1 left to twice of it, 0 neither (1024 steps, learning rate 0.00781).",
     ],
     [
       "zero within its error",
@@ -498,11 +512,25 @@ test("an eigenvalue at the edge of the kernel belongs to it", () => {
   expect(offKernel([{ ...value(0.75), im: -1 }, value(8)], tolerances)).toHaveLength(2);
 });
 
+test("a mode that neither grows nor shrinks asks for no steps", () => {
+  const steps = (...eigenvalues: number[]) =>
+    stepsOfSlowest(
+      { eigenvalues: eigenvalues.map((re) => ({ re, im: 0, residual: 0, error: undefined })) },
+      defaults,
+      1,
+      { momentum: 0, nesterov: false },
+    );
+  // |1 − 2| = 1; and |1 − 1.5|^1.44 = 1/e.
+  expect(steps(2)).toBe(0);
+  expect(steps(2, 1.5)).toBe(2);
+});
+
 // Residuals widen what is known: what holds only for the number itself is not proved.
 test.each<[string, number, number, Ends, boolean]>([
   ["both clear of their residuals", 0.5, 0.25, ends(2, 8, 0.5), true],
   ["sym(M) within its residual", 0.5, 0.5, ends(2, 8, 0.5), false],
   ["sym(M) within twice its residual", 0.5, 0.75, ends(2, 8, 0.5), false],
+  ["H⁺ at its residual", 0.5, 0.25, ends(2, 8, 1), false],
   ["H⁺ within its residual", 0.5, 0.25, ends(2, 8, 2), false],
   ["H⁺ within three times its residual", 0.5, 0.25, ends(2, 8, 1.5), false],
 ])("Theorem 3.2 with residuals: %s", (_, value, residual, shiftedHessian, proved) => {
