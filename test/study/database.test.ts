@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { PgBoss } from "pg-boss";
 import type { Machine } from "../../src/platform/machine.ts";
@@ -109,6 +110,22 @@ describe.skipIf(noPostgres)("a study in PostgreSQL", () => {
     for (let i = 0; i < 6; i++) await (await take(queue)).release();
     const claimed = await take(queue);
     expect(await claimed.finish(rowOf(claimed))).toBe(true);
+  });
+
+  test("who finds nothing to take waits for what may be given back, until all is done", async () => {
+    const [one, two] = [await connect(), await connect()];
+    await one.submit(config, cells);
+    const held: ClaimedCell[] = [];
+    for (const _ of cells) held.push(await take(one));
+    const [back, ...rest] = held;
+    const waiting = (await open(two))();
+    await sleep(1000);
+    await back?.release();
+    const again = await waiting;
+    expect(again?.cell.id).toBe(back?.cell.id);
+    for (const claimed of [...rest, again as ClaimedCell]) await claimed.finish(rowOf(claimed));
+    expect(await (await open(two))()).toBeUndefined();
+    expect(await rows(two)).toHaveLength(cells.length);
   });
 
   test("a cell that gets on outlives any number of workers", async () => {
