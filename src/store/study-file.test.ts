@@ -4,6 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import { InputError } from "../engine/errors.ts";
+import { readStudyFile } from "./study-file.ts";
 import { afterEach, beforeEach, expect, test } from "vitest";
 
 const bin = fileURLToPath(new URL("../../bin/lucid.js", import.meta.url));
@@ -39,4 +41,27 @@ export default defineStudy({
     { cwd: root },
   );
   expect(JSON.parse(stdout)).toMatchObject({ cells: 4, done: 4 });
+});
+
+test.each([
+  ["study.txt", "{}", /study\.txt/],
+  ["study.json", "[", /^invalid file .*study\.json/],
+  ["study.mjs", "export default 1;", /study/],
+  ["study.mjs", "export const a = 1;", /default|defineStudy/],
+])("%s with %s is refused in one line", async (name, text, words) => {
+  const path = join(root, name);
+  await writeFile(path, text);
+  const error: unknown = await readStudyFile(path).catch((e: unknown) => e);
+  expect(error).toBeInstanceOf(InputError);
+  expect((error as Error).message).toMatch(words);
+  expect((error as Error).message.split("\n")).toHaveLength(1);
+});
+
+test("a module and a JSON file say the same", async () => {
+  const study = { name: "same", fixed: { problem: "cosine" }, axes: { rho: [1, 2] } };
+  await writeFile(join(root, "same.json"), JSON.stringify(study));
+  await writeFile(join(root, "same.mjs"), `export default ${JSON.stringify(study)};`);
+  expect(await readStudyFile(join(root, "same.mjs"))).toEqual(
+    await readStudyFile(join(root, "same.json")),
+  );
 });

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { lucid } from "../../test/lucid.ts";
 import type { Machine } from "../platform/machine.ts";
+import { programKey } from "../run/build.ts";
 import { failedRow, type Row } from "../study/cell.ts";
 import { studyStatus } from "../study/status.ts";
 import { openStudyFolder, readStudyFolder } from "./study-folder.ts";
@@ -60,6 +61,69 @@ test("every cell is handed out once, and never again when it has a row", async (
   await second.close();
   expect([...rest, done.cell.id].toSorted()).toEqual(cells.map(({ id }) => id).toSorted());
   expect((await rowsOf()).map(({ cell }) => cell)).toEqual([done.cell.id, ...rest]);
+});
+
+test("cells of one program are handed out together, those of the commonest first", async () => {
+  const mixed = await expandStudy(
+    parseStudy({
+      name: "mixed",
+      fixed: { problem: "cosine" },
+      axes: { method: ["gd", "sam"] },
+      seeds: 3,
+    }),
+  );
+  // One of descent, three of SAM, in the order they were written.
+  const few = mixed.filter(({ at }) => at["method"] === "sam" || at["seed"] === 1);
+  const { source, close } = await open(few);
+  const taken: unknown[] = [];
+  let program: string | undefined;
+  for (;;) {
+    const claimed = await source.take(program);
+    if (claimed === undefined) break;
+    const { cell } = claimed;
+    program = programKey(cell.spec);
+    taken.push([cell.at["method"], cell.at["seed"]]);
+    await claimed.release();
+  }
+  expect(taken).toEqual([
+    ["sam", 0],
+    ["sam", 1],
+    ["sam", 2],
+    ["gd", 1],
+  ]);
+  expect(await source.take(undefined)).toBeUndefined();
+  await close();
+  // Whoever has another program goes on with that.
+  const again = await open(few);
+  const gd = few.find(({ at }) => at["method"] === "gd") as Cell;
+  const claimed = await again.source.take(programKey(gd.spec));
+  expect(claimed?.cell.id).toBe(gd.id);
+  await claimed?.release();
+  await again.close();
+});
+
+test("a list of cells that was cut is refused", async () => {
+  await (await open()).close();
+  const path = join(folder, "cells.jsonl");
+  const lines = (await readFile(path, "utf8")).split("\n");
+  await writeFile(path, lines.slice(1).join("\n"));
+  await expect(readStudyFolder(folder)).rejects.toThrow(
+    `invalid file ${path}: 3 cells where 4 were written (it has been changed; sweep the study again to have it rewritten)`,
+  );
+  await (await open()).close();
+  expect((await readStudyFolder(folder)).cells).toHaveLength(4);
+});
+
+test("a rerun begins its cells anew, wherever they stood", async () => {
+  const first = await open();
+  const claimed = await take(first);
+  await finish(claimed);
+  await first.close();
+  const running = join(folder, "running", `${claimed.cell.id}.safetensors`);
+  const other = join(folder, "running", `${cells.at(-1)?.id}.safetensors`);
+  for (const path of [running, other]) await writeFile(path, "stands somewhere");
+  await (await readStudyFolder(folder)).drop(() => true);
+  expect(await readdir(join(folder, "running"))).toEqual([`${cells.at(-1)?.id}.safetensors`]);
 });
 
 test("a torn row is cut off, and its cell runs again", async () => {
