@@ -3,10 +3,12 @@
  *
  *     npm run attack -- --cases 100000 --seed 0
  *
- * Cases run in a thread that is ended when one takes too long.
+ * Cases run in a process that is ended when one takes too long, and started again where one ended
+ * it. Ctrl-C ends the attack with what was found so far.
  */
+import { fork } from "node:child_process";
+import { once } from "node:events";
 import { parseArgs } from "node:util";
-import { Worker } from "node:worker_threads";
 
 /** What became of the cases of one target. */
 export interface Tally {
@@ -48,10 +50,12 @@ export interface AttackOptions {
   readonly only?: string;
   /** Milliseconds per case; default 20 000. */
   readonly limit?: number;
+  /** Ends the attack before its last case. */
+  readonly signal?: AbortSignal;
   readonly onProgress?: (done: number) => void;
 }
 
-/** From the thread: its targets, then for each case that it begins and how it ended. */
+/** From the process: its targets, then for each case that it begins and how it ended. */
 export type AttackEvent =
   | {
       readonly kind: "targets";
@@ -69,66 +73,63 @@ export async function attack({
   first = 0,
   only = "",
   limit = 20_000,
+  signal,
   onProgress,
 }: AttackOptions): Promise<AttackReport> {
   const tallies = new Map<string, Tally>();
   const failures: Failure[] = [];
   const end = first + cases;
   let next = first;
-  while (next < end) {
-    next = await new Promise<number>((resolve, reject) => {
-      const worker = new Worker(new URL("thread.ts", import.meta.url), {
-        execArgv: ["--conditions=source"],
-        workerData: { first: next, end, seed, only },
-      });
-      let current: { number: number; target: string } | undefined;
-      let since = performance.now();
-      const stop = (at: number) => {
-        clearInterval(watch);
-        void worker.terminate().then(() => resolve(at));
-      };
-      const watch = setInterval(() => {
-        if (current === undefined || performance.now() - since < limit) return;
-        const { number, target } = current;
-        failures.push({ target, number, kind: "hang", how: "", what: `${limit} ms` });
-        const tally = tallies.get(target) as Tally;
-        tally.cases++;
-        tally.hangs++;
-        stop(number + 1);
-      }, 100);
-      worker.on("message", (event: AttackEvent) => {
-        if (event.kind === "targets") {
-          for (const { name, guard } of event.targets) {
-            if (tallies.has(name)) continue;
-            const none = {
-              cases: 0,
-              refused: 0,
-              same: 0,
-              others: 0,
-              silent: 0,
-              crashes: 0,
-              hangs: 0,
-            };
-            tallies.set(name, { target: name, guard, ...none });
-          }
-        } else if (event.kind === "begin") {
-          current = event;
-          since = performance.now();
-        } else if (current) {
-          const tally = tallies.get(current.target) as Tally;
-          tally.cases++;
-          tally[event.outcome]++;
-          if (event.failure) failures.push(event.failure);
-          onProgress?.(current.number + 1 - first);
-          if (current.number + 1 === end) stop(end);
-          current = undefined;
-        }
-      });
-      worker.on("error", (error) => {
-        clearInterval(watch);
-        reject(error);
-      });
+  while (next < end && !signal?.aborted) {
+    const range = JSON.stringify({ first: next, end, seed, only });
+    const child = fork(new URL("cases.ts", import.meta.url), [range], {
+      execArgv: ["--conditions=source"],
     });
+    const kill = () => child.kill("SIGKILL");
+    signal?.addEventListener("abort", kill);
+    const ended = Promise.all([once(child, "exit"), once(child, "disconnect")]);
+    let current: { number: number; target: string } | undefined;
+    let since = performance.now();
+    let isHang = false;
+    const watch = setInterval(() => {
+      if (current === undefined || performance.now() - since < limit) return;
+      isHang = true;
+      kill();
+    }, 100);
+    child.on("message", (event: AttackEvent) => {
+      if (event.kind === "targets") {
+        const none = { cases: 0, refused: 0, same: 0, others: 0, silent: 0, crashes: 0, hangs: 0 };
+        for (const { name, guard } of event.targets) {
+          if (!tallies.has(name)) tallies.set(name, { target: name, guard, ...none });
+        }
+      } else if (event.kind === "begin") {
+        current = event;
+        since = performance.now();
+      } else if (current) {
+        const tally = tallies.get(current.target) as Tally;
+        tally.cases++;
+        tally[event.outcome]++;
+        if (event.failure) failures.push(event.failure);
+        next = current.number + 1;
+        onProgress?.(next - first);
+        current = undefined;
+      }
+    });
+    const [[code, killedBy]] = (await ended) as [[number | null, string | null], unknown];
+    clearInterval(watch);
+    signal?.removeEventListener("abort", kill);
+    if (signal?.aborted) break;
+    if (current !== undefined) {
+      const { number, target } = current;
+      const tally = tallies.get(target) as Tally;
+      tally.cases++;
+      tally[isHang ? "hangs" : "crashes"]++;
+      const what = isHang ? `${limit} ms` : `the process ended with ${killedBy ?? code}`;
+      failures.push({ target, number, kind: isHang ? "hang" : "crash", how: "", what });
+      next = number + 1;
+    } else if (next < end) {
+      throw new Error(`the process of attacks ended with ${killedBy ?? code} between two cases`);
+    }
   }
   return { tallies: [...tallies.values()], failures };
 }
@@ -142,7 +143,10 @@ if (import.meta.main) {
       only: { type: "string", default: "" },
     },
   });
+  const stop = new AbortController();
+  process.once("SIGINT", () => stop.abort());
   const report = await attack({
+    signal: stop.signal,
     cases: Number(values.cases),
     seed: Number(values.seed),
     first: Number(values.first),

@@ -1,9 +1,8 @@
-/** The thread in which cases run: see `attack.ts`. */
+/** The process in which cases run: see `attack.ts`. */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
-import { parentPort, workerData } from "node:worker_threads";
 import { InputError } from "../../src/engine/errors.ts";
 import { loadJax } from "../../src/engine/jax-js.ts";
 import { randomStream, type RandomStream } from "../../src/engine/random.ts";
@@ -12,15 +11,13 @@ import { makeCommand, runCommand } from "./commands.ts";
 import { damage } from "./damage.ts";
 import { prepareReaders, type Reader } from "./readers.ts";
 
-const { first, end, seed, only } = workerData as {
+const { first, end, seed, only } = JSON.parse(process.argv[2] ?? "{}") as {
   first: number;
   end: number;
   seed: number;
   only: string;
 };
-if (parentPort === null) throw new Error("invalid state: this module runs in worker threads only");
-const port = parentPort;
-const post = (event: AttackEvent) => port.postMessage(event);
+const post = (event: AttackEvent) => process.send?.(event);
 
 type Ending = Omit<Extract<AttackEvent, { kind: "end" }>, "kind">;
 
@@ -132,3 +129,4 @@ try {
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }
+process.disconnect();
