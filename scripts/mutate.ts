@@ -27,6 +27,7 @@ const rooms: { readonly [name: string]: Room } = {
       "src/diagnostics/certificate/{stability,judgment,certificate}.ts",
     ],
     tests: [
+      "src/diagnostics/verdict.test.ts",
       "src/diagnostics/screen/*.test.ts",
       "src/diagnostics/certificate/{stability,judgment,judgment-words,certificate}.test.ts",
     ],
@@ -37,6 +38,7 @@ const rooms: { readonly [name: string]: Room } = {
       "src/sam/**/*.test.ts",
       "test/sam/{tables,properties,rules}.test.ts",
       "test/oracle/methods.test.ts",
+      "src/run/training.test.ts",
     ],
   },
   engine: {

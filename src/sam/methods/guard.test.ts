@@ -5,6 +5,7 @@ import { guarded, untilSafe } from "./guard.ts";
 import { gsam } from "./gsam.ts";
 import type { Method } from "../contract/method.ts";
 import { sgd } from "../parts/outer.ts";
+import { sparseSam } from "./sparse-sam.ts";
 import { friendlySam, vasso } from "./smoothed.ts";
 import { saf } from "./trajectory.ts";
 import { gradientDescent, sam } from "./sam.ts";
@@ -87,6 +88,8 @@ describe("a guard around a method with memory", () => {
   const wrapped = {
     "f-sam": friendlySam({ rho: 0.1, sigma: 0.5, lambda: 0.5, outer: momentum }),
     vasso: vasso({ rho: 0.1, theta: 0.3, outer: momentum }),
+    // It draws its masks.
+    "sparse-sam": sparseSam({ rho: 0.1, every: 2, samples: 1, outer: momentum }),
   };
   const names = Object.keys(wrapped) as (keyof typeof wrapped)[];
 
@@ -102,6 +105,13 @@ describe("a guard around a method with memory", () => {
       expect(bare.ascentPoints).toHaveLength(8);
     },
   );
+
+  test("it draws where the method does, and only there", () => {
+    for (const respond of ["plain", "shrink"] as const) {
+      const random = (method: Method) => guarded({ method, respond }).random;
+      expect([random(wrapped["sparse-sam"]), random(wrapped.vasso)]).toEqual([true, undefined]);
+    }
+  });
 
   test("what it remembers is what its looks saw, and no other gradient", async () => {
     const [every, rho, theta, rate] = [3, 0.1, 0.3, 0.02];
