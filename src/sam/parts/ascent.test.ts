@@ -12,6 +12,13 @@ test("an ascent over roles that a problem lacks is refused, with those that it h
   await expect(over("bias")).rejects.toThrow(
     "invalid roles: bias (choose from weight, norm, which this problem has)",
   );
+  const plain = {
+    problem: quadratic(),
+    method: createMethod("sam-on", { roles: "bias,norm" }, sgd()),
+  };
+  await expect(run({ ...plain, steps })).rejects.toThrow(
+    "invalid roles: bias, norm (choose from weight, which this problem has)",
+  );
   expect((await over("bias,norm")).ascentPoints[0]).toEqual([1, expect.closeTo(1.5, 12)]);
 });
 
