@@ -24,7 +24,7 @@ const stateAt = (step: number): TrainingState => ({
     memory: {},
     outer: {},
     statistics: {},
-  } as TrainingState["carry"],
+  },
 });
 const rowAt = (step: number): MetricRow => ({
   step,

@@ -74,11 +74,11 @@ test("cells of one program are handed out together, those of the commonest first
   );
   // One of descent, three of SAM, in the order they were written.
   const few = mixed.filter(({ at }) => at["method"] === "sam" || at["seed"] === 1);
-  const { source, close } = await open(few);
+  const first = await open(few);
   const taken: unknown[] = [];
   let program: string | undefined;
   for (;;) {
-    const claimed = await source.take(program);
+    const claimed = await first.source.take(program);
     if (claimed === undefined) break;
     const { cell } = claimed;
     program = programKey(cell.spec);
@@ -91,8 +91,8 @@ test("cells of one program are handed out together, those of the commonest first
     ["sam", 2],
     ["gd", 1],
   ]);
-  expect(await source.take(undefined)).toBeUndefined();
-  await close();
+  expect(await first.source.take(undefined)).toBeUndefined();
+  await first.close();
   // Whoever has another program goes on with that.
   const again = await open(few);
   const gd = few.find(({ at }) => at["method"] === "gd") as Cell;
