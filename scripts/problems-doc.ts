@@ -2,7 +2,7 @@
 import { writeFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { format } from "prettier";
-import { imageFields } from "../src/problems/datasets/images.ts";
+import { imageFields, recipeFields } from "../src/problems/datasets/images.ts";
 import { isDrawn } from "../src/problems/datasets/entry.ts";
 import { datasets } from "../src/problems/datasets/registry.ts";
 import type { ProblemEntry } from "../src/problems/entry.ts";
@@ -131,7 +131,9 @@ const kinds = {
 function dataSetsOf(kind: keyof typeof kinds): string[] {
   return [
     kinds[kind],
-    ...(kind === "images" ? [optionTable(describeOptions(z.object(imageFields)))] : []),
+    ...(kind === "images"
+      ? [optionTable(describeOptions(z.object({ ...imageFields, ...recipeFields })))]
+      : []),
     ...datasets
       .filter((dataset) => dataset.kind === kind)
       .flatMap((dataset) => [

@@ -148,7 +148,7 @@ export type {
 export { loadState, prepareTraining, saveState } from "./run/training.ts";
 export type {
   RunTrainingOptions,
-  Scores,
+  ScoredModel,
   Training,
   TrainingOptions,
   TrainingRun,
@@ -160,3 +160,4 @@ export { createScreen } from "./diagnostics/screen/screen.ts";
 export type { Screen, Warning } from "./diagnostics/screen/screen.ts";
 export { isHallucinated, verdicts } from "./diagnostics/verdict.ts";
 export type { Verdict, VerdictName } from "./diagnostics/verdict.ts";
+export { bestOf, type Scores } from "./run/scores.ts";

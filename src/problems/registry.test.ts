@@ -56,7 +56,9 @@ for (const entry of problems) {
 }
 
 test("data are named where they are needed", () => {
-  expect(describeProblem(findProblem("mlp"))).toMatch(/, on --data digits or mnist\.$/);
+  expect(describeProblem(findProblem("mlp"))).toMatch(
+    /, on --data digits, mnist, cifar10 or cifar100\.$/,
+  );
   expect(describeProblem(findProblem("gpt"))).toMatch(/, on --data modular or text\.$/);
   expect(describeProblem(findProblem("regression"))).not.toContain("--data");
 });

@@ -49,7 +49,9 @@ const namesOf = ({ name, aliases = [] }: ProblemEntry): string[] => [name, ...al
 /** What a problem is, in one sentence that names the data it can learn. */
 export function describeProblem({ title, data }: ProblemEntry): string {
   const names = datasets.filter(({ kind }) => kind === data).map(({ name }) => name);
-  return names.length === 0 ? title : title.replace(/\.$/, `, on --data ${names.join(" or ")}.`);
+  if (names.length === 0) return title;
+  const list = [names.slice(0, -1).join(", "), ...names.slice(-1)].filter((part) => part !== "");
+  return title.replace(/\.$/, `, on --data ${list.join(" or ")}.`);
 }
 
 /** The options of a problem, for lists and documentation. */

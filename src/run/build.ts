@@ -3,7 +3,16 @@ import { z } from "zod";
 import { InputError } from "../engine/errors.ts";
 import { leavesOf } from "../engine/tensor.ts";
 import type { Sources } from "../problems/sources.ts";
-import { imageFields, imageSplits } from "../problems/datasets/images.ts";
+import { withAugmentation } from "../problems/datasets/augment.ts";
+import {
+  imageFields,
+  imageSplits,
+  pixelUnits,
+  recipeFields,
+  withPixels,
+  type ImageSamples,
+} from "../problems/datasets/images.ts";
+import { withLabelSmoothing, withPenalty } from "../problems/networks/regularized.ts";
 import type { ProblemEntry, SamplesOf } from "../problems/entry.ts";
 import { findDataset } from "../problems/datasets/registry.ts";
 import type { Problem } from "../problems/problem.ts";
@@ -13,7 +22,7 @@ import type { Schedule } from "../settings/schedules.ts";
 import { adamW, clipped, sgd } from "../sam/parts/outer.ts";
 import { createMethod } from "../sam/registry.ts";
 import { gradientDescent } from "../sam/methods/sam.ts";
-import { cosine, stepwise } from "../settings/schedules.ts";
+import { cosine, stepwise, warmup } from "../settings/schedules.ts";
 import { switching } from "../sam/methods/switching.ts";
 import { isKnob } from "./fields.ts";
 import { canonicalJson, hexadecimal, type RunSpec } from "./spec.ts";
@@ -25,8 +34,11 @@ export async function buildProblem(
   signal?: AbortSignal,
 ): Promise<Problem> {
   const entry = findProblem(spec.problem);
-  const samples = await samplesOf(entry, spec, sources, signal);
-  const problem = entry.create({ ...entry.options.parse(spec), dtype: spec.dtype }, samples);
+  const options = { ...entry.options.parse(spec), dtype: spec.dtype };
+  const problem =
+    entry.data === "images"
+      ? await imageProblem((samples) => entry.create(options, samples), spec, sources, signal)
+      : entry.create(options, await samplesOf(entry, spec, sources, signal));
   const { size } = problem.train;
   if (spec.batch !== "full" && spec.batch > size) {
     throw new InputError(`invalid batch: ${spec.batch} of ${size} samples (give at most ${size})`);
@@ -34,26 +46,47 @@ export async function buildProblem(
   return problem;
 }
 
-/** What a problem is made of besides its options, by the kind of data. */
+/** A problem over images as the run trains it: what becomes of pixels, labels and the loss. */
+async function imageProblem(
+  create: (samples: ImageSamples) => Problem,
+  spec: RunSpec,
+  sources: Sources,
+  signal?: AbortSignal,
+): Promise<Problem> {
+  const data = String(spec.data);
+  const { n, ...chosen } = images.parse(spec);
+  const { options, bytes } = findDataset(data);
+  const dataset = await sources.dataset(data, { n, options: options.parse(spec), signal });
+  const how = { ...chosen, bytes, dtype: spec.dtype };
+  const units = pixelUnits(dataset, how);
+  const {
+    crop = 0,
+    flip = false,
+    cutout = 0,
+    labelSmoothing = 0,
+    penalty = 0,
+  } = recipe.parse(spec);
+  const created = create(imageSplits(dataset, { train: n, ...how }));
+  const loss = withPenalty(withLabelSmoothing(created, labelSmoothing), penalty);
+  return withAugmentation(withPixels(loss, units), { crop, flip, cutout, ...units });
+}
+
+const images = z.object(imageFields);
+const recipe = z.object(recipeFields);
+
+/** What a problem over other data than images is made of besides its options, by the kind of data. */
 async function samplesOf(
   { name, data: kind }: ProblemEntry,
   spec: RunSpec,
   sources: Sources,
   signal?: AbortSignal,
-): Promise<SamplesOf[keyof SamplesOf]> {
-  if (kind === "none") return undefined;
+): Promise<SamplesOf[Exclude<keyof SamplesOf, "images">]> {
+  if (kind === "none" || kind === "images") return undefined;
   if (kind === "file") return sources.problem(name, spec.data, spec.dtype);
   const data = String(spec.data);
   const options = findDataset(data).options.parse(spec);
-  if (kind !== "images") {
-    return sources.dataset(data, { kind, n: Infinity, options, signal });
-  }
-  const { n, pool, normalization } = images.parse(spec);
-  const dataset = await sources.dataset(data, { n, options, signal });
-  return imageSplits(dataset, { train: n, pool, normalization, dtype: spec.dtype });
+  return sources.dataset(data, { kind, n: Infinity, options, signal });
 }
-
-const images = z.object(imageFields);
 
 /** The method of a run: its settings are knobs, so methods of one {@link programKey} share programs. */
 export function buildMethod(spec: RunSpec): Method {
@@ -70,11 +103,19 @@ function buildOuter(spec: RunSpec): Outer {
     cosine: cosine({ initial }),
     step: stepwise({ initial }),
   };
-  const learningRate = schedules[spec.schedule];
+  const after = schedules[spec.schedule];
+  const { warmup: share } = spec;
+  const learningRate = share === undefined ? after : warmup({ share, after });
   const outer =
     spec.optimizer === "adamw"
       ? adamW({ learningRate, weightDecay })
-      : sgd({ learningRate, weightDecay, momentum: spec.momentum, nesterov: spec.nesterov });
+      : sgd({
+          learningRate,
+          weightDecay,
+          momentum: spec.momentum,
+          nesterov: spec.nesterov,
+          decoupled: spec.decoupled,
+        });
   return clip === undefined ? outer : clipped({ maxNorm: clip, outer });
 }
 

@@ -7,6 +7,7 @@ import { leavesWithPaths, mapTree, type Tensor, type Tree } from "../engine/tens
 import { statisticsPrefix } from "../problems/import/match-model.ts";
 import type { Model } from "../problems/problem.ts";
 import type { TrainingState } from "../sam/training/state.ts";
+import { scoresSchema, type Scores } from "./scores.ts";
 
 /** All that a run needs to continue as if it had never stopped. */
 export interface Checkpoint {
@@ -16,6 +17,8 @@ export interface Checkpoint {
   readonly evaluations: number;
   /** Time spent in steps so far, in seconds. */
   readonly seconds: number;
+  /** All evaluations so far; absent where there were none. */
+  readonly scores?: readonly Scores[] | undefined;
 }
 
 /** Our entry in the metadata. */
@@ -25,6 +28,7 @@ const savedSchema = z.object({
   seconds: z.number(),
   screen: z.custom<ScreenState>((value) => typeof value === "object" && value !== null),
   metricsLength: z.int(),
+  scores: scoresSchema.optional(),
 });
 
 /** @param metricsLength bytes of rows that were written when the run stood here. */

@@ -2,10 +2,18 @@
 import { z } from "zod";
 import { datasets, type DatasetOption } from "../problems/datasets/registry.ts";
 import type { DatasetEntry } from "../problems/datasets/entry.ts";
-import { imageFields } from "../problems/datasets/images.ts";
+import { imageFields, recipeFields } from "../problems/datasets/images.ts";
 import type { ProblemEntry, TrainingDefaults } from "../problems/entry.ts";
 import { problems, type ProblemOption } from "../problems/registry.ts";
-import { choice, flag, fromText, number, optional, shownAs } from "../settings/fields.ts";
+import {
+  choice,
+  flag,
+  fromText,
+  number,
+  optional,
+  shownAs,
+  unlessDefault,
+} from "../settings/fields.ts";
 
 const samples = 'give "full" or a whole number, 1 or more';
 
@@ -29,7 +37,7 @@ const dataOf = (kind: DatasetEntry["kind"], description: string) =>
 
 /** Fields of a run whose problem learns a data set, by the kind of data. */
 const dataFields = {
-  images: { data: dataOf("images", "images to learn"), ...imageFields },
+  images: { data: dataOf("images", "images to learn"), ...imageFields, ...recipeFields },
   tokens: { data: dataOf("tokens", "sequences to learn") },
   graph: { data: dataOf("graph", "graph to learn") },
   none: {},
@@ -53,6 +61,9 @@ export const optimizerFields = {
     momentum: number(0, "μ of SGD's momentum", { min: 0, below: 1 }),
     nesterov: flag(false, "look ahead along SGD's momentum"),
     weightDecay,
+    decoupled: unlessDefault(
+      flag(false, "SGD's weight decay apart from gradient and momentum: x ← (1 − ηλ)x − ηv"),
+    ),
   },
   adamw: { optimizer: z.literal("adamw"), weightDecay },
 };
@@ -109,6 +120,21 @@ const stepFields = {
       ),
     ),
   ),
+  warmup: knob(
+    shownAs(
+      "fraction",
+      unlessDefault(
+        number(
+          0,
+          "raise the learning rate from 0 over this fraction of the run, before its schedule",
+          {
+            min: 0,
+            below: 1,
+          },
+        ),
+      ),
+    ),
+  ),
   clip: shownAs(
     "norm",
     optional(
@@ -119,6 +145,12 @@ const stepFields = {
   ),
   steps: knob(
     number(5000, `length of the run; ${defaultsOf("steps", 5000)}`, { min: 1, integer: true }),
+  ),
+  epochs: optional(
+    number(1, "length of the run in passes over the training samples, instead of steps", {
+      min: 1,
+      integer: true,
+    }),
   ),
   batch: shownAs(
     "full|N",

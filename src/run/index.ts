@@ -9,9 +9,10 @@ export { buildMethod, buildProblem } from "./build.ts";
 export { loadState, prepareTraining, saveState } from "./training.ts";
 export type {
   RunTrainingOptions,
-  Scores,
+  ScoredModel,
   Training,
   TrainingOptions,
   TrainingRun,
 } from "./training.ts";
 export type { Checkpoint } from "./checkpoint.ts";
+export { bestOf, type Scores } from "./scores.ts";

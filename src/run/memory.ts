@@ -4,13 +4,13 @@ import { z } from "zod";
 import { InputError, show } from "../engine/errors.ts";
 import { findDataset } from "../problems/datasets/registry.ts";
 import { findProblem } from "../problems/registry.ts";
+import { passLimit } from "../sam/training/pass-memory.ts";
 import type { RunSpec } from "./spec.ts";
 
 /** How many images, and by how much they are made smaller. */
 const imageSize = z.object({ n: z.number(), pool: z.number() }).partial();
 
-/** Classes of all data sets, and more images than any has: what is too much they say themselves. */
-const classes = 10;
+/** More images than any data set has: what is too much they say themselves. */
 const mostImages = 1_000_000;
 
 /**
@@ -36,13 +36,20 @@ export function estimateMemory(spec: RunSpec): number {
   const images = {
     count: dataset?.count?.(spec) ?? Math.min(n, mostImages),
     inputs: pixels / pool ** 2,
-    classes: dataset?.classes?.(spec) ?? classes,
+    classes: dataset?.classes?.(spec) ?? 10,
   };
   const { parameters, units, samples = images } = problem.memory(spec, images);
   const element = spec.dtype === "float32" ? 4 : 8;
-  // Whatever the batch, evidence at the end of a run is taken on all samples.
-  const all = samples.count * (samples.inputs * sampleCopies + units * activationCopies);
-  return element * (parameters * parameterCopies + all) + images.count * pixels;
+  // Whatever the batch, evidence at the end of a run is taken on all samples: by SAM and descent in
+  // blocks, where they are many.
+  const activations = units * activationCopies * element;
+  const inBlocks = spec.batch !== "full" && ["sam", "gd"].includes(spec.method);
+  const pass = inBlocks
+    ? Math.max(Number(spec.batch) * activations, Math.min(samples.count * activations, passLimit))
+    : samples.count * activations;
+  const stored = dataset?.bytes && pool === 1 ? 1 : element;
+  const kept = samples.count * samples.inputs * sampleCopies * stored;
+  return element * parameters * parameterCopies + kept + pass + images.count * pixels;
 }
 
 /**

@@ -10,7 +10,7 @@ import { prepareTraining, type Training } from "./training.ts";
 export interface Prepared {
   readonly problem: Problem;
   readonly training: Training;
-  /** The same method on all samples at once; in full-batch runs `training` itself. */
+  /** The same method on all samples at once, as they are: without augmentation. In full-batch runs of problems that have none `training` itself. */
   fullBatch(): Promise<Training>;
   /** SHA-256 of the samples. */
   dataHash(): Promise<string>;
@@ -59,22 +59,25 @@ async function prepare(
   signal?: AbortSignal,
 ): Promise<Prepared> {
   const problem = await buildProblem(spec, sources, signal);
-  const prepareBatch = (batchSize: number | "full") =>
+  const prepareBatch = (of: Problem, batchSize: number | "full") =>
     prepareTraining({
-      problem,
+      problem: of,
       method: buildMethod(spec),
       batchSize,
       recordPoints: problem.plane !== undefined,
       ...engine,
     });
-  const training = await prepareBatch(spec.batch);
+  const training = await prepareBatch(problem, spec.batch);
+  const plain: Problem = { ...problem };
+  delete plain.prepare;
+  const isPlainFull = spec.batch === "full" && !("prepare" in problem);
   let full: Promise<Training> | undefined;
   let hash: Promise<string> | undefined;
   return {
     problem,
     training,
     fullBatch: () =>
-      (full ??= spec.batch === "full" ? Promise.resolve(training) : prepareBatch("full")),
+      (full ??= isPlainFull ? Promise.resolve(training) : prepareBatch(plain, "full")),
     dataHash: () => (hash ??= hashData(problem)),
     async dispose() {
       await training.dispose();

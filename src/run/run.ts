@@ -13,7 +13,12 @@ import { createProgramCache } from "./programs.ts";
 import type { Checkpoint } from "./checkpoint.ts";
 import { finalOf, rowAt, type Final, type MetricRow } from "./history.ts";
 import { specHash, type RunSpec } from "./spec.ts";
-import type { RunChunk, RunTrainingOptions } from "./training.ts";
+import { blockOf } from "../sam/training/pass-memory.ts";
+import { samRadius } from "../sam/training/full-pass.ts";
+import type { Method } from "../sam/contract/method.ts";
+import type { Prepared } from "./programs.ts";
+import type { Scores } from "./scores.ts";
+import type { RunChunk, RunTrainingOptions, ScoredModel } from "./training.ts";
 
 /** Where a result comes from: enough to make it again. */
 export interface Provenance extends Machine {
@@ -41,6 +46,10 @@ export interface RunResult {
   readonly warning: Warning | null;
   /** Gradient evaluations spent in all steps together. */
   readonly evaluations: number;
+  /** How good the model was after so many steps, where it was asked for. */
+  readonly scores?: readonly Scores[] | undefined;
+  /** The best of them; a run folder keeps its model. */
+  readonly best?: Scores | undefined;
   readonly provenance: Provenance;
 }
 
@@ -51,12 +60,18 @@ export interface RunOptions {
   readonly recordEvery?: number | undefined;
   /** See `RunTrainingOptions`; default: never. */
   readonly counterfactual?: RunTrainingOptions["counterfactual"];
+  /** Score the model after every so many steps and at the end; default never. */
+  readonly evaluateEvery?: number | undefined;
+  /** Let full-batch probes after every so many steps feed the screen; default never. */
+  readonly probeEvery?: number | undefined;
   /** Stop between chunks. */
   readonly signal?: AbortSignal | undefined;
   /** Told once the program is ready, before the first step. */
   readonly onStart?: ((start: RunStart) => void | Promise<void>) | undefined;
   /** Awaited after every chunk. */
   readonly onChunk?: ((chunk: RunChunk) => void | Promise<void>) | undefined;
+  /** Awaited after every evaluation. */
+  readonly onScores?: ((scores: Scores, scored: ScoredModel) => void | Promise<void>) | undefined;
 }
 
 export interface RunStart {
@@ -65,6 +80,8 @@ export interface RunStart {
   readonly device: string;
   /** Steps taken before: more than 0 when a run continues. */
   readonly step: number;
+  /** SHA-256 of all samples as the problem sees them, label noise included. */
+  readonly dataHash: string;
 }
 
 /** How a run ended. */
@@ -112,23 +129,29 @@ export function createRunner({ sources, machine, programs = 4, ...engine }: Runn
       const method = buildMethod(spec);
       const begin = training.start(spec.seed);
       const from = options.from?.(begin);
-      await options.onStart?.({ spec, engine: engineName, device, step: from?.state.step ?? 0 });
+      const dataHash = await prepared.dataHash();
+      const step = from?.state.step ?? 0;
+      await options.onStart?.({ spec, engine: engineName, device, step, dataHash });
       const { steps, seed } = spec;
-      const { recordEvery, counterfactual, signal, onChunk } = options;
-      const { checkpoint, model, verdict, warning } = await training.run({
+      const { recordEvery, evaluateEvery, probeEvery, counterfactual, signal } = options;
+      const { onChunk, onScores } = options;
+      const run = await training.run({
         steps,
         seed,
         method,
         from: from ?? begin,
         recordEvery,
         counterfactual,
+        evaluateEvery,
+        probeEvery,
         signal,
         onChunk,
+        onScores,
       });
+      const { checkpoint, model, verdict, warning } = run;
       if (checkpoint.state.step < steps) return { status: "interrupted", checkpoint };
 
-      const fullBatch = await prepared.fullBatch();
-      const last = rowAt(await fullBatch.evidence(checkpoint.state, { steps, seed, method }), 0);
+      const last = await lastRow(prepared, checkpoint.state, spec, method);
       const scoreOn = async (split: Split | undefined) =>
         problem.score && split ? ((await training.evaluate(model, split)).score ?? null) : null;
       const result: RunResult = {
@@ -139,17 +162,37 @@ export function createRunner({ sources, machine, programs = 4, ...engine }: Runn
         verdict,
         warning: warning ?? null,
         evaluations: checkpoint.evaluations,
+        ...(run.scores.length > 0 && { scores: run.scores, best: run.best }),
         provenance: {
           ...machine,
           engine: engineName,
           device,
           threads: engine.threads ?? 1,
           dtype: spec.dtype,
-          dataHash: await prepared.dataHash(),
+          dataHash,
           seconds: checkpoint.seconds,
         },
       };
       return { status: "finished", result, last, model, checkpoint };
     },
   };
+}
+
+/**
+ * What a run ended with, on all training samples: what its method sees; where one pass over them would
+ * take too much memory, what SAM or plain descent sees block by block.
+ */
+async function lastRow(
+  prepared: Prepared,
+  state: TrainingState,
+  { steps, seed, batch }: RunSpec,
+  method: Method,
+): Promise<MetricRow> {
+  const { problem, training } = prepared;
+  const inBlocks =
+    batch !== "full" &&
+    samRadius(method, steps - 1, steps) !== undefined &&
+    (await blockOf(problem)) !== undefined;
+  if (inBlocks) return training.probe(state, { steps, method });
+  return rowAt(await (await prepared.fullBatch()).evidence(state, { steps, seed, method }), 0);
 }

@@ -2,6 +2,7 @@ import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
 import { InputError } from "../engine/errors.ts";
+import { imageFields, recipeFields } from "../problems/datasets/images.ts";
 import { datasets } from "../problems/datasets/registry.ts";
 import { findProblem, problems } from "../problems/registry.ts";
 import { programKey } from "./build.ts";
@@ -41,6 +42,46 @@ describe("parseSpec", () => {
     expect(Object.keys(spec)).not.toEqual(expect.arrayContaining(["hidden"]));
   });
 
+  it("counts epochs in steps, and drops the last, incomplete batch", () => {
+    const run = { n: 70, batch: 20, epochs: 7 };
+    const spec = parseSpec(run);
+    expect(spec.steps).toBe(21);
+    expect(spec).not.toHaveProperty("epochs");
+    expect(parseSpec(spec)).toEqual(spec);
+    expect(parseSpec({ ...run, batch: "full" }).steps).toBe(7);
+    expect(() => parseSpec({ ...run, steps: 3 })).toThrow(
+      /^invalid epochs: 7 beside 3 steps \(give one of them\)$/,
+    );
+    expect(() => parseSpec({ problem: "./own.ts", batch: 4, epochs: 2 })).toThrow(
+      /^invalid epochs: problem \.\/own\.ts says how many samples/,
+    );
+  });
+
+  it("leaves out what newer fields say by default, so that stored runs keep their identity", async () => {
+    const newer = {
+      warmup: 0,
+      decoupled: false,
+      crop: 0,
+      flip: false,
+      cutout: 0,
+      labelSmoothing: 0,
+      labelNoise: 0,
+      noiseSeed: 0,
+      penalty: 0,
+    };
+    expect(parseSpec(newer)).toEqual(parseSpec({}));
+    for (const [field, value] of Object.entries({
+      ...newer,
+      warmup: 0.1,
+      decoupled: true,
+      flip: true,
+    })) {
+      const set = typeof value === "boolean" ? value : value || 0.5;
+      const given = ["crop", "cutout", "noiseSeed"].includes(field) ? 2 : set;
+      expect(parseSpec({ [field]: given }), field).toMatchObject({ [field]: given });
+    }
+  });
+
   it("fills in the defaults of AdamW, which has no momentum", () => {
     const spec = parseSpec({ optimizer: "adamw" });
     expect(spec).toMatchObject({ lr: 0.001, weightDecay: 0.01 });
@@ -69,7 +110,7 @@ describe("parseSpec", () => {
     const { options, data } = findProblem(name);
     const spec = parseSpec({ problem: name });
     expect(parseSpec({ ...options.parse({}), problem: name })).toEqual(spec);
-    const images = data === "images" ? ["n", "pool", "normalization"] : [];
+    const images = data === "images" ? Object.keys({ ...imageFields, ...recipeFields }) : [];
     const offered = datasets.filter(({ kind }) => kind === data);
     const ofData = offered.flatMap(({ options }) => Object.keys(options.shape));
     const samples = data === "none" ? [] : ["data", ...images, ...ofData];
@@ -77,8 +118,9 @@ describe("parseSpec", () => {
     const others = [...lossFields.keys()].filter((field) => !may.includes(field));
     expect(others).not.toEqual([]);
     for (const field of others) {
+      // Some fields are another data set's.
       expect(() => parseSpec({ problem: name, [field]: "1" })).toThrow(
-        `: problem ${name} has none (leave it out)`,
+        /: (problem|data) [a-z0-9-]+ has none \(leave it out\)$/,
       );
     }
   });

@@ -71,7 +71,12 @@ export function parseSpec(input: unknown): RunSpec {
     problem: problem.name,
   });
   if (!result.success) throw translate(result.error, given);
-  return complete(result.data as unknown as RunSpec);
+  if (given["epochs"] !== undefined && given["steps"] !== undefined) {
+    throw new InputError(
+      `invalid epochs: ${show(given["epochs"])} beside ${show(given["steps"])} steps (give one of them)`,
+    );
+  }
+  return complete(inSteps(result.data as unknown as RunSpec));
 }
 
 const schemas = new Map<string, z.ZodObject>();
@@ -92,6 +97,29 @@ function schemaOf(
   });
   schemas.set(key, schema);
   return schema;
+}
+
+/** A run whose length was given in epochs: its canonical form has steps. */
+function inSteps({ epochs, ...spec }: RunSpec): RunSpec {
+  if (epochs === undefined) return spec;
+  return { ...spec, steps: Math.max(1, epochs * stepsPerEpoch(spec)) };
+}
+
+/**
+ * Steps of one pass over the training samples; the last, incomplete batch is dropped.
+ *
+ * @throws {InputError} where only the problem itself knows how many samples there are.
+ */
+export function stepsPerEpoch({
+  batch,
+  n,
+  problem,
+}: Pick<RunSpec, "batch" | "problem"> & { readonly n?: unknown }): number {
+  if (batch === "full") return 1;
+  if (typeof n === "number") return Math.floor(n / batch);
+  throw new InputError(
+    `invalid epochs: problem ${problem} says how many samples it has once it is made (give steps)`,
+  );
 }
 
 /** Check what involves several fields, and fill in what only names know. */

@@ -7,7 +7,10 @@ import { crossEntropy, isRight } from "../problems/networks/classification.ts";
 import { quadratic } from "../problems/planes/index.ts";
 import type { Forward, Problem } from "../problems/problem.ts";
 import { sam } from "../sam/methods/sam.ts";
+import { asam } from "../sam/methods/asam.ts";
 import { adamW, sgd } from "../sam/parts/outer.ts";
+import type { Checkpoint } from "./checkpoint.ts";
+import { bestOf } from "./scores.ts";
 import { loadState, prepareTraining, saveState, type Training } from "./training.ts";
 
 const opened: Training[] = [];
@@ -34,6 +37,7 @@ const clouds = (labels: readonly number[] = [0, 0, 0, 1, 1, 1]) =>
     score: (outputs, { y }) => isRight(outputs, y),
   });
 
+const adaptive = asam({ rho: 0.5, outer: sgd({ learningRate: 0.5 }) });
 const method = sam({ rho: 0.05, outer: sgd({ learningRate: 0.5, momentum: 0.5 }) });
 
 describe("a training", () => {
@@ -114,6 +118,72 @@ describe("a training", () => {
     expect(numbers(rest)).toEqual(numbers(whole));
     expect([...half.history, ...rest.history]).toEqual(whole.history);
     expect(rest.verdict).toEqual(whole.verdict);
+  });
+
+  it("keeps the best model by its test score, the first of equals", async () => {
+    const training = await prepare({ problem: clouds(), method, batchSize: 2 });
+    const told: [number, boolean][] = [];
+    const run = await training.run({
+      steps: 60,
+      evaluateEvery: 3,
+      onScores: ({ step }, { isBest }) => void told.push([step, isBest]),
+    });
+    const tests = run.scores.map(({ test }) => test?.score ?? NaN);
+    const highest = Math.max(...tests);
+    expect(run.best?.step).toBe(3 * (1 + tests.indexOf(highest)));
+    expect(told.filter(([, isBest]) => isBest).at(-1)?.[0]).toBe(run.best?.step);
+    if (run.bestModel === undefined) throw new Error("no model was kept");
+    expect(await training.evaluate(run.bestModel)).toEqual(run.best?.test);
+    const losses = [3, 1, 1, NaN].map((loss, step) => ({ step, train: { loss } }));
+    expect(bestOf(losses)?.step).toBe(1);
+    expect(bestOf([])).toBeUndefined();
+  });
+
+  it("goes on with the evaluation that an interruption came before", async () => {
+    const training = await prepare({ problem: clouds(), method, batchSize: 2 });
+    const asked = { steps: 60, seed: 4, evaluateEvery: 10 };
+    const whole = await training.run(asked);
+    // What a crash leaves is the checkpoint of a chunk: at step 20 one without the scores of step 20.
+    let saved: Checkpoint | undefined;
+    await training.run({
+      ...asked,
+      until: 20,
+      onChunk: ({ checkpoint }) => void (saved = checkpoint),
+    });
+    if (saved === undefined) throw new Error("nothing was saved");
+    expect([saved.state.step, saved.scores?.length]).toEqual([20, 1]);
+    const from = loadState(saveState({ checkpoint: saved }), training);
+    const rest = await training.run({ ...asked, from });
+    expect(rest.scores).toEqual(whole.scores);
+    expect(rest.best).toEqual(whole.best);
+  });
+
+  it("lets full-batch probes feed the screen, stopped or not, and changes nothing else", async () => {
+    const training = await prepare({ problem: clouds(), method, batchSize: 2 });
+    const plain = await training.run({ steps: 240, seed: 4 });
+    const probing = { steps: 240, seed: 4, probeEvery: 10 };
+    const whole = await training.run(probing);
+    expect(whole.carry).toEqual(plain.carry);
+    expect(whole.history).toEqual(plain.history);
+    expect(plain.verdict.sentence).toMatch(/^As far as mini-batches show: /);
+    expect(whole.verdict.sentence).not.toContain("mini-batches");
+    expect(whole.verdict.numbers["rows"]).toBe(24);
+    const half = await training.run({ ...probing, until: 95 });
+    const from = loadState(saveState(half), training);
+    expect((await training.run({ ...probing, from })).verdict).toEqual(whole.verdict);
+    // What a full-batch step of the same method reports.
+    const full = await prepare({ problem: clouds(), method });
+    const { first, ...seen } = await full.evidence(plain, { steps: 240 });
+    const { step, ...probe } = await training.probe(plain, { steps: 240 });
+    expect([step, first]).toEqual([240, 240]);
+    for (const [name, value] of Object.entries(probe)) {
+      const [expected = NaN] = seen[name as "loss"];
+      expect(value, name).toBeCloseTo(expected, 5);
+    }
+    const other = await prepare({ problem: clouds(), method: adaptive, batchSize: 2 });
+    await expect(other.run({ steps: 5, probeEvery: 1 })).rejects.toThrow(
+      "invalid probe: asam does not look where SAM does",
+    );
   });
 
   it("goes on from another problem's bytes never", async () => {

@@ -4,6 +4,7 @@
  */
 import {
   createScreen,
+  type EvidenceKind,
   type Screen,
   type ScreenState,
   type Warning,
@@ -32,7 +33,15 @@ import {
   type CompiledTrainingOptions,
   type TrainOptions,
 } from "../sam/training/training.ts";
+import {
+  fullEvidence,
+  prepareFullPass,
+  samRadius,
+  type FullPass,
+} from "../sam/training/full-pass.ts";
+import { blockOf } from "../sam/training/pass-memory.ts";
 import { decodeCheckpoint, encodeCheckpoint, type Checkpoint } from "./checkpoint.ts";
+import { bestOf, type Scores } from "./scores.ts";
 import { defaultStride, rowAt, thin, type MetricRow } from "./history.ts";
 
 /** What is compiled, and how. */
@@ -52,12 +61,11 @@ export interface RunChunk {
   readonly warning?: Warning | undefined;
 }
 
-/** How good the model was after so many steps. */
-export interface Scores {
-  readonly step: number;
-  readonly train: EvaluationResult;
-  /** Absent for problems without test samples. */
-  readonly test?: EvaluationResult | undefined;
+/** A model as it was scored. */
+export interface ScoredModel {
+  readonly model: Model;
+  /** Whether no earlier one of the run was better, see `bestOf`. */
+  readonly isBest: boolean;
 }
 
 /** One run. */
@@ -77,8 +85,14 @@ export interface RunTrainingOptions extends Omit<TrainOptions, "from" | "method"
    */
   readonly counterfactual?:
     { readonly every: number; readonly steps?: number | undefined } | undefined;
+  /**
+   * Every so many steps take both gradients over all training samples, block by block, and let the
+   * screen judge the run by these instead of its steps' own batches: two full gradients each time.
+   * Normalization layers use their running statistics. For SAM and plain descent. Default: never.
+   */
+  readonly probeEvery?: number | undefined;
   /** Awaited after every evaluation. */
-  readonly onScores?: ((scores: Scores) => void | Promise<void>) | undefined;
+  readonly onScores?: ((scores: Scores, scored: ScoredModel) => void | Promise<void>) | undefined;
   /** Told, once, when the evidence first supports a warning. */
   readonly onWarning?: ((warning: Warning) => void) | undefined;
   /** Awaited after every chunk of steps. */
@@ -93,7 +107,12 @@ export interface TrainingRun extends TrainingState {
   readonly checkpoint: Checkpoint;
   /** What the optimizer saw, every `recordEvery` steps since this run began or was continued. */
   readonly history: readonly MetricRow[];
+  /** All of the run, those before it was continued from a checkpoint too. */
   readonly scores: readonly Scores[];
+  /** The best of them; absent where there were none. */
+  readonly best?: Scores | undefined;
+  /** Its model, unless it came before the checkpoint that the run was continued from. */
+  readonly bestModel?: Model | undefined;
   /** The screen's verdict on the run so far. */
   readonly verdict: Verdict;
   readonly warning: Warning | undefined;
@@ -117,6 +136,16 @@ export interface Training {
   screen(from?: ScreenState): Screen;
   /** See `CompiledTraining.evidence`. */
   evidence: CompiledTraining["evidence"];
+  /**
+   * What SAM sees at a state on all training samples, block by block in bounded memory, with running
+   * statistics held: a row as the history has them.
+   *
+   * @throws {InputError} for methods that look elsewhere than SAM.
+   */
+  probe(
+    state: TrainingState,
+    options: { readonly steps: number; readonly method?: Method | Outer | undefined },
+  ): Promise<MetricRow>;
   /** Free what the compiled programs hold. A second call does nothing. */
   dispose(): Promise<void>;
 }
@@ -164,11 +193,18 @@ export async function prepareTraining(given: TrainingOptions): Promise<Training>
     }
   };
   const { batchSize = "full" } = options;
-  const screen = (from?: ScreenState, counterfactual = false) =>
+  let full: Promise<FullPass> | undefined;
+  const passes = () => (full ??= openFullPass(problem, engineOf(options)));
+  const ownEvidence = batchSize === "full" || batchSize === problem.train.size ? "full" : "batch";
+  const screen = (
+    from?: ScreenState,
+    counterfactual = false,
+    evidence: EvidenceKind = ownEvidence,
+  ) =>
     createScreen({
       dtype: problem.dtype,
       engine: program.engine,
-      evidence: batchSize === "full" || batchSize === problem.train.size ? "full" : "batch",
+      evidence,
       guessLoss: problem.guessLoss,
       counterfactual,
       from,
@@ -180,6 +216,10 @@ export async function prepareTraining(given: TrainingOptions): Promise<Training>
     start: (seed) => compiled.start(seed),
     screen: (from) => screen(from),
     evidence: (state, given) => compiled.evidence(state, given),
+    async probe(state, { steps, method: tuned = asMethod(method) }) {
+      alive();
+      return probeAt(await passes(), state, asMethod(tuned), steps);
+    },
     evaluate(of, split = problem.test ?? problem.train) {
       alive();
       return evaluation.evaluate("carry" in of ? modelOf(of) : of, split);
@@ -187,40 +227,83 @@ export async function prepareTraining(given: TrainingOptions): Promise<Training>
     async run(given) {
       alive();
       checkNames("option", given, runNames);
-      const { evaluateEvery, recordEvery, counterfactual, from, method, onRecords, ...options } =
-        given;
+      const { evaluateEvery, recordEvery, probeEvery, counterfactual, from, ...others } = given;
+      const { method: tuned, onRecords, ...options } = others;
       const { every: askEvery, steps: askSteps = 8 } = counterfactual ?? {};
       const { steps, seed, until = steps, onScores, onWarning, onChunk, signal } = options;
-      checkSteps({ steps, until, evaluateEvery, recordEvery, counterfactualEvery: askEvery });
+      checkSteps({
+        steps,
+        until,
+        evaluateEvery,
+        recordEvery,
+        probeEvery,
+        counterfactualEvery: askEvery,
+      });
       checkSeed(seed);
       let checkpoint = asCheckpoint(from ?? compiled.start(seed), screen);
-      const watch = screen(checkpoint.screen, askEvery !== undefined);
+      const watch = screen(
+        checkpoint.screen,
+        askEvery !== undefined,
+        probeEvery ? "probe" : ownEvidence,
+      );
       const history: MetricRow[] = [];
-      const scores: Scores[] = [];
+      let bestModel: Model | undefined;
       let began = performance.now();
+      const take = (records: SignalColumns) => {
+        const warning = watch.push(records);
+        if (warning) onWarning?.(warning);
+        return warning;
+      };
+      const evaluate = async () => {
+        const { step } = checkpoint.state;
+        const isDue = step % (evaluateEvery ?? 1) === 0 || step === until;
+        const earlier = checkpoint.scores ?? [];
+        if (!evaluateEvery || !isDue || step === 0 || signal?.aborted) return;
+        // A run that was saved between a step and its evaluation is continued with the evaluation.
+        if (earlier.at(-1)?.step === step) return;
+        const model = modelOf(checkpoint.state);
+        const train = await evaluation.evaluate(model, problem.train);
+        const test = problem.test && (await evaluation.evaluate(model, problem.test));
+        const now: Scores = { step, train, test };
+        const scores = [...earlier, now];
+        checkpoint = { ...checkpoint, scores };
+        const isBest = bestOf(scores) === now;
+        if (isBest) bestModel = model;
+        await onScores?.(now, { model, isBest });
+        began = performance.now();
+      };
+      await evaluate();
       while (checkpoint.state.step < until && !signal?.aborted) {
         const { step } = checkpoint.state;
         const after = (every: number | undefined) =>
           every ? step - (step % every) + every : until;
-        const outer = method && asMethod(method).outer;
+        const now = asMethod(tuned ?? method);
         const asked =
           askEvery && step % askEvery === 0
-            ? await (await probeOf(askSteps)).look(checkpoint.state, { seed, length: steps, outer })
+            ? await (
+                await probeOf(askSteps)
+              ).look(checkpoint.state, { seed, length: steps, outer: tuned && now.outer })
             : undefined;
-        const next = Math.min(after(evaluateEvery), after(askEvery));
+        let probed: Warning | undefined;
+        if (probeEvery && step % probeEvery === 0) {
+          const row = await probeAt(await passes(), checkpoint.state, now, steps);
+          probed = take(asked ? { ...columnsOf(row), ...lookColumns(asked) } : columnsOf(row));
+        }
+        const next = Math.min(after(evaluateEvery), after(askEvery), after(probeEvery));
         await compiled.run({
           steps,
           seed,
           until: Math.min(next, until),
           from: checkpoint.state,
-          method: method && asMethod(method),
+          method: tuned && now,
           signal,
           async onRecords(records: Records, state) {
-            const warning = watch.push(asked ? withLook(records, asked) : records);
-            if (warning) onWarning?.(warning);
+            const warning = probeEvery ? probed : take(asked ? withLook(records, asked) : records);
+            probed = undefined;
             const rows = thin(records, recordEvery ?? defaultStride(steps));
             for (const row of rows) history.push(row);
             checkpoint = {
+              ...checkpoint,
               state,
               screen: watch.state(),
               evaluations: sumFrom(checkpoint.evaluations, records.evaluations),
@@ -232,23 +315,17 @@ export async function prepareTraining(given: TrainingOptions): Promise<Training>
             began = performance.now();
           },
         });
-        const isDue = checkpoint.state.step % (evaluateEvery ?? 1) === 0;
-        if (evaluateEvery && (isDue || checkpoint.state.step === until) && !signal?.aborted) {
-          const model = modelOf(checkpoint.state);
-          const train = await evaluation.evaluate(model, problem.train);
-          const test = problem.test && (await evaluation.evaluate(model, problem.test));
-          const now = { step: checkpoint.state.step, train, test };
-          scores.push(now);
-          await onScores?.(now);
-          began = performance.now();
-        }
+        await evaluate();
       }
+      const { scores = [] } = checkpoint;
       return {
         ...checkpoint.state,
         model: modelOf(checkpoint.state),
         checkpoint,
         history,
         scores,
+        best: bestOf(scores),
+        bestModel,
         verdict: watch.verdict(),
         warning: watch.warning,
       };
@@ -257,6 +334,7 @@ export async function prepareTraining(given: TrainingOptions): Promise<Training>
       isDisposed = true;
       await compiled.dispose();
       await evaluation.dispose();
+      await (await full)?.dispose();
       for (const probe of probes.values()) await (await probe).dispose();
     },
   };
@@ -278,6 +356,48 @@ export function saveState({
 export function loadState(bytes: Uint8Array, training: Training, name = "state"): Checkpoint {
   return decodeCheckpoint(bytes, name).restore(training.start());
 }
+
+/** Passes over all training samples, in blocks where memory asks for them. */
+async function openFullPass(problem: Problem, engine: EngineOptions): Promise<FullPass> {
+  const block = (await blockOf(problem)) ?? problem.train.size;
+  return prepareFullPass(problem, { ...engine, block });
+}
+
+/** What SAM sees at a state of a method's run, as a row. */
+async function probeAt(
+  full: FullPass,
+  state: TrainingState,
+  method: Method,
+  steps: number,
+): Promise<MetricRow> {
+  const rho = samRadius(method, Math.min(state.step, steps - 1), steps);
+  if (rho === undefined) {
+    throw new InputError(
+      `invalid probe: ${method.name} does not look where SAM does (leave probes out, or train with sam or gd)`,
+    );
+  }
+  return { step: state.step, ...(await fullEvidence(full, modelOf(state), rho)) };
+}
+
+/** A row as columns. */
+function columnsOf(row: MetricRow): SignalColumns {
+  const { step, loss, shiftedLoss, gradNorm, shiftedGradNorm, cosine } = row;
+  return {
+    first: step,
+    count: 1,
+    loss: [loss],
+    shiftedLoss: [shiftedLoss],
+    gradNorm: [gradNorm],
+    shiftedGradNorm: [shiftedGradNorm],
+    cosine: [cosine],
+  };
+}
+
+/** What a counterfactual saw, beside the row of its step. */
+const lookColumns = ({ loss, descentLoss }: CounterfactualLook) => ({
+  descentLoss: [descentLoss],
+  probedLoss: [loss],
+});
 
 /** Records with what a counterfactual saw at one of their steps. */
 function withLook(
@@ -351,6 +471,7 @@ const runNames: readonly (keyof RunTrainingOptions)[] = [
   "method",
   "recordEvery",
   "evaluateEvery",
+  "probeEvery",
   "counterfactual",
   "onRecords",
   "onScores",

@@ -8,7 +8,7 @@ import {
   methods,
   resolveSettings,
 } from "./registry.ts";
-import { parseSchedule, valueAt } from "../settings/schedules.ts";
+import { cosine, parseSchedule, valueAt, warmup } from "../settings/schedules.ts";
 
 const outer = sgd();
 
@@ -124,6 +124,14 @@ describe("parseSchedule", () => {
       expect(() => parseSchedule(text)).toThrow(/^invalid schedule/);
     },
   );
+
+  test("warm-up is a straight line, then the whole of its schedule over the rest", () => {
+    const schedule = warmup({ share: 0.4, after: cosine({ initial: 2 }) });
+    const values = Array.from({ length: 10 }, (_, t) => valueAt(schedule, t, 10));
+    const half = [0, 1, 2, 3, 4, 5].map((t) => 1 + Math.cos((Math.PI * t) / 6));
+    [0.5, 1, 1.5, 2, ...half].forEach((value, t) => expect(values[t]).toBeCloseTo(value, 14));
+    expect(valueAt(warmup({ share: 0, after: 3 }), 0, 10)).toBe(3);
+  });
 
   test("guesses a misspelt name", () => {
     expect(() => parseSchedule("cosin(1)")).toThrow(

@@ -61,6 +61,18 @@ export function stepwise({
   return (t, steps) => initial * factor ** milestones.filter((m) => t >= m * steps).length;
 }
 
+/**
+ * Warm-up: over the first `share` of the run, W steps, a straight line, v(t + 1)/W at step t for the
+ * first value v of what follows; then `after`, over the steps that are left.
+ */
+export function warmup({ share, after }: { share: number; after: Schedule }): Schedule {
+  return (t, steps) => {
+    const length = Math.round(share * steps);
+    if (t >= length) return valueAt(after, t - length, steps - length);
+    return (valueAt(after, 0, steps - length) * (t + 1)) / length;
+  };
+}
+
 /** How schedules are written: first and last argument of each form, in order. */
 const forms: { readonly [name: string]: (first: number, second?: number) => Schedule } = {
   power: (initial, exponent) => power({ initial, exponent }),

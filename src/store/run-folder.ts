@@ -7,6 +7,7 @@ import { InputError } from "../engine/errors.ts";
 import { openAppend } from "../platform/node/append.ts";
 import { fileError, makeFolder, readBytes, readText, writeBytes } from "../platform/node/files.ts";
 import { takeLock, type Lock } from "../platform/node/lock.ts";
+import type { Model } from "../problems/problem.ts";
 import type { TrainingState } from "../sam/training/state.ts";
 import { decodeCheckpoint, encodeCheckpoint, encodeModel } from "../run/checkpoint.ts";
 import type { MetricRow } from "../run/history.ts";
@@ -31,6 +32,8 @@ const files = {
   checkpoint: "checkpoint.safetensors",
   /** The final model: parameters, and running statistics where there are some. */
   final: "final.safetensors",
+  /** The model that has scored best so far, where the run evaluates. */
+  best: "best.safetensors",
   /** How the run ended. Written last: a folder with it is finished. */
   result: "result.json",
 } as const;
@@ -42,6 +45,9 @@ const configSchema = z.object({
   threads: z.int(),
   recordEvery: z.int(),
   probeDescent: z.int().optional(),
+  evaluateEvery: z.int().optional(),
+  probeEvery: z.int().optional(),
+  dataHash: z.string().optional(),
   spec: z.unknown(),
 });
 
@@ -53,6 +59,11 @@ export interface RunConfig {
   readonly recordEvery: number;
   /** Steps from one counterfactual to the next; absent where none is asked. */
   readonly probeDescent?: number | undefined;
+  /** Steps between evaluations, and between full-batch probes; absent: none. */
+  readonly evaluateEvery?: number | undefined;
+  readonly probeEvery?: number | undefined;
+  /** SHA-256 of all samples, label noise included; older versions did not keep it. */
+  readonly dataHash?: string | undefined;
   /** Version of the package that began the run. */
   readonly version: string;
 }
@@ -64,6 +75,8 @@ export interface RunFolder {
   append(rows: readonly MetricRow[]): Promise<void>;
   /** Keep the rows of a chunk; from time to time also where the run stands. */
   take(chunk: RunChunk): Promise<void>;
+  /** Keep a model as the best so far. */
+  keepBest(model: Model): Promise<void>;
   /** Keep where the run stands. */
   save(checkpoint: Checkpoint): Promise<void>;
   /** Keep how the run ended. */
@@ -199,6 +212,7 @@ async function openRunFolder(
     path,
     append,
     save,
+    keepBest: (model) => writeBytes(at("best"), encodeModel(model)),
     async take({ rows, checkpoint }) {
       await append(rows);
       if (times.due()) await save(checkpoint);

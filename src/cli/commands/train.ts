@@ -4,6 +4,7 @@ import { InputError } from "../../engine/errors.ts";
 import { continueRunFolder, readRunFolder } from "../../store/run-folder.ts";
 import { defaultStride, type MetricRow } from "../../run/history.ts";
 import type { RunResult } from "../../run/run.ts";
+import { stepsPerEpoch } from "../../run/spec.ts";
 import { findProblem } from "../../problems/registry.ts";
 import {
   chooseEngine,
@@ -22,8 +23,11 @@ import { printJson, type Terminal } from "../shared/terminal.ts";
 interface RunFlags extends SpecFlags {
   readonly engine?: string;
   readonly threads?: string;
+  readonly epochs?: string;
   readonly recordEvery?: string;
   readonly probeDescent?: string;
+  readonly evaluateEvery?: string;
+  readonly probeEvery?: string;
   readonly saveEvery?: string;
   readonly trace?: boolean;
   readonly out?: string;
@@ -50,6 +54,18 @@ export function addTrain(program: Command, terminal: Terminal): void {
       option(
         "--probe-descent <steps>",
         "ask after every so many steps whether plain descent would lower the loss, in a copy: 9 gradients on all samples, and a warning that says what was measured",
+      ),
+    )
+    .addOption(
+      option(
+        "--evaluate-every <steps>",
+        "score the model on all samples after every so many steps, and keep the best one (default: every epoch with --epochs and mini-batches, else never)",
+      ),
+    )
+    .addOption(
+      option(
+        "--probe-every <steps>",
+        "let the screen judge by both gradients over all samples, taken every so many steps, instead of by mini-batches (default: never)",
       ),
     )
     .option("--trace", "keep a row of every step, and print the rows with --json; planes always do")
@@ -92,18 +108,19 @@ async function train(flags: RunFlags, terminal: Terminal): Promise<void> {
     print(stored.result, stored.rows, resume);
     return;
   }
-  const { spec, engine, threads, recordEvery, probeDescent } = stored.config;
+  const { spec, version: _, ...how } = stored.config;
   const saveEvery = seconds("save-every", flags.saveEvery);
   const continued = await continueRunFolder(resume, saveEvery);
-  const how = { engine, threads, recordEvery, probeDescent, saveEvery };
-  const job = { spec, ...how, out: resume, continued, tensorboard: flags.tensorboard };
+  const { tensorboard } = flags;
+  const job = { ...how, spec, saveEvery, out: resume, continued, tensorboard };
   const { result, rows } = await runInForeground(job, json, terminal);
   print(result, rows, resume);
 }
 
 function newJob(flags: RunFlags): ForegroundRun {
-  const { engine, threads, recordEvery, trace, out } = flags;
+  const { engine, threads, recordEvery, trace, out, epochs } = flags;
   const spec = specOf(flags);
+  const eachEpoch = epochs !== undefined && spec.batch !== "full" ? stepsPerEpoch(spec) : undefined;
   const stride = wholeNumber("record-every", recordEvery);
   return {
     spec,
@@ -111,6 +128,8 @@ function newJob(flags: RunFlags): ForegroundRun {
     threads: wholeNumber("threads", threads) ?? 1,
     recordEvery: stride ?? (trace ? 1 : defaultStride(spec.steps)),
     probeDescent: wholeNumber("probe-descent", flags.probeDescent),
+    evaluateEvery: wholeNumber("evaluate-every", flags.evaluateEvery) ?? eachEpoch,
+    probeEvery: wholeNumber("probe-every", flags.probeEvery),
     saveEvery: seconds("save-every", flags.saveEvery),
     out,
     tensorboard: flags.tensorboard,

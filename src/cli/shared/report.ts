@@ -5,7 +5,9 @@ import { radiusWords } from "../../run/radius.ts";
 import type { RunResult } from "../../run/run.ts";
 import type { Final } from "../../run/history.ts";
 import type { RunSpec } from "../../run/spec.ts";
+import type { Scores } from "../../run/scores.ts";
 import type { RunChunk } from "../../run/training.ts";
+import type { EvaluationResult } from "../../sam/training/evaluation.ts";
 
 /** What the progress line shows besides the chunk itself. */
 export interface Timing {
@@ -14,9 +16,11 @@ export interface Timing {
   /** Steps and seconds since this process began to take steps. */
   readonly taken: number;
   readonly seconds: number;
+  /** Images per step, where a run learns images in mini-batches. */
+  readonly images?: number | undefined;
 }
 
-/** `step 1,200/20,000  loss 2.28  GradRatio 0.0121  1,080 steps/s  0:17 left` */
+/** `step 1,200/20,000  loss 2.28  GradRatio 0.0121  1,080 steps/s  138,240 images/s  0:17 left` */
 export function progressLine({ checkpoint, latest }: RunChunk, timing: Timing): string {
   const { step } = checkpoint.state;
   const perSecond = timing.taken / timing.seconds;
@@ -25,8 +29,17 @@ export function progressLine({ checkpoint, latest }: RunChunk, timing: Timing): 
     `loss ${short(latest.loss)}`,
     `GradRatio ${short(latest.shiftedGradNorm / latest.gradNorm)}`,
     `${perSecond < 10 ? short(perSecond) : whole(perSecond)} steps/s`,
+    ...(timing.images === undefined ? [] : [`${whole(timing.images * perSecond)} images/s`]),
     `${duration((timing.steps - step) / perSecond)} left`,
   ].join("  ");
+}
+
+/** `step 1,200: train loss 1.24, 61.2 %; test loss 1.43, 55.0 %, the best so far` */
+export function scoresLine({ step, train, test }: Scores, isBest: boolean): string {
+  const words = (name: string, { loss, score }: EvaluationResult) =>
+    `${name} loss ${short(loss)}${score === undefined ? "" : `, ${percent(score)}`}`;
+  const parts = [words("train", train), ...(test ? [words("test", test)] : [])];
+  return `step ${whole(step)}: ${parts.join("; ")}${isBest ? ", the best so far" : ""}`;
 }
 
 /** `downloading train-images-idx3-ubyte  3.1 of 9.9 MB` */
@@ -49,6 +62,7 @@ export function summary({
   warning,
   provenance,
   evaluations,
+  best,
 }: RunResult): string {
   const { engine, device, seconds } = provenance;
   return [
@@ -56,6 +70,7 @@ export function summary({
     "",
     describeRun(spec, relativeRho),
     ...numbers(final),
+    ...(best ? [`best: ${scoresLine(best, false)}`] : []),
     ...(warning ? [`first warned at step ${whole(warning.step)}`] : []),
     ...(verdict.numbers["skipped"]
       ? [
@@ -85,9 +100,10 @@ function describeRun(spec: RunSpec, relativeRho: RunResult["relativeRho"]): stri
   return `${how} on ${what}`;
 }
 
+const percent = (value: number) => `${(100 * value).toFixed(1)} %`;
+
 function numbers(final: Final): string[] {
   const { point, trainAccuracy, testAccuracy } = final;
-  const percent = (value: number) => `${(100 * value).toFixed(1)} %`;
   return [
     `loss f(x)        ${short(final.loss)}    at the ascent point f(x⁺)  ${short(final.shiftedLoss)}`,
     `gradient ‖g‖     ${short(final.gradNorm)}    shifted ‖g⁺‖  ${short(final.shiftedGradNorm)}    GradRatio ${short(final.gradRatio)}    cosine ${short(final.cosine)}`,

@@ -1,4 +1,4 @@
-import { createReadStream } from "node:fs";
+import { createReadStream, existsSync } from "node:fs";
 import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -11,6 +11,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { InputError, MachineError } from "../../engine/errors.ts";
 import type { Tensor } from "../../engine/tensor.ts";
 import { imageSplits } from "../../problems/datasets/images.ts";
+import { cifar100Entry } from "../../problems/datasets/cifar.ts";
 import { mnistEntry, mnistFiles } from "../../problems/datasets/mnist.ts";
 import { cacheFolder } from "./cache.ts";
 import { flag } from "../../settings/fields.ts";
@@ -131,6 +132,110 @@ describe("a data set of one's own", () => {
   });
 });
 
+/** A tar archive of files in a folder, as `tar` writes it. */
+function tar(files: { readonly [name: string]: Uint8Array }): Buffer {
+  const blocks = Object.entries(files).flatMap(([name, bytes]) => {
+    const header = Buffer.alloc(512);
+    header.write(name);
+    header.write(`${bytes.length.toString(8).padStart(11, "0")} `, 124);
+    header.write(name.endsWith("/") ? "5" : "0", 156);
+    const padding = Buffer.alloc((512 - (bytes.length % 512)) % 512);
+    return [header, bytes, padding];
+  });
+  return Buffer.concat([...blocks, Buffer.alloc(1024)]);
+}
+
+describe("a data set in records, which comes in an archive", () => {
+  const sha256 = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex");
+  const train = Uint8Array.of(0, 10, 1, 11, 2, 12, 3, 13);
+  const held = Uint8Array.of(4, 14);
+  const sorted = (records: readonly (readonly number[])[]) =>
+    sha256(
+      Buffer.from(
+        records
+          .map((bytes) => sha256(Uint8Array.from(bytes)))
+          .sort()
+          .join(""),
+      ),
+    );
+  const archive = gzipSync(
+    tar({
+      "pairs/": new Uint8Array(),
+      "pairs/readme": held,
+      "pairs/train.bin": train,
+      "pairs/test.bin": held,
+    }),
+  );
+  const pairs = datasetEntry({
+    name: "pairs",
+    title: "Labels and pixels.",
+    kind: "images",
+    options: z.object({}),
+    pixels: () => 1,
+    files: { "train.bin": sha256(train), "test.bin": sha256(held) },
+    records: {
+      bytes: 2,
+      contents: {
+        "train.bin": sorted([
+          [3, 13],
+          [0, 10],
+          [1, 11],
+          [2, 12],
+        ]),
+      },
+    },
+    archive: { name: "pairs.tar.gz", sha256: sha256(archive), folder: "pairs-unpacked" },
+    mirrors: [],
+    read(files) {
+      const images = (bytes: Uint8Array) => ({
+        pixels: bytes,
+        labels: bytes,
+        count: bytes.length,
+        height: 1,
+        width: 1,
+      });
+      const [first, second] = [images(files["train.bin"]), images(files["test.bin"])];
+      return { name: "pairs", classes: 9, train: first, test: second, mean: 0, deviation: 1 };
+    },
+  });
+  const load = (options: LoadOptions) => loadDataset(pairs, { n: 1, options: {} }, options);
+
+  test("is downloaded as one archive, of which only the files are kept", async () => {
+    let served: Uint8Array = archive;
+    const server = createServer((_, response) => void response.end(served));
+    await new Promise<void>((ready) => server.listen(0, "127.0.0.1", ready));
+    const mirrors = [`http://127.0.0.1:${(server.address() as AddressInfo).port}/`];
+    const environment = { LUCID_CACHE: folder };
+    expect((await load({ environment, mirrors })).train.pixels).toEqual(train);
+    expect((await readdir(join(folder, "pairs"))).sort()).toEqual(["test.bin", "train.bin"]);
+    await rm(join(folder, "pairs"), { recursive: true });
+    served = gzipSync(tar({ "train.bin": held, "test.bin": held }));
+    const error = await failure(load({ environment, mirrors }));
+    expect(error.message).toContain("SHA-256");
+    server.closeAllConnections();
+    await new Promise((done) => server.close(done));
+  });
+
+  test("is found in parts and in another order, where its records are the right ones", async () => {
+    const place = join(folder, "pairs-unpacked");
+    await mkdir(place);
+    await writeFile(join(place, "train_1.bin"), Uint8Array.of(2, 12, 0, 10));
+    await writeFile(join(place, "train_2.bin.gz"), gzipSync(Uint8Array.of(3, 13, 1, 11)));
+    await writeFile(join(place, "test.bin"), held);
+    const { train: found } = await load(bare());
+    expect([...found.pixels]).toEqual([2, 12, 0, 10, 3, 13, 1, 11]);
+    expect(await locateDataset(pairs, bare().environment)).toBe(place);
+    await writeFile(join(place, "train_1.bin"), Uint8Array.of(2, 12, 0, 11));
+    expect((await failure(load(bare()))).message).toMatch(
+      /^invalid data file .*train_1\.bin, .*train_2\.bin\.gz: its content has SHA-256 /,
+    );
+    // Whose order is not known to be free has to be as it was.
+    await writeFile(join(place, "train_1.bin"), Uint8Array.of(2, 12, 0, 10));
+    await writeFile(join(place, "test.bin"), Uint8Array.of(14, 4));
+    expect((await failure(load(bare()))).message).toMatch(/test\.bin: its content has SHA-256 /);
+  });
+});
+
 const data = process.env["LUCID_DATA"];
 const official = data === undefined ? "" : join(data, "mnist");
 
@@ -203,3 +308,41 @@ describe.skipIf(data === undefined)("real MNIST (needs LUCID_DATA)", () => {
     expect((await loadMnist({ environment, mirrors })).train.count).toBe(60_000);
   });
 });
+
+const hasCifar = data !== undefined && existsSync(join(data, "cifar-100-binary"));
+if (!hasCifar) console.warn("skipped: the test on real CIFAR-100, which LUCID_DATA does not have");
+
+test.skipIf(!hasCifar)(
+  "real CIFAR-100 has balanced classes and the constants it is given",
+  async () => {
+    const { train, test, mean, deviation } = await loadDataset(
+      cifar100Entry,
+      { n: 500, options: { labels: "fine" } },
+      { ...bare(), environment: { LUCID_DATA: data } },
+    );
+    for (const [images, each] of [
+      [train, 500],
+      [test, 100],
+    ] as const) {
+      const counts = Array.from({ length: 100 }, () => 0);
+      for (const label of images.labels) counts[label] = (counts[label] ?? 0) + 1;
+      expect(counts).toEqual(Array.from({ length: 100 }, () => each));
+    }
+    for (const channel of [0, 1, 2]) {
+      const bytes = new Float64Array(256);
+      for (let image = 0; image < train.count; image++) {
+        const first = (3 * image + channel) * 1024;
+        for (let i = first; i < first + 1024; i++) {
+          const byte = train.pixels[i] ?? NaN;
+          bytes[byte] = (bytes[byte] ?? NaN) + 1;
+        }
+      }
+      const over = (of: (p: number) => number) =>
+        bytes.reduce((sum, count, byte) => sum + count * of(byte / 255), 0) / train.count / 1024;
+      const average = over((p) => p);
+      const spread = Math.sqrt(over((p) => p * p) - average ** 2);
+      expect(average).toBeCloseTo((mean as number[])[channel] ?? NaN, 3);
+      expect(spread).toBeCloseTo((deviation as number[])[channel] ?? NaN, 3);
+    }
+  },
+);

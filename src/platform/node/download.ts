@@ -20,6 +20,8 @@ export interface DownloadOptions {
   readonly mirrors: readonly string[];
   /** SHA-256 of the unpacked file, in lower-case hexadecimal. */
   readonly sha256: string;
+  /** Keep a gzipped file as it is; `sha256` is then that of what arrives. Default false. */
+  readonly packed?: boolean | undefined;
   /** Told after every piece: bytes received so far, and in all, where the mirror says so. */
   readonly onProgress?: (received: number, total: number | undefined) => void;
   /** Stops the download; what has arrived is kept for the next time. */
@@ -134,13 +136,16 @@ async function save(pieces: AsyncIterable<Uint8Array>, path: string, flags: "a" 
 }
 
 /** Turn a complete `part` into the file, or throw it away when it is not the right one. */
-async function unpack(part: string, { path, sha256 }: DownloadOptions): Promise<void> {
+async function unpack(
+  part: string,
+  { path, sha256, packed = false }: DownloadOptions,
+): Promise<void> {
   const hash = createHash("sha256");
   try {
     await replaceFile(path, async (temporary) => {
       await pipeline(
         createReadStream(part),
-        (await isGzip(part)) ? createGunzip() : new PassThrough(),
+        !packed && (await isGzip(part)) ? createGunzip() : new PassThrough(),
         async function* (pieces: AsyncIterable<Buffer>) {
           for await (const piece of pieces) {
             hash.update(piece);

@@ -23,6 +23,26 @@ export interface DatasetRequest<Options = Readonly<Record<string, unknown>>> {
   readonly onDrawn?: ((images: number, of: number) => void) | undefined;
 }
 
+/** How files are verified whose records lie in another order than the official one. */
+export interface FileRecords<File extends string = string> {
+  /** Bytes per record. */
+  readonly bytes: number;
+  /**
+   * SHA-256 of the sorted SHA-256s of a file's records, both in hexadecimal: the same for every
+   * order. A file `train.bin` with one may also lie there as `train_1.bin`, `train_2.bin`, …
+   */
+  readonly contents: Readonly<Partial<Record<File, string>>>;
+}
+
+/** A gzipped tar archive. */
+export interface DataArchive {
+  readonly name: string;
+  /** SHA-256 of the archive as it is served. */
+  readonly sha256: string;
+  /** The folder that unpacking it by hand makes. */
+  readonly folder: string;
+}
+
 /** A data set as it is listed, found by name, downloaded and read. */
 export interface DatasetEntry<
   Options extends z.ZodObject = z.ZodObject,
@@ -38,13 +58,19 @@ export interface DatasetEntry<
   readonly options: Options;
   /** Numbers per sample: pixels of an image, tokens of a sequence, features of a node. */
   pixels(options: z.output<Options>): number;
+  /** Whether images stay bytes until a pass reads them, which color and large data sets should; default false. */
+  readonly bytes?: boolean | undefined;
   /** Number of classes; default 10. */
   classes?(options: z.output<Options>): number;
   /** Number of training samples, where the data set's own options decide it. */
   count?(options: z.output<Options>): number;
   /** SHA-256 of every file, unpacked; `{}` for data that are drawn instead. */
   readonly files: Readonly<Record<File, string>>;
-  /** Addresses of folders that hold the files, gzipped, as NAME.gz; tried in order. */
+  /** Where files consist of records of equal length. */
+  readonly records?: FileRecords<File> | undefined;
+  /** The archive that brings all files at once, where they are not served one by one. */
+  readonly archive?: DataArchive | undefined;
+  /** Addresses of folders that hold the archive, or the files, gzipped, as NAME.gz; tried in order. */
   readonly mirrors: readonly string[];
   /** Size of all downloads together, in megabytes. */
   readonly megabytes?: number | undefined;

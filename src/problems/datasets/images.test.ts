@@ -1,7 +1,15 @@
 import { expect, test } from "vitest";
 import { InputError } from "../../engine/errors.ts";
 import type { Tensor } from "../../engine/tensor.ts";
-import { imageSplits, type ImageDataset, type LabeledImages } from "./images.ts";
+import { prepareEvaluation } from "../../sam/training/evaluation.ts";
+import { mlp } from "../networks/mlp.ts";
+import {
+  imageSplits,
+  pixelUnits,
+  withPixels,
+  type ImageDataset,
+  type LabeledImages,
+} from "./images.ts";
 
 function images(count: number, height: number, width: number, first: number): LabeledImages {
   const pixels = Uint8Array.from(
@@ -89,4 +97,59 @@ test.each([
 ])("refuses %j", (options, message) => {
   expect(() => imageSplits(dataset, options)).toThrow(InputError);
   expect(() => imageSplits(dataset, options)).toThrow(message);
+});
+
+test.each([0, 0.3, 1])(
+  "label noise of %d gives that fraction another label, by seed",
+  (fraction) => {
+    const many = { ...dataset, train: images(1000, 1, 1, 0), test: images(100, 1, 1, 0) };
+    const labelsOf = (options: object) => {
+      const splits = imageSplits(many, options);
+      return [splits.train, splits.test].map(({ batch }) => [...leaves(batch).y.data]);
+    };
+    const [clean = [], cleanTest] = labelsOf({});
+    const [noisy = [], noisyTest] = labelsOf({ labelNoise: fraction });
+    const changes = noisy.map((label, i) => (label - (clean[i] ?? NaN) + 10) % 10);
+    expect(changes.filter((change) => change !== 0)).toHaveLength(1000 * fraction);
+    expect(noisyTest).toEqual(cleanTest);
+    expect(labelsOf({ labelNoise: fraction, noiseSeed: 0 })[0]).toEqual(noisy);
+    if (fraction === 0) return;
+    expect(labelsOf({ labelNoise: fraction, noiseSeed: 1 })[0]).not.toEqual(noisy);
+    // Uniform among the nine others: each about a ninth of the changed.
+    for (let change = 1; change < 10; change++) {
+      const share = changes.filter((seen) => seen === change).length / (1000 * fraction);
+      expect(Math.abs(share - 1 / 9)).toBeLessThan(0.06);
+    }
+  },
+);
+
+test("color images stay bytes, and a pass is given their normalized pixels", async () => {
+  const [channels, count] = [3, 4];
+  const gray = images(count * channels, 4, 6, 9);
+  const color: LabeledImages = { ...gray, labels: gray.labels.subarray(0, count), count, channels };
+  const constants = { mean: [0.4, 0.5, 0.6], deviation: [0.25, 0.2, 0.3] };
+  const colors: ImageDataset = { ...dataset, ...constants, train: color, test: color };
+  const options = { bytes: true, dtype: "float64" } as const;
+  const stored = imageSplits(colors, options);
+  const { x } = leaves(stored.train.batch);
+  expect([x.dtype, x.shape, x.data]).toEqual(["uint8", [4, 3, 4, 6], color.pixels]);
+  const units = pixelUnits(colors, options);
+  expect(units.black).toEqual([0, 0, 0]);
+  expect(units.mean).toEqual([102, 127.5, 153]);
+
+  const problem = (samples: typeof stored) =>
+    mlp({ ...samples, hidden: [3], classes: 10, dtype: "float64" });
+  const floats = problem(imageSplits(colors, { dtype: "float64" }));
+  const model = { params: floats.init(2), statistics: {} };
+  const losses = [];
+  for (const of of [floats, withPixels(problem(stored), units)]) {
+    const evaluation = prepareEvaluation(of);
+    losses.push((await evaluation.evaluate(model, of.train)).loss);
+    await evaluation.dispose();
+  }
+  expect(losses[1]).toBeCloseTo(losses[0] ?? NaN, 13);
+  // Pooled ones are a quarter as many, as floats.
+  const pooled = imageSplits(colors, { ...options, pool: 2 });
+  expect(leaves(pooled.train.batch).x.dtype).toBe("float64");
+  expect(pixelUnits(colors, { ...options, pool: 2 }).black[1]).toBe(-2.5);
 });

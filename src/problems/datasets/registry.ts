@@ -1,5 +1,6 @@
 /** The registry of data sets: every one by name. */
 import { unknownName } from "../../engine/errors.ts";
+import { cifar100Entry, cifar10Entry } from "./cifar.ts";
 import { digitsEntry } from "./digits.ts";
 import type { DatasetEntry } from "./entry.ts";
 import { blockModelEntry, citationsEntry, karateEntry } from "./graphs.ts";
@@ -10,6 +11,8 @@ import { textEntry } from "./text.ts";
 const listed = [
   digitsEntry,
   mnistEntry,
+  cifar10Entry,
+  cifar100Entry,
   modularEntry,
   textEntry,
   karateEntry,

@@ -7,7 +7,7 @@ import type { FloatType, Split } from "../problem.ts";
 /** Inputs and their classes. */
 export interface LabeledSamples extends Split {
   readonly batch: {
-    /** Float, shape [samples, ...shape of a sample]. */
+    /** Float, or bytes, shape [samples, ...shape of a sample]. */
     x: Tensor;
     /** int32, shape [samples]. */
     y: Tensor;
@@ -67,7 +67,7 @@ export function labelEntropy({ data }: Tensor): number {
 }
 
 /**
- * Check samples `{ x: float[n, ...], y: int32[n] }` and cast their inputs.
+ * Check samples `{ x: float[n, ...], y: int32[n] }` and cast their inputs; bytes stay bytes.
  *
  * @param name What to call the samples in errors.
  * @throws {InputError} when tensors are missing or their types and shapes do not fit.
@@ -82,7 +82,11 @@ export function labeledSamples(
   if (!isTensor(y)) throw new InputError(`missing ${name}/y: give int32[samples]`);
   if (!(size >= 1)) throw new InputError(`invalid ${name}: ${size} samples (give 1 or more)`);
   const describe = ({ dtype, shape }: Tensor) => `${dtype}[${shape.join(", ")}]`;
-  if (!x.dtype.startsWith("float") || x.shape.length < 2 || x.shape[0] !== size) {
+  if (
+    !(x.dtype.startsWith("float") || x.dtype === "uint8") ||
+    x.shape.length < 2 ||
+    x.shape[0] !== size
+  ) {
     throw new InputError(`invalid ${name}/x: ${describe(x)} (give float[${size}, features])`);
   }
   if (y.dtype !== "int32" || y.shape.length !== 1 || y.shape[0] !== size) {

@@ -65,6 +65,28 @@ test("at ρ = 0 SAM is the outer optimizer, bit for bit", async () => {
   expect(still.points).toEqual(plain.points);
 });
 
+test.each([false, true])(
+  "decoupled weight decay stays out of the momentum (Nesterov: %s)",
+  async (nesterov) => {
+    const [eta, mu, lambda] = [0.3, 0.9, 0.2];
+    const decoupled = { learningRate: eta, momentum: mu, weightDecay: lambda, decoupled: true };
+    const { points } = await run(gradientDescent({ outer: sgd({ ...decoupled, nesterov }) }), 6);
+    // x ← (1 − ηλ)x − ηv with v ← μv + g, g = (sin x₁, x₂).
+    let [x, v] = [points.slice(0, 2), [0, 0]];
+    for (let t = 0; t < 6; t++) {
+      const [a = NaN, b = NaN] = points.slice(2 * t, 2 * t + 2);
+      expect(x[0]).toBeCloseTo(a, 12);
+      expect(x[1]).toBeCloseTo(b, 12);
+      const g = [Math.sin(a), b];
+      v = v.map((old, i) => mu * old + (g[i] ?? NaN));
+      const move = nesterov ? v.map((now, i) => (g[i] ?? NaN) + mu * now) : v;
+      x = x.map((value, i) => (1 - eta * lambda) * value - eta * (move[i] ?? NaN));
+    }
+    expect(sgd(decoupled).descending).toBeUndefined();
+    expect(sgd({ ...decoupled, momentum: 0 }).descending).toMatchObject({ weightDecay: lambda });
+  },
+);
+
 test("a zero gradient gives a zero perturbation, no NaN", async () => {
   const { x, column } = await run(sam({ rho: 4, outer }), 3, [0, 0]);
   expect(x.map(Math.abs)).toEqual([0, 0]);

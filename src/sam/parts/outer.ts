@@ -30,15 +30,18 @@ export interface SgdOptions {
   readonly momentum?: number | undefined;
   /** Look ahead along the buffer; needs momentum. */
   readonly nesterov?: boolean | undefined;
-  /** λ ≥ 0 of the coupled L2 penalty. */
+  /** λ ≥ 0 of the weight decay. */
   readonly weightDecay?: number | undefined;
+  /** Decay parameters by themselves, apart from gradient and momentum; default false. */
+  readonly decoupled?: boolean | undefined;
 }
 
 const sgdFields = {
   learningRate: schedule(0.01, "η, learning rate"),
   momentum: number(0, "μ, momentum", { min: 0, below: 1 }),
   nesterov: flag(false, "look ahead along the momentum"),
-  weightDecay: number(0, "λ of the coupled L2 penalty", { min: 0 }),
+  weightDecay: number(0, "λ of the weight decay", { min: 0 }),
+  decoupled: flag(false, "decay parameters apart from gradient and momentum"),
 } satisfies FieldsOf<SgdOptions>;
 
 interface SgdState {
@@ -50,13 +53,14 @@ interface SgdState {
  * Stochastic gradient descent in PyTorch's convention: d = direction + λx; v ← μv + d
  * (no dampening; v starts at 0, so the first v is d); x ← x − η v, or with Nesterov
  * x ← x − η (d + μv). Weight decay is added here, outside the loss: it neither shapes the
- * perturbation nor is it evaluated at the ascent point.
+ * perturbation nor is it evaluated at the ascent point. Decoupled (Loshchilov & Hutter 2019), it stays
+ * out of the buffer too: d = direction, and x ← (1 − ηλ)x − η v.
  *
  * @throws {InputError} `invalid learningRate: -1 (give a number, 0 or more, …)`
  */
 export function sgd(options: SgdOptions = {}): Outer {
   const checked = checkOptions("sgd", sgdFields, options);
-  const { learningRate, momentum, nesterov, weightDecay } = checked;
+  const { learningRate, momentum, nesterov, weightDecay, decoupled } = checked;
   if (nesterov && momentum === 0) {
     throw new InputError("invalid nesterov: momentum is 0 (give a momentum, such as 0.9)");
   }
@@ -64,16 +68,21 @@ export function sgd(options: SgdOptions = {}): Outer {
   return outer<SgdState, typeof knobs>({
     name: "sgd",
     knobs,
-    descending: { momentum, nesterov, weightDecay },
+    // Decoupled decay and momentum have no common d: where the one is at rest the other is not.
+    descending:
+      decoupled && weightDecay > 0 && momentum > 0
+        ? undefined
+        : { momentum, nesterov, weightDecay },
     init: (params) => (momentum === 0 ? {} : { buffer: zerosAs(params) }),
     update(direction, params, { buffer }, { learningRate }) {
-      const d = decayed(direction, params, weightDecay);
+      const d = decoupled ? direction : decayed(direction, params, weightDecay);
       const eta = np.negative(learningRate.ref);
-      if (buffer === undefined) return { params: moveAlong(params, eta, d), state: {} };
+      const after = (move: ArrayTree) =>
+        moveAlong(params, eta, decoupled ? decayed(move, params, weightDecay) : move);
+      if (buffer === undefined) return { params: after(d), state: {} };
       const mu = scalar(momentum, learningRate);
       const v = moveAlong(d, mu, buffer);
-      const move = nesterov ? moveAlong(d, mu, v) : v;
-      return { params: moveAlong(params, eta, move), state: { buffer: v } };
+      return { params: after(nesterov ? moveAlong(d, mu, v) : v), state: { buffer: v } };
     },
   });
 }

@@ -161,7 +161,12 @@ function scored(problem: Problem, outputs: Forward["outputs"], samples: ArrayTre
 }
 
 /** `steps` blocks of samples from sample `first` on, [steps, samples, …]: a view. */
-function inBlocks({ dtype, shape, data }: Tensor, first: number, steps: number, samples: number) {
+export function inBlocks(
+  { dtype, shape, data }: Tensor,
+  first: number,
+  steps: number,
+  samples: number,
+) {
   const each = sizeOf(shape.slice(1));
   const part = data.subarray(first * each, (first + steps * samples) * each);
   return wrap(part, [steps, samples, ...shape.slice(1)], dtype);
