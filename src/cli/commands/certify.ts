@@ -10,10 +10,11 @@ import { ascentProfile } from "../../diagnostics/point/profile.ts";
 import { refine, type Refinement } from "../../diagnostics/point/refine.ts";
 import { describeCertificate } from "../../diagnostics/certificate/report.ts";
 import { checkTheorems, type TheoremRow } from "../../diagnostics/theorems/index.ts";
-import { InputError } from "../../engine/errors.ts";
+import { InputError, unknownName } from "../../engine/errors.ts";
+import { certifySubset } from "../../diagnostics/certificate/subsets.ts";
 import { makeFolder, writeBytes, writeText } from "../../platform/node/files.ts";
 import { startProgress, type Progress } from "../../platform/node/progress.ts";
-import type { Model } from "../../problems/problem.ts";
+import type { Mode, Model } from "../../problems/problem.ts";
 import { encodeModel } from "../../run/checkpoint.ts";
 import {
   chooseEngine,
@@ -35,6 +36,8 @@ interface CertifyFlags extends LossFlags {
   readonly out?: string;
   readonly maxProducts?: string;
   readonly steps?: string;
+  readonly samples?: string;
+  readonly mode?: string;
   readonly html?: string;
   readonly theorems?: boolean;
   readonly only?: string;
@@ -72,6 +75,18 @@ export function addCertify(program: Command, terminal: Terminal): void {
       option(
         "--steps <count>",
         "steps from each displaced copy (default: what the slowest rate asks for, at most 20,000)",
+      ),
+    )
+    .addOption(
+      option(
+        "--samples <count>",
+        "certify on so many samples, drawn at random, with error bars from further subsets (default: on all)",
+      ),
+    )
+    .addOption(
+      option(
+        "--mode <name>",
+        "what batch normalization uses: evaluate, the running statistics, or train, those of all samples (default: evaluate)",
       ),
     )
     .option("--refine", "first move to a zero of g⁺ near the point; both are certified")
@@ -113,8 +128,10 @@ async function certifyPoint(
     if (file !== undefined) await makeFolder(dirname(file));
   }
   const { model, ...target } = await lossAndModel(run, flags, progress);
-  const judge = ({ params, statistics }: Model) =>
-    certify({
+  const samples = wholeNumber("samples", flags.samples);
+  const mode = modeOf(flags.mode);
+  const judge = ({ params, statistics }: Model) => {
+    const asked = {
       ...target,
       // A method without one of its own has none.
       rho: "rho" in target.method.knobs || target.rho > 0 ? target.rho : undefined,
@@ -122,8 +139,11 @@ async function certifyPoint(
       statistics,
       engine,
       ...(steps !== undefined && { steps }),
-      onProgress: (what) => progress.update(() => `certifying: ${what}`),
-    });
+      mode,
+      onProgress: (what: string) => progress.update(() => `certifying: ${what}`),
+    };
+    return samples === undefined ? certify(asked) : certifySubset({ ...asked, samples });
+  };
   const before = { model, certificate: await judge(model) };
   let refined: Refined | undefined;
   if (flags.refine) {
@@ -169,6 +189,12 @@ async function certifyPoint(
   const page = certificatePage(await withProfile(before), refined && (await withProfile(refined)));
   await f.dispose();
   await writeText(flags.html, page);
+}
+
+/** @throws {InputError} when there is no such mode. */
+function modeOf(name = "evaluate"): Mode {
+  if (name === "evaluate" || name === "train") return name;
+  throw unknownName("mode", name, ["evaluate", "train"]);
 }
 
 /** A model and what it is. */

@@ -127,6 +127,30 @@ const driftSchema = z.object({
   lossAfter: z.number(),
 });
 
+/** Kinks around the point, of losses that have some. */
+const smoothnessSchema = z.object({
+  kind: z.literal("piecewise smooth"),
+  /** Pre-activations in all: per sample, times the samples. */
+  units: z.number(),
+  /** Those that are 0 to rounding, at x or x⁺: there the loss has no Hessian. */
+  atKink: z.number(),
+  /** The most that change sign on the way to one of the displaced copies, at x and x⁺ together. */
+  withinReach: z.number(),
+  /** How far the copies are displaced, and how many they are. */
+  reach: z.number(),
+  copies: z.number(),
+});
+
+/** Numbers at the given point over several subsets of the samples. */
+const subsetSchema = z.object({
+  /** Samples per subset; the certificate is of the loss over the first subset. */
+  samples: z.number(),
+  of: z.number(),
+  subsets: z.number(),
+  /** Mean over the subsets, and standard deviation: the error bar of a number from one subset. */
+  numbers: z.record(z.string(), z.object({ mean: z.number(), deviation: z.number() })),
+});
+
 /** The JSON form of a certificate. What earlier versions did not have is optional. */
 export const certificateSchema = z.object({
   verdict: z.object({ name: z.enum(names), sentence: z.string() }),
@@ -208,8 +232,23 @@ export const certificateSchema = z.object({
   /** `null` where none was looked for. */
   zero: zeroSchema.nullable().optional(),
   drift: driftSchema.nullable().optional(),
+  /** Absent for losses that are smooth, or tell of no kinks. */
+  smoothness: smoothnessSchema.optional(),
+  /** Where samples were taken in blocks. */
+  memory: z
+    .object({
+      /** Samples per block, and bytes that a pass over one takes, about. */
+      block: z.number(),
+      blockBytes: z.number(),
+      /** Vectors of all parameters that eigenvalue iterations keep, and their bytes. */
+      vectors: z.number(),
+      vectorBytes: z.number(),
+    })
+    .optional(),
+  subset: subsetSchema.optional(),
 });
 
 /** A verdict with the numbers and bounds it rests on; JSON by `certificateSchema`. */
 export type Certificate = z.infer<typeof certificateSchema>;
+export type Smoothness = z.infer<typeof smoothnessSchema>;
 export type NearbyRun = z.infer<typeof nearbyRunSchema>;

@@ -43,9 +43,12 @@ import {
   judge,
   judgeAttraction,
   judgeMotion,
+  type Judgment,
   stableRate,
   stepsOfSlowest,
 } from "./judgment.ts";
+import { onSamples } from "../../problems/subset.ts";
+import { describeSmoothness, needsCurvature, smoothnessAt } from "./smoothness.ts";
 import { largestRate } from "./stability.ts";
 import { isExactlyHallucinated, verdicts } from "../verdict.ts";
 
@@ -78,6 +81,8 @@ export interface CertifyOptions extends FixedLossOptions {
   readonly radius?: number | undefined;
   /** Number of copies displaced at random; default 3. */
   readonly copies?: number | undefined;
+  /** Samples that a pass takes at a time; default: all, or as many as 2 GiB have room for. */
+  readonly block?: number | undefined;
   /** Seed of all random directions; default 0. */
   readonly seed?: number | undefined;
   readonly engine?: EngineOptions | undefined;
@@ -108,11 +113,16 @@ export async function certify(options: CertifyOptions): Promise<Certificate> {
   const optimizer = method.outer.descending ?? { momentum: 0, nesterov: false, weightDecay: 0 };
   const { weightDecay } = optimizer;
   onProgress?.("compiling");
+  const { block } = options;
+  const f = await compileDerivatives(problem, { statistics, mode, block, ...engine });
+  const { blocks } = f;
+  // A method's own step takes all samples at once: in blocks only SAM's formula and descent's can be had.
   const direction =
-    options.method &&
-    (await compileDirection(problem, options.method, { statistics, mode, ...engine }));
-  const f = await compileDerivatives(problem, { statistics, mode, ...engine });
+    options.method && blocks === undefined
+      ? await compileDirection(problem, options.method, { statistics, mode, ...engine })
+      : undefined;
   try {
+    if (blocks && options.method) await checkFormula(options, rho, blocks.samples);
     const motion: Motion = { f, rho, weightDecay, direction };
     const given = await restPoint(motion, flatten(options.point));
     if (!Number.isFinite(given.sam.loss) || !Number.isFinite(given.descentNorm)) {
@@ -140,8 +150,30 @@ export async function certify(options: CertifyOptions): Promise<Certificate> {
       seed,
       onProgress,
     });
-    const still = judge({ point, curvature, zero, weightDecay }, tolerances);
     const { motions } = curvature;
+    const smooth = judge({ point, curvature, zero, weightDecay }, tolerances);
+    // What is said of a point where the gradient vanishes rests on x alone.
+    const isCritical = ["minimizer", "saddle", "maximizer"].includes(smooth.name);
+    const reach = (options.radius ?? 1e-3) * length;
+    onProgress?.("kinks nearby");
+    const smoothness = await smoothnessAt({
+      loss,
+      f,
+      x: point.x,
+      ascentPoint: isCritical ? undefined : point.sam.ascentPoint,
+      rho,
+      directions: motions
+        ? displacements(point.x, motions, options.copies ?? 3, seed).map(
+            ({ direction: along }) => along,
+          )
+        : [0, 1, 2].map((i) => randomUnit(point.x.length, seed, "copy", String(i))),
+      reach,
+      engine,
+    });
+    const still: Judgment =
+      smoothness && smoothness.atKink > 0 && needsCurvature(smooth.name)
+        ? { name: "inconclusive", because: describeSmoothness(smoothness) }
+        : smooth;
     const stable = stableRate(motions, tolerances, optimizer);
     const learningRate =
       options.learningRate ??
@@ -152,6 +184,7 @@ export async function certify(options: CertifyOptions): Promise<Certificate> {
       method,
       learningRate,
       engine,
+      ...(blocks && { sam: { f, rho } }),
     } satisfies Partial<NearbyOptions>;
 
     let verdict = still;
@@ -162,13 +195,15 @@ export async function certify(options: CertifyOptions): Promise<Certificate> {
       onProgress?.(`${method.name} from displaced copies`);
       runs = await runNearby({
         ...running,
-        steps: options.steps ?? Math.min(mostSteps(f.dimension), Math.max(1000, asked)),
-        radius: (options.radius ?? 1e-3) * length,
+        steps:
+          options.steps ??
+          (blocks ? blockedSteps : Math.min(mostSteps(f.dimension), Math.max(1000, asked))),
+        radius: reach,
         displacements: displacements(point.x, motions, options.copies ?? 3, seed),
       });
     } else if (still.moving || still.name === "near-hallucinated") {
       onProgress?.(`${method.name} from the point itself`);
-      const steps = options.steps ?? 1000;
+      const steps = options.steps ?? (blocks ? blockedSteps : 1000);
       const run = await runFrom({ ...running, steps });
       const { moved, firstLoss: lossBefore, endLoss: lossAfter } = run;
       drift = { steps, learningRate, moved, lossBefore, lossAfter };
@@ -178,7 +213,14 @@ export async function certify(options: CertifyOptions): Promise<Certificate> {
         verdict = { ...still, because: `${still.because} ${seen}` };
       } else drift = null;
     }
-    const attracting = judgeAttraction(
+    if (smoothness && needsCurvature(verdict.name)) {
+      const nearby = describeSmoothness(smoothness);
+      verdict =
+        smoothness.atKink > 0
+          ? { name: "inconclusive", because: nearby }
+          : { ...verdict, because: `${verdict.because} ${nearby}` };
+    }
+    const onPiece = judgeAttraction(
       {
         name: verdict.name,
         motions,
@@ -191,6 +233,14 @@ export async function certify(options: CertifyOptions): Promise<Certificate> {
       },
       tolerances,
     );
+    // A spectrum speaks of one piece: beyond a kink another one begins.
+    const attracting: Certificate["attracting"] =
+      smoothness && smoothness.withinReach > 0 && onPiece.answer !== "unknown"
+        ? {
+            answer: "unknown",
+            sentence: `${describeSmoothness(smoothness)} Of that piece alone: ${onPiece.sentence}`,
+          }
+        : onPiece;
     const { sam: samCurvature } = curvature;
     const { sam: seen } = point;
     return {
@@ -278,6 +328,15 @@ export async function certify(options: CertifyOptions): Promise<Certificate> {
           }
         : null,
       drift,
+      ...(smoothness && { smoothness }),
+      ...(blocks && {
+        memory: {
+          block: blocks.samples,
+          blockBytes: blocks.bytes,
+          vectors: keptVectors,
+          vectorBytes: keptVectors * f.dimension * 8,
+        },
+      }),
     };
   } finally {
     await f.dispose();
@@ -285,11 +344,48 @@ export async function certify(options: CertifyOptions): Promise<Certificate> {
   }
 }
 
+/** Steps of each run where every step takes the samples block by block, unless it is told otherwise. */
+const blockedSteps = 20;
+
+/** Vectors of all parameters that the iterations keep at once, at most: Arnoldi's basis. */
+const keptVectors = 160;
+
+/**
+ * Check, on a few samples, that a method follows SAM's formula or plain descent.
+ *
+ * @throws {InputError} when it does not.
+ */
+async function checkFormula(
+  { problem, method, point, statistics, mode, engine = {} }: CertifyOptions,
+  rho: number,
+  block: number,
+): Promise<void> {
+  if (method === undefined) return;
+  const few = Array.from({ length: Math.min(block, 16) }, (_, i) => i);
+  const part = onSamples(problem, few);
+  const { weightDecay = 0 } = method.outer.descending ?? {};
+  const direction = await compileDirection(part, method, { statistics, mode, ...engine });
+  const f = await compileDerivatives(part, { statistics, mode, ...engine });
+  try {
+    const seen = await restPoint({ f, rho, weightDecay, direction }, flatten(point));
+    const isDescent =
+      rho === 0 &&
+      distance(seen.direction, seen.descent) <= 1e-12 * (seen.descentNorm + seen.directionNorm);
+    if (seen.isSam || isDescent) return;
+    throw new InputError(
+      `invalid method: ${method.name} takes all ${problem.train.size} samples in one pass, for which there is no room (give --samples, or --method sam)`,
+    );
+  } finally {
+    await f.dispose();
+    await direction.dispose();
+  }
+}
+
 /** The method, as sentences call it. */
 const words = ({ name }: Method): string => (name === "sam" ? "SAM" : name);
 
 /** ρ as it was given, or of the method at the end of its run; 0 for methods without an ascent. */
-function radiusOf({ rho, method }: CertifyOptions): number {
+export function radiusOf({ rho, method }: Pick<CertifyOptions, "rho" | "method">): number {
   const own = method?.knobs["rho"];
   const given =
     rho ??

@@ -1,12 +1,13 @@
 /** Nearby runs: a method run from displaced copies of a point, and how far from it they end. */
 import type { EngineOptions } from "../../engine/index.ts";
 import type { Problem } from "../../problems/problem.ts";
-import type { Knobs, Method } from "../../sam/contract/method.ts";
+import type { Descending, Knobs, Method } from "../../sam/contract/method.ts";
 import { compileTraining } from "../../sam/training/training.ts";
 import { valueAt } from "../../settings/schedules.ts";
 import type { NearbyRun } from "./certificate.ts";
-import { flatten, unflatten } from "../point/derivatives.ts";
-import { along, distance, type Vector } from "../algebra/vectors.ts";
+import { flatten, unflatten, type Derivatives } from "../point/derivatives.ts";
+import { samPoint } from "../point/sam-point.ts";
+import { along, distance, dot, type Vector } from "../algebra/vectors.ts";
 
 /** A direction to displace a copy in. */
 export interface Displacement {
@@ -29,6 +30,8 @@ export interface NearbyOptions {
   readonly radius: number;
   readonly displacements: readonly Displacement[];
   readonly engine?: EngineOptions | undefined;
+  /** Take the gradients from here, for SAM at radius `rho`: where the samples do not fit into one pass. */
+  readonly sam?: { readonly f: Derivatives; readonly rho: number } | undefined;
 }
 
 /** What a run looked like over its second half, and how it moved. */
@@ -142,9 +145,14 @@ async function withMethod<T>(
     learningRate,
     steps,
     engine,
+    sam,
   }: Omit<NearbyOptions, "radius" | "displacements">,
   use: (run: (from: Vector) => Promise<Trace>) => Promise<T>,
 ): Promise<T> {
+  if (sam) {
+    const optimizer = given.outer.descending ?? plainDescent;
+    return use((from) => runSam(sam, optimizer, from, learningRate, steps));
+  }
   const method = held(given, learningRate);
   const training = await compileTraining({ problem, method, ...engine });
   const start = training.start();
@@ -171,4 +179,37 @@ async function withMethod<T>(
   } finally {
     await training.dispose();
   }
+}
+
+const plainDescent: Descending = { momentum: 0, nesterov: false, weightDecay: 0 };
+
+/** SAM's steps by its formula, x⁺ = x + ρ g/‖g‖, from gradients that are taken block by block. */
+async function runSam(
+  { f, rho }: NonNullable<NearbyOptions["sam"]>,
+  { momentum, nesterov, weightDecay }: Descending,
+  from: Vector,
+  learningRate: number,
+  steps: number,
+): Promise<Trace> {
+  const trace = {
+    losses: [] as number[],
+    gradNorms: [] as number[],
+    shiftedGradNorms: [] as number[],
+    cosines: [] as number[],
+  };
+  let x = from;
+  let v: Vector = new Float64Array(from.length);
+  for (let t = 0; t < steps; t++) {
+    const seen = await samPoint(f, x, rho);
+    const { gradient, shiftedGradient, gradNorm, shiftedGradNorm } = seen;
+    trace.losses.push(seen.loss);
+    trace.gradNorms.push(gradNorm);
+    trace.shiftedGradNorms.push(shiftedGradNorm);
+    trace.cosines.push(dot(gradient, shiftedGradient) / (gradNorm * shiftedGradNorm) || 0);
+    // d = g⁺ + λx;  v ← μv + d;  x ← x − ηv, or with Nesterov x ← x − η(d + μv)
+    const d = along(shiftedGradient, weightDecay, x);
+    v = along(d, momentum, v);
+    x = along(x, -learningRate, nesterov ? along(d, momentum, v) : v);
+  }
+  return { ...trace, end: x };
 }

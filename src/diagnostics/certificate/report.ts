@@ -3,6 +3,7 @@ import { rounded } from "../../engine/digits.ts";
 import type { Certificate } from "./certificate.ts";
 import { isHallucinated } from "../verdict.ts";
 import { brief, isProvedAttracting } from "./judgment.ts";
+import { describeSmoothness, needsCurvature } from "./smoothness.ts";
 
 /** A certificate as text: what was certified, the verdict, what it means, and every number. */
 export function describeCertificate(certificate: Certificate): string {
@@ -31,6 +32,11 @@ export function describeCertificate(certificate: Certificate): string {
     ),
     `${details.dimension} parameters, ${certificate.products} Hessian-vector products in ${brief(certificate.seconds)} s, ${certificate.dtype} on ${certificate.engine}`,
     ...(certificate.mode ? [`${normalizations[certificate.mode]}.`] : []),
+    ...(certificate.smoothness && !needsCurvature(verdict.name) && verdict.name !== "inconclusive"
+      ? wrap(describeSmoothness(certificate.smoothness))
+      : []),
+    ...memoryLines(certificate).flatMap(wrap),
+    ...subsetLines(certificate),
     "",
   ].join("\n");
 }
@@ -64,6 +70,34 @@ export function subjectLines({ subject, zero }: Certificate): string[] {
         ]
       : []),
     "If your own loss or accuracy differs, this is not your network.",
+  ];
+}
+
+/** How much memory passes in blocks took. */
+function memoryLines({ memory }: Certificate): string[] {
+  if (memory === undefined) return [];
+  const { block, blockBytes, vectors, vectorBytes } = memory;
+  const megabytes = (bytes: number) => `${brief(bytes / 1e6)} MB`;
+  return [
+    `Samples were taken ${block} at a time: about ${megabytes(blockBytes)} for a pass, and at most ${megabytes(vectorBytes)} for ${vectors} vectors of all parameters.`,
+  ];
+}
+
+/** Numbers with their error bars, where a subset was certified. */
+function subsetLines({ subset }: Certificate): string[] {
+  if (subset === undefined) return [];
+  const { samples, of, subsets, numbers } = subset;
+  return [
+    ...wrap(
+      `Certified on ${samples} of ${of} samples. At the point that was given, over ${subsets} subsets of that size:`,
+    ),
+    ...table(
+      Object.entries(numbers).map(([name, { mean, deviation }]) => [
+        name,
+        `${number(mean)} ± ${brief(deviation)}`,
+        "mean and standard deviation",
+      ]),
+    ),
   ];
 }
 
@@ -214,7 +248,10 @@ const isProvedBy = ({
   perturbationJacobian: { minSymmetric },
   details: { converged, perturbationResiduals },
   tolerances,
+  smoothness,
 }: Certificate): boolean =>
+  // A kink nearby ends the piece that the spectra speak of.
+  (smoothness === undefined || smoothness.atKink + smoothness.withinReach === 0) &&
   isProvedAttracting(
     verdict.name,
     {

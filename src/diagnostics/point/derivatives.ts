@@ -15,6 +15,8 @@ import {
 import type { Plane, Point, Problem } from "../../problems/problem.ts";
 import { objectiveOf } from "../../sam/contract/objective.ts";
 import { castBytes } from "../../sam/contract/samples.ts";
+import { prepareFullPass } from "../../sam/training/full-pass.ts";
+import { blockOf, bytesPerSample } from "../../sam/training/pass-memory.ts";
 import type { Vector } from "../algebra/vectors.ts";
 import { fixedLoss, type FixedLossOptions } from "./fixed-loss.ts";
 
@@ -44,11 +46,24 @@ export interface Derivatives {
   /** All of H(x), row by row: as many products as there are parameters. */
   hessian(x: Vector): Promise<Vector[]>;
   readonly cost: Cost;
+  /** What bounds the memory of a pass over many samples; absent where one pass takes all at once. */
+  readonly blocks?: PassBlocks | undefined;
   dispose(): Promise<void>;
 }
 
+/** Blocks of samples that passes take one after the other. */
+export interface PassBlocks {
+  /** Samples per block. */
+  readonly samples: number;
+  /** Bytes that a pass over a block takes, about. */
+  readonly bytes: number;
+}
+
 /** Which loss derivatives are of, and how they are compiled. */
-export interface DerivativesOptions extends FixedLossOptions, EngineOptions {}
+export interface DerivativesOptions extends FixedLossOptions, EngineOptions {
+  /** Samples that a pass takes at a time; default: all, or as many as 2 GiB have room for. */
+  readonly block?: number | undefined;
+}
 
 /**
  * Compile loss, gradient and Hessian-vector product of a problem on its whole training set, without
@@ -59,9 +74,13 @@ export interface DerivativesOptions extends FixedLossOptions, EngineOptions {}
  */
 export async function compileDerivatives(
   problem: Problem,
-  { statistics, mode, ...options }: DerivativesOptions = {},
+  { statistics, mode, block: asked, ...options }: DerivativesOptions = {},
 ): Promise<Derivatives> {
   const loss = fixedLoss(problem, { statistics, mode });
+  // Statistics of all samples together cannot be taken block by block.
+  const isSum = loss.constants === undefined && (mode !== "train" || !loss.initStatistics);
+  const block = isSum ? (asked ?? (await blockOf(loss))) : undefined;
+  if (block !== undefined && block < loss.train.size) return inBlocksOf(loss, block, options);
   const params = typesOf(loss.init(0));
   const dimension = leavesOf(params).reduce((sum, { shape }) => sum + sizeOf(shape), 0);
   const data = {
@@ -146,6 +165,46 @@ export async function compileDerivatives(
       await gradientProgram.dispose();
       await productProgram.dispose();
     },
+  };
+}
+
+/** Derivatives block by block: memory for one block, and for a vector or two of parameters. */
+async function inBlocksOf(
+  loss: Problem,
+  block: number,
+  engine: EngineOptions,
+): Promise<Derivatives> {
+  const params = loss.init(0);
+  const statistics = loss.initStatistics?.() ?? {};
+  const dimension = flatten(params).length;
+  const full = await prepareFullPass(loss, { ...engine, block });
+  const cost = { products: 0, gradients: 0 };
+  const at = (x: Vector) => ({ params: unflatten(params, x), statistics });
+  const hessianTimes = async (x: Vector, v: Vector) => {
+    cost.products += 1;
+    return flatten(await full.hessianTimes(at(x), unflatten(params, v)));
+  };
+  return {
+    dimension,
+    engine: full.engine,
+    cost,
+    blocks: { samples: block, bytes: block * (await bytesPerSample(loss)) },
+    async lossAndGradient(x) {
+      cost.gradients += 1;
+      const { loss: value, gradient } = await full.lossAndGradient(at(x));
+      return { loss: value, gradient: flatten(gradient) };
+    },
+    hessianTimes,
+    async hessian(x) {
+      const rows: Vector[] = [];
+      for (let i = 0; i < dimension; i++) {
+        const row = new Float64Array(dimension);
+        row[i] = 1;
+        rows.push(await hessianTimes(x, row));
+      }
+      return rows;
+    },
+    dispose: () => full.dispose(),
   };
 }
 

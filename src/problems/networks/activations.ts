@@ -1,6 +1,7 @@
 /** Activation functions whose values, gradients and Hessians are right to the last digits of their dtype. */
 import { lax, np } from "../../engine/jax-js.ts";
 import { multiply, scalar } from "../../engine/arrays.ts";
+import { kinkAt } from "../layers/kinks.ts";
 
 /** Traced, elementwise; consumes its argument, as jax-js functions do. */
 export type ActivationFunction = (x: np.Array) => np.Array;
@@ -10,11 +11,13 @@ export type ActivationFunction = (x: np.Array) => np.Array;
  * A NaN stays a NaN.
  */
 function relu(x: np.Array): np.Array {
+  kinkAt(x);
   return np.where(np.lessEqual(x.ref, 0), 0, x);
 }
 
 /** x where x > 0, else x/100, as PyTorch's `nn.LeakyReLU` (Maas, Hannun & Ng 2013). The derivative at 0 is 0.01. */
 function leakyRelu(x: np.Array): np.Array {
+  kinkAt(x);
   return np.where(np.lessEqual(x.ref, 0), multiply(x, scalar(0.01, x)), x);
 }
 

@@ -12,6 +12,9 @@ const copies = 2;
 /** Memory that one pass may take, in bytes, before samples are cut into blocks. */
 export const passLimit = 2 ** 31;
 
+/** So few samples fit, whatever the network: none is traced to find out. */
+const few = 64;
+
 /**
  * Bytes that a gradient or a Hessian-vector product takes per sample: the sizes of all intermediate
  * results of the forward pass as it is traced, twice. A generous estimate: compilers fuse much of it.
@@ -61,7 +64,7 @@ export async function bytesPerSample(problem: Problem): Promise<number> {
  */
 export async function blockOf(problem: Problem): Promise<number | undefined> {
   const { size } = problem.train;
-  if (problem.constants !== undefined) return undefined;
+  if (problem.constants !== undefined || size <= few) return undefined;
   const each = await bytesPerSample(problem);
   if (size * each <= passLimit) return undefined;
   return Math.max(1, Math.floor(passLimit / 4 / each));
