@@ -49,6 +49,7 @@ export type { ProblemFile, ProblemFileContext } from "./problems/sources.ts";
 export { crossEntropy, isRight } from "./problems/networks/classification.ts";
 export { digits } from "./problems/datasets/digits.ts";
 export { imageSplits } from "./problems/datasets/images.ts";
+export { kinkAt } from "./problems/layers/kinks.ts";
 export { mlp } from "./problems/networks/mlp.ts";
 export { planes } from "./problems/planes/index.ts";
 export type { Forward, ForwardContext, Mode, Model, Problem, Split } from "./problems/problem.ts";
@@ -114,6 +115,7 @@ export {
   switching,
   uniformLike,
   usam,
+  warmup,
   vasso,
   zerosAs,
 } from "./sam/index.ts";

@@ -20,6 +20,8 @@ export { isHallucinated, verdicts } from "./verdict.ts";
 export type { Verdict, VerdictName } from "./verdict.ts";
 
 export { certify } from "./certificate/certify.ts";
+export { certifySubset } from "./certificate/subsets.ts";
+export type { SubsetOptions } from "./certificate/subsets.ts";
 export type { CertifyOptions } from "./certificate/certify.ts";
 export { certificateSchema, defaultCertificateTolerances } from "./certificate/certificate.ts";
 export type { Certificate, CertificateTolerances } from "./certificate/certificate.ts";

@@ -73,13 +73,14 @@ export type { TextOptions } from "./datasets/text.ts";
 export type { TokenSamples } from "./datasets/tokens.ts";
 export { digits } from "./datasets/digits.ts";
 export type { DigitsOptions } from "./datasets/digits.ts";
-export { imageSplits } from "./datasets/images.ts";
+export { imageSplits, pixelUnits, withPixels } from "./datasets/images.ts";
 export type {
   ImageDataset,
   ImageOptions,
   ImageSamples,
   LabeledImages,
   Normalization,
+  PixelUnits,
 } from "./datasets/images.ts";
 
 export { activations } from "./networks/activations.ts";
@@ -99,3 +100,7 @@ export { resnet } from "./networks/resnet.ts";
 export type { ResnetOptions } from "./networks/resnet.ts";
 export { vit } from "./networks/vit.ts";
 export type { VitOptions } from "./networks/vit.ts";
+export { withAugmentation } from "./datasets/augment.ts";
+export type { Augmentation } from "./datasets/augment.ts";
+export { withLabelSmoothing, withPenalty } from "./networks/regularized.ts";
+export { kinkAt } from "./layers/kinks.ts";

@@ -63,11 +63,20 @@ describe("a stopped run", () => {
       "with mini-batches, AdamW and the switch",
       { n: 60, hidden: [5], optimizer: "adamw", batch: 20, switch: 0.3, rho: 1, steps: 600 },
     ],
+    [
+      "in the middle of an epoch of augmented images, scored",
+      {
+        ...{ n: 60, hidden: [5], batch: 8, epochs: 86, momentum: 0.9, schedule: "cosine" },
+        ...{ warmup: 0.1, crop: 1, flip: true, cutout: 4, labelNoise: 0.2, rho: 1 },
+      },
+    ],
   ];
 
   it.each(resumable)("continues bit for bit %s", async (name, input) => {
     const spec = parseSpec(input);
-    const whole = await finish(spec);
+    // No multiple of the steps after which the run is stopped.
+    const evaluateEvery = "crop" in spec ? 85 : undefined;
+    const whole = await finish(spec, { evaluateEvery });
     const path = join(folder, name.replaceAll(" ", "-"));
     const config = { spec, engine: "native", threads: 1, recordEvery: 4, version: "0" } as const;
 
@@ -75,6 +84,7 @@ describe("a stopped run", () => {
     const controller = new AbortController();
     const stopped = await runner.run(spec, {
       recordEvery: 4,
+      evaluateEvery,
       signal: controller.signal,
       async onChunk(chunk) {
         await begun.take(chunk);
@@ -94,7 +104,7 @@ describe("a stopped run", () => {
     const fresh = await openRunner();
     const resumed = await finish(
       spec,
-      { recordEvery: 4, from, onChunk: (chunk) => continued.folder.take(chunk) },
+      { recordEvery: 4, evaluateEvery, from, onChunk: (chunk) => continued.folder.take(chunk) },
       fresh,
     );
     await fresh.dispose();

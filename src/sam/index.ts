@@ -17,7 +17,7 @@ export type {
 export type { Objective } from "./contract/objective.ts";
 export { methodKeys, normalsLike, randomIndices, uniformLike } from "./contract/random.ts";
 export { choice, flag, number, schedule } from "../settings/fields.ts";
-export { cosine, linear, parseSchedule, power, stepwise } from "../settings/schedules.ts";
+export { cosine, linear, parseSchedule, power, stepwise, warmup } from "../settings/schedules.ts";
 export type { Schedule } from "../settings/schedules.ts";
 export {
   ascent,
