@@ -49,6 +49,9 @@ describe("parseSpec", () => {
     expect(spec).not.toHaveProperty("epochs");
     expect(parseSpec(spec)).toEqual(spec);
     expect(parseSpec({ ...run, batch: "full" }).steps).toBe(7);
+    // Of the 23 · 23 pairs of modular addition half are learned, 265.
+    expect(parseSpec({ problem: "vit", data: "digits", ...run }).steps).toBe(21);
+    expect(parseSpec({ problem: "gpt", data: "modular", batch: 64, epochs: 5 }).steps).toBe(20);
     expect(() => parseSpec({ ...run, steps: 3 })).toThrow(
       /^invalid epochs: 7 beside 3 steps \(give one of them\)$/,
     );

@@ -110,13 +110,14 @@ function inSteps({ epochs, ...spec }: RunSpec): RunSpec {
  *
  * @throws {InputError} where only the problem itself knows how many samples there are.
  */
-export function stepsPerEpoch({
-  batch,
-  n,
-  problem,
-}: Pick<RunSpec, "batch" | "problem"> & { readonly n?: unknown }): number {
+export function stepsPerEpoch(
+  spec: Pick<RunSpec, "batch" | "problem" | "data"> & { readonly [option: string]: unknown },
+): number {
+  const { batch, n, problem, data } = spec;
   if (batch === "full") return 1;
-  if (typeof n === "number") return Math.floor(n / batch);
+  const dataset = datasets.find(({ name }) => name === data);
+  const samples = n ?? dataset?.count?.(spec);
+  if (typeof samples === "number") return Math.max(1, Math.floor(samples / batch));
   throw new InputError(
     `invalid epochs: problem ${problem} says how many samples it has once it is made (give steps)`,
   );

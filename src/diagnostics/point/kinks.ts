@@ -54,8 +54,8 @@ export async function compileKinks(
   if ((await kinksIn(problem)) === 0) return undefined;
   const { batch, size } = problem.train;
   const params = problem.init(0);
-  const { constants = {}, initStatistics, dtype } = problem;
-  const data = { statistics: initStatistics?.() ?? {}, constants };
+  const { constants = {}, dtype } = problem;
+  const data = { statistics: problem.initStatistics?.() ?? {}, constants };
   const nothing = { units: { dtype, shape: [] } };
   /** Pre-activations in one pass; known once a program is traced. */
   let told = 0;
@@ -77,7 +77,7 @@ export async function compileKinks(
             gatherKinks(() =>
               problem.forward(share(point), share(castBytes(raw, types, dtype)), {
                 mode: "evaluate",
-                statistics: initStatistics && share(statistics),
+                statistics: problem.initStatistics && share(statistics),
                 constants: problem.constants && share(constants),
               }),
             );
