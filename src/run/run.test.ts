@@ -66,8 +66,18 @@ describe("a stopped run", () => {
     [
       "in the middle of an epoch of augmented images, scored",
       {
-        ...{ n: 60, hidden: [5], batch: 8, epochs: 86, momentum: 0.9, schedule: "cosine" },
-        ...{ warmup: 0.1, crop: 1, flip: true, cutout: 4, labelNoise: 0.2, rho: 1 },
+        n: 60,
+        hidden: [5],
+        batch: 8,
+        epochs: 86,
+        momentum: 0.9,
+        schedule: "cosine",
+        warmup: 0.1,
+        crop: 1,
+        flip: true,
+        cutout: 4,
+        labelNoise: 0.2,
+        rho: 1,
       },
     ],
   ];
