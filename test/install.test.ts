@@ -61,7 +61,12 @@ async function copyPackage(): Promise<void> {
     files: string[];
   };
   const names = ["src", "scripts", "licenses", "package.json", "README.md", "LICENSE"];
-  names.push("tsdown.config.ts", "tsconfig.json", ...files.filter((name) => name === "bin"));
+  names.push(
+    "python",
+    "tsdown.config.ts",
+    "tsconfig.json",
+    ...files.filter((name) => name === "bin"),
+  );
   for (const name of names) await cp(join(root, name), join(clone, name), { recursive: true });
 
   const modules = join(root, "node_modules");
@@ -135,6 +140,11 @@ describe.skipIf(!reached)("the package, installed from its tarball", () => {
       }
     },
   );
+
+  test("copies the Python package that it carries", async () => {
+    await lucid("python", "--write", "python");
+    expect(await readdir(join(project, "python/lucid_sam"))).toContain("probe.py");
+  });
 
   test("runs the example of the README, whose types pass", async () => {
     const [, code = ""] =

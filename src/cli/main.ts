@@ -1,4 +1,4 @@
-/** The command line `lucid`. Data on stdout, progress on stderr; exit 0 done, 1 failed, 2 bad input. */
+/** The command line `lucid`. Data on stdout, progress on stderr; exit 0 done, 1 failed, 2 bad input, 3 alarm. */
 import { Command, CommanderError } from "@commander-js/extra-typings";
 import { InputError, MachineError, printable } from "../engine/errors.ts";
 import { fileError } from "../platform/node/files.ts";
@@ -16,8 +16,10 @@ import { addMethods } from "./commands/methods.ts";
 import { addProblems } from "./commands/problems.ts";
 import { addReport } from "./commands/report.ts";
 import { addReproduce } from "./commands/reproduce.ts";
+import { addPython } from "./commands/python.ts";
+import { addScreen } from "./commands/screen.ts";
 import { addSweep } from "./commands/sweep.ts";
-import { Interrupted, processTerminal, type Terminal } from "./shared/terminal.ts";
+import { Alarm, Interrupted, processTerminal, type Terminal } from "./shared/terminal.ts";
 import { addTrain } from "./commands/train.ts";
 import { addWorker } from "./commands/worker.ts";
 
@@ -25,7 +27,7 @@ import { addWorker } from "./commands/worker.ts";
  * Run one command.
  *
  * @param argv as in `process.argv`: two entries, then the arguments.
- * @returns the exit code: 0 done, 1 failed, 2 bad input, 130 interrupted.
+ * @returns the exit code: 0 done, 1 failed, 2 bad input, 3 what `--fail-on` names was found, 130 interrupted.
  */
 export async function main(argv: string[], terminal: Terminal = processTerminal): Promise<number> {
   if (terminal === processTerminal) allowClosedPipes();
@@ -67,6 +69,7 @@ function createProgram(terminal: Terminal) {
     });
   addDemo(program, terminal);
   addTrain(program, terminal);
+  addScreen(program, terminal);
   addCertify(program, terminal);
   addFind(program, terminal);
   addSweep(program, terminal);
@@ -77,6 +80,7 @@ function createProgram(terminal: Terminal) {
   addReport(program, terminal);
   addCompare(program, terminal);
   addExport(program, terminal);
+  addPython(program, terminal);
   addMethods(program, terminal);
   addProblems(program, terminal);
   addBench(program, terminal);
@@ -94,6 +98,10 @@ function report(error: unknown, { err }: Terminal): number {
   if (error instanceof Interrupted) {
     if (error.message !== "") err.write(`${error.message}\n`);
     return 130;
+  }
+  if (error instanceof Alarm) {
+    err.write(`${error.message}\n`);
+    return 3;
   }
   const { message, stack } = error instanceof Error ? error : new Error(String(error));
   const expected = error instanceof InputError || error instanceof MachineError;

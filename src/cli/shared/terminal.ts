@@ -24,6 +24,11 @@ export class Interrupted extends Error {
   override readonly name = "Interrupted";
 }
 
+/** Thrown by a command that has found what it was told to fail on, once it has said so. */
+export class Alarm extends Error {
+  override readonly name = "Alarm";
+}
+
 /** Print one JSON document. Numbers that are not finite become `null`. */
 export function printJson({ out }: Terminal, document: unknown): void {
   out(`${JSON.stringify(document)}\n`);
