@@ -2,17 +2,14 @@
 import { dirname } from "node:path";
 import type { Command } from "@commander-js/extra-typings";
 import type { Tensor, Tree } from "../../engine/tensor.ts";
-import type { Certificate } from "../../diagnostics/certificate/certificate.ts";
 import { certify } from "../../diagnostics/certificate/certify.ts";
 import { compileDerivatives, flatten, unflatten } from "../../diagnostics/point/derivatives.ts";
 import { compileDirection } from "../../diagnostics/point/direction.ts";
-import { ascentProfile } from "../../diagnostics/point/profile.ts";
-import { refine, type Refinement } from "../../diagnostics/point/refine.ts";
-import { describeCertificate } from "../../diagnostics/certificate/report.ts";
+import { refine } from "../../diagnostics/point/refine.ts";
 import { checkTheorems, type TheoremRow } from "../../diagnostics/theorems/index.ts";
 import { InputError, unknownName } from "../../engine/errors.ts";
 import { certifySubset } from "../../diagnostics/certificate/subsets.ts";
-import { makeFolder, writeBytes, writeText } from "../../platform/node/files.ts";
+import { makeFolder, writeBytes } from "../../platform/node/files.ts";
 import { startProgress, type Progress } from "../../platform/node/progress.ts";
 import type { Mode, Model } from "../../problems/problem.ts";
 import { encodeModel } from "../../run/checkpoint.ts";
@@ -24,14 +21,19 @@ import {
   threadsOption,
   wholeNumber,
 } from "../shared/arguments.ts";
+import { printCertified, writeCertified, type Refined } from "../shared/certified.ts";
 import { addLossOptions, fieldOption, kebab, lossOf } from "../shared/flags.ts";
 import { readModel, targetOf, targetOfRun, type LossFlags, type Target } from "../shared/point.ts";
-import { refinementRows, short } from "../../report/words.ts";
-import { table } from "../shared/table.ts";
+import { short } from "../../report/words.ts";
+import { certifyPython } from "./certify-python.ts";
 import { printJson, type Terminal } from "../shared/terminal.ts";
 
 interface CertifyFlags extends LossFlags {
   readonly point?: string;
+  readonly python?: string;
+  readonly interpreter?: string;
+  readonly atOnce?: string;
+  readonly timeout?: string;
   readonly refine?: boolean;
   readonly out?: string;
   readonly maxProducts?: string;
@@ -62,6 +64,15 @@ export function addCertify(program: Command, terminal: Terminal): void {
         "weights: safetensors or npz, named as ours or as a PyTorch Sequential; x,y on a plane",
       ),
     )
+    .optionsGroup("Or a model in PyTorch:")
+    .addOption(option("--python <file>", "a file that defines lucid(): return model, loss, x, y"))
+    .addOption(
+      option("--interpreter <path>", "a Python that has torch (default: LUCID_PYTHON, or python3)"),
+    )
+    .addOption(
+      option("--at-once <count>", "samples differentiated at once: less memory (default: all)"),
+    )
+    .addOption(option("--timeout <seconds>", "silence that counts as hanging (default: 300)"))
     .optionsGroup("What made the point (a run says it itself):")
     .addOption(fieldOption("method"))
     .addOption(fieldOption("rho"))
@@ -103,8 +114,12 @@ export function addCertify(program: Command, terminal: Terminal): void {
     .action(async (run, flags) => {
       const progress = startProgress({ stream: terminal.err });
       try {
+        const { python } = flags;
         if (flags.theorems) await theorems(flags, progress, terminal);
-        else await certifyPoint(run, flags, progress, terminal);
+        else if (python !== undefined) {
+          await prepareFiles(flags);
+          await certifyPython(run, { ...flags, python }, progress, terminal);
+        } else await certifyPoint(run, flags, progress, terminal);
       } finally {
         progress.done();
       }
@@ -123,14 +138,11 @@ async function certifyPoint(
   };
   const steps = wholeNumber("steps", flags.steps);
   const budget = wholeNumber("max-products", flags.maxProducts);
-  // What cannot be kept is better said before the work than after it.
-  for (const file of [flags.out, flags.html]) {
-    if (file !== undefined) await makeFolder(dirname(file));
-  }
+  await prepareFiles(flags);
   const { model, ...target } = await lossAndModel(run, flags, progress);
   const samples = wholeNumber("samples", flags.samples);
   const mode = modeOf(flags.mode);
-  const judge = ({ params, statistics }: Model) => {
+  const judge = async ({ params, statistics }: Model) => {
     const asked = {
       ...target,
       // A method without one of its own has none.
@@ -142,9 +154,14 @@ async function certifyPoint(
       mode,
       onProgress: (what: string) => progress.update(() => `certifying: ${what}`),
     };
-    return samples === undefined ? certify(asked) : certifySubset({ ...asked, samples });
+    return {
+      x: flatten(params),
+      certificate: await (samples === undefined
+        ? certify(asked)
+        : certifySubset({ ...asked, samples })),
+    };
   };
-  const before = { model, certificate: await judge(model) };
+  const before = await judge(model);
   let refined: Refined | undefined;
   if (flags.refine) {
     const { statistics } = model;
@@ -171,24 +188,13 @@ async function certifyPoint(
       statistics: model.statistics,
     };
     if (flags.out !== undefined) await writeBytes(flags.out, encodeModel(reached));
-    refined = { model: reached, certificate: await judge(reached), refinement };
+    refined = { ...(await judge(reached)), refinement };
   }
-  if (flags.json) printJson(terminal, asJson(before, refined));
-  else terminal.out(asText(before, refined));
+  printCertified(before, refined, flags.json === true, terminal);
   if (flags.html === undefined) return;
-  // Loaded on demand, as is all that draws.
-  const { certificatePage } = await import("../../report/certificate-page.ts");
   const f = await compileDerivatives(target.problem, { statistics: model.statistics, ...engine });
-  const withProfile = async <T extends Judged>(judged: T) => ({
-    ...judged,
-    profile:
-      target.rho > 0
-        ? ((await ascentProfile(f, flatten(judged.model.params), target.rho)) ?? null)
-        : null,
-  });
-  const page = certificatePage(await withProfile(before), refined && (await withProfile(refined)));
+  await writeCertified(flags.html, before, refined, f, target.rho);
   await f.dispose();
-  await writeText(flags.html, page);
 }
 
 /** @throws {InputError} when there is no such mode. */
@@ -197,34 +203,9 @@ function modeOf(name = "evaluate"): Mode {
   throw unknownName("mode", name, ["evaluate", "train"]);
 }
 
-/** A model and what it is. */
-interface Judged {
-  readonly model: Model;
-  readonly certificate: Certificate;
-}
-
-/** What refining led to, and what that is. */
-interface Refined extends Judged {
-  readonly refinement: Refinement;
-}
-
-function asJson({ certificate }: Judged, refined: Refined | undefined) {
-  if (refined === undefined) return certificate;
-  const { converged, sentence, steps } = refined.refinement;
-  return {
-    ...refined.certificate,
-    refinement: { converged, sentence, before: certificate, steps },
-  };
-}
-
-function asText({ certificate }: Judged, refined: Refined | undefined): string {
-  const before = describeCertificate(certificate);
-  if (refined === undefined) return before;
-  return [
-    before,
-    describeRefinement(refined.refinement),
-    describeCertificate(refined.certificate),
-  ].join("\n");
+/** What cannot be kept is better said before the work than after it. */
+async function prepareFiles({ out, html }: CertifyFlags): Promise<void> {
+  for (const file of [out, html]) if (file !== undefined) await makeFolder(dirname(file));
 }
 
 /** The loss and the model that arguments and flags mean. */
@@ -250,14 +231,6 @@ async function lossAndModel(
   }
   const target = await targetOf(flags, progress);
   return { ...target, model: await readModel(target.problem, point) };
-}
-
-function describeRefinement({ steps, sentence }: Refinement): string {
-  const last = steps.at(-1);
-  return [
-    `refined: ${sentence} Moved by ${short(last?.moved ?? 0)}.`,
-    table(refinementRows(steps, String)),
-  ].join("\n");
 }
 
 async function theorems(

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { lucid } from "../../../test/lucid.ts";
-import { pythonFolder } from "./python.ts";
+import { pythonFolder } from "../../run/python/child.ts";
 
 test("lucid python prints how to record a run, and copies the package", async () => {
   const usage = await lucid("python");

@@ -1,14 +1,12 @@
 /** `lucid python`: the recorders for PyTorch, how to use them, and a copy to import. */
 import { readdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
+
 import type { Command } from "@commander-js/extra-typings";
 import { makeFolder, readBytes, writeBytes } from "../../platform/node/files.ts";
+import { pythonFolder } from "../../run/python/child.ts";
 import { option } from "../shared/arguments.ts";
 import type { Terminal } from "../shared/terminal.ts";
-
-/** The folder of the Python package: it is shipped as it is, beside `src` and `dist`. */
-export const pythonFolder = fileURLToPath(new URL("../../../python/lucid_sam", import.meta.url));
 
 export function addPython(program: Command, terminal: Terminal): void {
   program

@@ -1,6 +1,6 @@
 /** Krylov subspaces with thick restarts: what Lanczos and Arnoldi iterations share. */
 import { Matrix } from "ml-matrix";
-import { addTo, combine, norm, orthogonalize, randomUnit, scaled } from "./vectors.ts";
+import { addTo, combine, mostVectors, norm, orthogonalize, randomUnit, scaled } from "./vectors.ts";
 import type { Operator, Vector } from "./vectors.ts";
 
 /**
@@ -28,7 +28,7 @@ export interface Restart {
 export interface KrylovOptions {
   readonly operator: Operator;
   readonly dimension: number;
-  /** Largest basis; reduced to the dimension where that is smaller. */
+  /** Largest basis; reduced to the dimension, or to {@link mostVectors}, where those are smaller. */
   readonly basisSize: number;
   /** Largest number of applications of the operator. */
   readonly maxApplications: number;
@@ -56,7 +56,7 @@ export async function krylov({
   without = [],
   judge,
 }: KrylovOptions): Promise<{ projection: Projection; done: boolean; applications: number }> {
-  const size = Math.min(basisSize, dimension - without.length);
+  const size = Math.min(basisSize, mostVectors(dimension), dimension - without.length);
   const start = randomUnit(dimension, seed, "krylov");
   orthogonalize(start, without);
   let next = scaled(1 / norm(start), start);

@@ -7,6 +7,14 @@ export type Vector = Float64Array<ArrayBuffer>;
 /** A linear map known only by its products. It neither keeps nor changes its argument. */
 export type Operator = (v: Vector) => Promise<Vector>;
 
+/** Bytes of vectors that an iteration keeps at most, and vectors that it cannot do without. */
+const mostBytes = 2 ** 31;
+const fewestVectors = 8;
+
+/** How many vectors of a dimension an iteration keeps at most: fewer in larger dimensions. */
+export const mostVectors = (dimension: number): number =>
+  Math.max(fewestVectors, Math.floor(mostBytes / (8 * dimension)));
+
 /** ⟨a, b⟩. */
 export function dot(a: Vector, b: Vector): number {
   // Four sums: they pipeline, and round less than one long sum does.

@@ -3,18 +3,19 @@ import { InputError } from "../../engine/errors.ts";
 import type { EngineOptions } from "../../engine/index.ts";
 import type { Tensor, Tree } from "../../engine/tensor.ts";
 import { castTree, inFloat64 } from "../../problems/float64.ts";
-import type { Problem } from "../../problems/problem.ts";
+import type { Mode, Problem } from "../../problems/problem.ts";
 import type { Descending, Method } from "../../sam/contract/method.ts";
 import { sam } from "../../sam/methods/sam.ts";
 import { sgd } from "../../sam/parts/outer.ts";
 import { prepareEvaluation } from "../../sam/training/evaluation.ts";
 import { valueAt } from "../../settings/schedules.ts";
 import {
+  compiledRunner,
   lateStep,
+  runCopies,
   runFrom,
-  runNearby,
   type Displacement,
-  type NearbyOptions,
+  type Runner,
 } from "./nearby-runs.ts";
 import {
   defaultCertificateTolerances,
@@ -23,8 +24,8 @@ import {
   type NearbyRun,
 } from "./certificate.ts";
 import { curvatureAt, type Curvature, type Ends, type Motions } from "../point/curvature.ts";
-import { compileDerivatives, flatten } from "../point/derivatives.ts";
-import { compileDirection } from "../point/direction.ts";
+import { compileDerivatives, flatten, type Derivatives } from "../point/derivatives.ts";
+import { compileDirection, type Direction } from "../point/direction.ts";
 import { checkTensors, fixedLoss, type FixedLossOptions } from "../point/fixed-loss.ts";
 import { restPoint, scaleOf, type Motion } from "../point/rest-point.ts";
 import { findZero, type Zero } from "../point/zero.ts";
@@ -32,6 +33,7 @@ import {
   addTo,
   distance,
   dot,
+  mostVectors,
   norm,
   randomUnit,
   scaled,
@@ -48,12 +50,36 @@ import {
   stepsOfSlowest,
 } from "./judgment.ts";
 import { onSamples } from "../../problems/subset.ts";
-import { describeSmoothness, needsCurvature, smoothnessAt } from "./smoothness.ts";
+import {
+  describeSmoothness,
+  needsCurvature,
+  smoothnessAt,
+  type SmoothnessOptions,
+} from "./smoothness.ts";
 import { largestRate } from "./stability.ts";
 import { isExactlyHallucinated, verdicts } from "../verdict.ts";
 
+/** How hard to try. */
+export interface CertifyEffort {
+  /** η of the runs from displaced copies; default: half the largest stable one. */
+  readonly learningRate?: number | undefined;
+  readonly tolerances?: Partial<CertificateTolerances> | undefined;
+  /** Up to so many parameters the whole spectrum of Dv is computed instead of its ends; default 1000. */
+  readonly denseLimit?: number | undefined;
+  /** Steps of each run; default: what the slowest rate asks for, within a limit that is stated. */
+  readonly steps?: number | undefined;
+  /** Displacement of the copies, in units of ρ; default 1e-3. */
+  readonly radius?: number | undefined;
+  /** Number of copies displaced at random; default 3. */
+  readonly copies?: number | undefined;
+  /** Seed of all random directions; default 0. */
+  readonly seed?: number | undefined;
+  /** Told what is being computed. */
+  readonly onProgress?: ((what: string) => void) | undefined;
+}
+
 /** The point to certify, the method that made it, and how hard to try. */
-export interface CertifyOptions extends FixedLossOptions {
+export interface CertifyOptions extends FixedLossOptions, CertifyEffort {
   /** In float64. */
   readonly problem: Problem;
   /** The point to certify, as the problem's parameters. */
@@ -70,24 +96,41 @@ export interface CertifyOptions extends FixedLossOptions {
   readonly description?: string | undefined;
   /** Parameters that the run started from, to say how large ρ was beside them. */
   readonly start?: Tree<Tensor> | undefined;
-  /** η of the runs from displaced copies; default: half the largest stable one. */
-  readonly learningRate?: number | undefined;
-  readonly tolerances?: Partial<CertificateTolerances> | undefined;
-  /** Up to so many parameters the whole spectrum of Dv is computed instead of its ends; default 1000. */
-  readonly denseLimit?: number | undefined;
-  /** Steps of each run; default: what the slowest rate asks for, within a limit that is stated. */
-  readonly steps?: number | undefined;
-  /** Displacement of the copies, in units of ρ; default 1e-3. */
-  readonly radius?: number | undefined;
-  /** Number of copies displaced at random; default 3. */
-  readonly copies?: number | undefined;
   /** Samples that a pass takes at a time; default: all, or as many as 2 GiB have room for. */
   readonly block?: number | undefined;
-  /** Seed of all random directions; default 0. */
-  readonly seed?: number | undefined;
   readonly engine?: EngineOptions | undefined;
-  /** Told what is being computed. */
-  readonly onProgress?: ((what: string) => void) | undefined;
+}
+
+/**
+ * A point of a loss and the method that made it, whatever computes them: a problem compiled here, or
+ * another program.
+ */
+export interface Certifiable {
+  readonly f: Derivatives;
+  readonly x: Vector;
+  /** ρ of the ascent; 0 for methods without one. */
+  readonly rho: number;
+  /** The direction of methods other than SAM. */
+  readonly direction?: Direction | undefined;
+  readonly method: Descending & { readonly name: string };
+  /** Runs the method. */
+  readonly runner: Runner;
+  /** Which normalization the loss has, where it keeps statistics. */
+  readonly mode?: Mode | undefined;
+  /** What the loss is of. */
+  readonly problem: string;
+  readonly description?: string | undefined;
+  readonly samples: number;
+  /** Parameters that the run started from, where they are known. */
+  readonly start?: Vector | undefined;
+  /** Where the loss is only piecewise smooth, as far as can be told; default: it is smooth. */
+  readonly smoothness?:
+    | ((
+        around: Omit<SmoothnessOptions, "loss" | "f" | "engine">,
+      ) => ReturnType<typeof smoothnessAt>)
+    | undefined;
+  /** How good the model is, where that is known; asked last. */
+  readonly score?: (() => Promise<Pick<NonNullable<Certificate["subject"]>, "score">>) | undefined;
 }
 
 /**
@@ -103,15 +146,11 @@ export interface CertifyOptions extends FixedLossOptions {
 export async function certify(options: CertifyOptions): Promise<Certificate> {
   const began = performance.now();
   const { problem, statistics, mode = "evaluate", onProgress, engine = {} } = options;
-  const { seed = 0, denseLimit = 1000 } = options;
   const rho = radiusOf(options);
   const start = options.start && flatten(options.start);
   checkTensors(problem.init(0), options.point, "", `${problem.name} has no such parameter`);
   const loss = fixedLoss(problem, { statistics, mode });
-  const tolerances = { ...defaultCertificateTolerances, ...options.tolerances };
   const method = options.method ?? sam({ rho, outer: sgd() });
-  const optimizer = method.outer.descending ?? { momentum: 0, nesterov: false, weightDecay: 0 };
-  const { weightDecay } = optimizer;
   onProgress?.("compiling");
   const { block } = options;
   const f = await compileDerivatives(problem, { statistics, mode, block, ...engine });
@@ -123,232 +162,266 @@ export async function certify(options: CertifyOptions): Promise<Certificate> {
       : undefined;
   try {
     if (blocks && options.method) await checkFormula(options, rho, blocks.samples);
-    const motion: Motion = { f, rho, weightDecay, direction };
-    const given = await restPoint(motion, flatten(options.point));
-    if (!Number.isFinite(given.sam.loss) || !Number.isFinite(given.descentNorm)) {
-      throw new InputError(
-        `invalid point: its loss is ${given.sam.loss} (give a point with finite loss)`,
-      );
-    }
-    const length = scaleOf(rho, given.x);
-    let zero: Zero | undefined;
-    if (given.descentNorm > 0 && given.ratio <= tolerances.smallRatio) {
-      onProgress?.("a zero of the direction nearby");
-      zero = await findZero(motion, given, {
-        reach: tolerances.reach * length,
-        maxProducts: f.dimension <= denseLimit ? 600 : 120,
-        seed,
-      });
-    }
-    // What rests is the zero; without one the point is judged as it was given.
-    const point = zero?.exact ? zero.point : given;
-    const curvature = await curvatureAt(f, point, {
-      tolerances,
-      denseLimit,
-      rests: zero?.exact ?? false,
-      length,
-      seed,
-      onProgress,
-    });
-    const { motions } = curvature;
-    const smooth = judge({ point, curvature, zero, weightDecay }, tolerances);
-    // What is said of a point where the gradient vanishes rests on x alone.
-    const isCritical = ["minimizer", "saddle", "maximizer"].includes(smooth.name);
-    const reach = (options.radius ?? 1e-3) * length;
-    onProgress?.("kinks nearby");
-    const smoothness = await smoothnessAt({
-      loss,
-      f,
-      x: point.x,
-      ascentPoint: isCritical ? undefined : point.sam.ascentPoint,
-      rho,
-      directions: motions
-        ? displacements(point.x, motions, options.copies ?? 3, seed).map(
-            ({ direction: along }) => along,
-          )
-        : [0, 1, 2].map((i) => randomUnit(point.x.length, seed, "copy", String(i))),
-      reach,
-      engine,
-    });
-    const still: Judgment =
-      smoothness && smoothness.atKink > 0 && needsCurvature(smooth.name)
-        ? { name: "inconclusive", because: describeSmoothness(smoothness) }
-        : smooth;
-    const stable = stableRate(motions, tolerances, optimizer);
-    const learningRate =
-      options.learningRate ??
-      (zero?.exact && stable !== undefined ? stable / 2 : steepestRate(curvature) / 20);
-    const running = {
-      problem: loss,
-      x: point.x,
-      method,
-      learningRate,
-      engine,
-      ...(blocks && { sam: { f, rho } }),
-    } satisfies Partial<NearbyOptions>;
-
-    let verdict = still;
-    let runs: NearbyRun[] = [];
-    let drift: Certificate["drift"] = null;
-    const asked = stepsOfSlowest(motions, tolerances, learningRate, optimizer);
-    if (isExactlyHallucinated(still.name) && motions) {
-      onProgress?.(`${method.name} from displaced copies`);
-      runs = await runNearby({
-        ...running,
-        steps:
-          options.steps ??
-          (blocks ? blockedSteps : Math.min(mostSteps(f.dimension), Math.max(1000, asked))),
-        radius: reach,
-        displacements: displacements(point.x, motions, options.copies ?? 3, seed),
-      });
-    } else if (still.moving || still.name === "near-hallucinated") {
-      onProgress?.(`${method.name} from the point itself`);
-      const steps = options.steps ?? (blocks ? blockedSteps : 1000);
-      const run = await runFrom({ ...running, steps });
-      const { moved, firstLoss: lossBefore, endLoss: lossAfter } = run;
-      drift = { steps, learningRate, moved, lossBefore, lossAfter };
-      if (still.moving) verdict = judgeMotion(still, run, curvature, tolerances, words(method));
-      else if (run.finite) {
-        const seen = describeDrift(run, steps, learningRate);
-        verdict = { ...still, because: `${still.because} ${seen}` };
-      } else drift = null;
-    }
-    if (smoothness && needsCurvature(verdict.name)) {
-      const nearby = describeSmoothness(smoothness);
-      verdict =
-        smoothness.atKink > 0
-          ? { name: "inconclusive", because: nearby }
-          : { ...verdict, because: `${verdict.because} ${nearby}` };
-    }
-    const onPiece = judgeAttraction(
+    const certificate = await certifyPoint(
       {
-        name: verdict.name,
-        motions,
-        runs,
-        learningRate,
-        ball: optimizer,
-        stepsAskedFor: asked,
-        method: words(method),
-        matrix: point.isSam && weightDecay === 0 ? "H⁺M" : "Dv",
-      },
-      tolerances,
-    );
-    // A spectrum speaks of one piece: beyond a kink another one begins.
-    const attracting: Certificate["attracting"] =
-      smoothness && smoothness.withinReach > 0 && onPiece.answer !== "unknown"
-        ? {
-            answer: "unknown",
-            sentence: `${describeSmoothness(smoothness)} Of that piece alone: ${onPiece.sentence}`,
-          }
-        : onPiece;
-    const { sam: samCurvature } = curvature;
-    const { sam: seen } = point;
-    return {
-      verdict: { name: verdict.name, sentence: `${verdicts[verdict.name]} ${verdict.because}` },
-      attracting,
-      loss: seen.loss,
-      shiftedLoss: seen.shiftedLoss,
-      gradNorm: seen.gradNorm,
-      shiftedGradNorm: seen.shiftedGradNorm,
-      gradRatio: finite(seen.gradRatio),
-      hessian: withoutFlag(curvature.hessian),
-      shiftedHessian: withoutFlag(curvature.shiftedHessian),
-      samJacobian: {
-        minReal: motions?.minReal ?? null,
-        maxReal: motions?.maxReal ?? null,
-        residual: motions?.residual ?? null,
-      },
-      perturbationJacobian: {
-        minSymmetric: samCurvature?.minSymmetric.value ?? null,
-        minSingular: samCurvature?.minSingular.value ?? null,
-      },
-      maxStableLearningRate: stable ?? null,
-      ...(problem.initStatistics && { mode }),
-      tolerances: { ...tolerances },
-      dtype: "float64",
-      engine: f.engine,
-      seconds: (performance.now() - began) / 1000,
-      products: f.cost.products + (direction?.cost.products ?? 0),
-      details: {
+        f,
+        x: flatten(options.point),
         rho,
-        dimension: f.dimension,
-        distance: distance(seen.ascentPoint, seen.x),
-        gradients: f.cost.gradients,
-        dense: curvature.dense,
-        converged: {
-          hessian: curvature.hessian.converged,
-          shiftedHessian: curvature.shiftedHessian.converged,
-          samJacobian: motions?.converged ?? false,
-          symmetricPart: samCurvature?.minSymmetric.converged ?? false,
-          singularValue: samCurvature?.minSingular.converged ?? false,
+        direction,
+        method: {
+          name: method.name,
+          ...(method.outer.descending ?? { momentum: 0, nesterov: false, weightDecay: 0 }),
         },
-        perturbationResiduals: {
-          minSymmetric: samCurvature?.minSymmetric.residual ?? null,
-          minSingular: samCurvature?.minSingular.residual ?? null,
-        },
-        spectrum: (motions?.eigenvalues ?? []).map(({ re, im, condition, error }) => ({
-          re,
-          im,
-          maxStableLearningRate: largestRate({ re, im }, optimizer) ?? null,
-          ...(condition !== undefined && Number.isFinite(condition) && { condition }),
-          ...(error !== undefined && Number.isFinite(error) && { error }),
-        })),
-        kernels: curvature.kernels ?? null,
-        learningRate: runs.length > 0 || drift ? learningRate : null,
-        runs,
-        ...(runs.length > 0 && { stepsAskedFor: asked }),
-      },
-      subject: {
+        runner: compiledRunner({
+          problem: loss,
+          method,
+          engine,
+          ...(blocks && { sam: { f, rho } }),
+        }),
+        smoothness: (around) => smoothnessAt({ ...around, loss, f, engine }),
+        mode: problem.initStatistics && mode,
         problem: problem.name,
-        ...(options.description !== undefined && { description: options.description }),
-        parameters: f.dimension,
+        description: options.description,
         samples: problem.train.size,
-        loss: given.sam.loss,
-        ...(await scoresOf(options)),
-        rho,
-        relativeRho: finite(rho / norm(given.x)),
-        ...(start !== undefined &&
-          rho > 0 &&
-          norm(start) > 0 && { relativeRhoAtStart: rho / norm(start) }),
-        method: { name: method.name, ...optimizer } satisfies Descending & { name: string },
+        start,
+        score: () => scoresOf(options),
       },
-      direction: {
-        norm: point.directionNorm,
-        descentNorm: point.descentNorm,
-        ratio: finite(point.ratio),
-        samLike: point.isSam,
-      },
-      zero: zero
-        ? {
-            exact: zero.exact,
-            moved: zero.moved,
-            residual: zero.point.directionNorm,
-            roundingLevel: zero.roundingLevel,
-            kantorovich: zero.kantorovich ?? null,
-          }
-        : null,
-      drift,
-      ...(smoothness && { smoothness }),
-      ...(blocks && {
-        memory: {
-          block: blocks.samples,
-          blockBytes: blocks.bytes,
-          vectors: keptVectors,
-          vectorBytes: keptVectors * f.dimension * 8,
-        },
-      }),
-    };
+      options,
+    );
+    return { ...certificate, seconds: (performance.now() - began) / 1000 };
   } finally {
     await f.dispose();
     await direction?.dispose();
   }
 }
 
+/**
+ * {@link certify} for what is computed elsewhere.
+ *
+ * @throws {InputError} when the loss at the point is not finite.
+ */
+export async function certifyPoint(
+  subject: Certifiable,
+  options: CertifyEffort = {},
+): Promise<Certificate> {
+  const began = performance.now();
+  const { f, rho, direction, method, runner, start } = subject;
+  const { blocks } = f;
+  const { seed = 0, denseLimit = 1000, onProgress } = options;
+  const tolerances = { ...defaultCertificateTolerances, ...options.tolerances };
+  const { name, ...optimizer } = method;
+  const { weightDecay } = optimizer;
+  const motion: Motion = { f, rho, weightDecay, direction };
+  const given = await restPoint(motion, subject.x);
+  if (!Number.isFinite(given.sam.loss) || !Number.isFinite(given.descentNorm)) {
+    throw new InputError(
+      `invalid point: its loss is ${given.sam.loss} (give a point with finite loss)`,
+    );
+  }
+  const length = scaleOf(rho, given.x);
+  let zero: Zero | undefined;
+  if (given.descentNorm > 0 && given.ratio <= tolerances.smallRatio) {
+    onProgress?.("a zero of the direction nearby");
+    zero = await findZero(motion, given, {
+      reach: tolerances.reach * length,
+      maxProducts: f.dimension <= denseLimit ? 600 : 120,
+      seed,
+    });
+  }
+  // What rests is the zero; without one the point is judged as it was given.
+  const point = zero?.exact ? zero.point : given;
+  const curvature = await curvatureAt(f, point, {
+    tolerances,
+    denseLimit,
+    rests: zero?.exact ?? false,
+    length,
+    seed,
+    onProgress,
+  });
+  const { motions } = curvature;
+  const { x } = point;
+  const smooth = judge({ point, curvature, zero, weightDecay }, tolerances);
+  // What is said of a point where the gradient vanishes rests on x alone.
+  const isCritical = ["minimizer", "saddle", "maximizer"].includes(smooth.name);
+  const reach = (options.radius ?? 1e-3) * length;
+  onProgress?.("kinks nearby");
+  const smoothness = await subject.smoothness?.({
+    x,
+    ascentPoint: isCritical ? undefined : point.sam.ascentPoint,
+    rho,
+    directions: motions
+      ? displacements(x, motions, options.copies ?? 3, seed).map(({ direction: along }) => along)
+      : [0, 1, 2].map((i) => randomUnit(x.length, seed, "copy", String(i))),
+    reach,
+  });
+  const still: Judgment =
+    smoothness && smoothness.atKink > 0 && needsCurvature(smooth.name)
+      ? { name: "inconclusive", because: describeSmoothness(smoothness) }
+      : smooth;
+  const stable = stableRate(motions, tolerances, optimizer);
+  const learningRate =
+    options.learningRate ??
+    (zero?.exact && stable !== undefined ? stable / 2 : steepestRate(curvature) / 20);
+
+  let verdict = still;
+  let runs: NearbyRun[] = [];
+  let drift: Certificate["drift"] = null;
+  const asked = stepsOfSlowest(motions, tolerances, learningRate, optimizer);
+  if (isExactlyHallucinated(still.name) && motions) {
+    onProgress?.(`${name} from displaced copies`);
+    runs = await runCopies(runner, {
+      x,
+      learningRate,
+      steps:
+        options.steps ??
+        (blocks ? blockedSteps : Math.min(mostSteps(f.dimension), Math.max(1000, asked))),
+      radius: reach,
+      displacements: displacements(x, motions, options.copies ?? 3, seed),
+    });
+  } else if (still.moving || still.name === "near-hallucinated") {
+    onProgress?.(`${name} from the point itself`);
+    const steps = options.steps ?? (blocks ? blockedSteps : 1000);
+    const run = await runFrom(runner, { x, learningRate, steps });
+    const { moved, firstLoss: lossBefore, endLoss: lossAfter } = run;
+    drift = { steps, learningRate, moved, lossBefore, lossAfter };
+    if (still.moving) verdict = judgeMotion(still, run, curvature, tolerances, words(name));
+    else if (run.finite) {
+      const seen = describeDrift(run, steps, learningRate);
+      verdict = { ...still, because: `${still.because} ${seen}` };
+    } else drift = null;
+  }
+  if (smoothness && needsCurvature(verdict.name)) {
+    const nearby = describeSmoothness(smoothness);
+    verdict =
+      smoothness.atKink > 0
+        ? { name: "inconclusive", because: nearby }
+        : { ...verdict, because: `${verdict.because} ${nearby}` };
+  }
+  const onPiece = judgeAttraction(
+    {
+      name: verdict.name,
+      motions,
+      runs,
+      learningRate,
+      ball: optimizer,
+      stepsAskedFor: asked,
+      method: words(name),
+      matrix: point.isSam && weightDecay === 0 ? "H⁺M" : "Dv",
+    },
+    tolerances,
+  );
+  // A spectrum speaks of one piece: beyond a kink another one begins.
+  const attracting: Certificate["attracting"] =
+    smoothness && smoothness.withinReach > 0 && onPiece.answer !== "unknown"
+      ? {
+          answer: "unknown",
+          sentence: `${describeSmoothness(smoothness)} Of that piece alone: ${onPiece.sentence}`,
+        }
+      : onPiece;
+  const { sam: samCurvature } = curvature;
+  const { sam: seen } = point;
+  return {
+    verdict: { name: verdict.name, sentence: `${verdicts[verdict.name]} ${verdict.because}` },
+    attracting,
+    loss: seen.loss,
+    shiftedLoss: seen.shiftedLoss,
+    gradNorm: seen.gradNorm,
+    shiftedGradNorm: seen.shiftedGradNorm,
+    gradRatio: finite(seen.gradRatio),
+    hessian: withoutFlag(curvature.hessian),
+    shiftedHessian: withoutFlag(curvature.shiftedHessian),
+    samJacobian: {
+      minReal: motions?.minReal ?? null,
+      maxReal: motions?.maxReal ?? null,
+      residual: motions?.residual ?? null,
+    },
+    perturbationJacobian: {
+      minSymmetric: samCurvature?.minSymmetric.value ?? null,
+      minSingular: samCurvature?.minSingular.value ?? null,
+    },
+    maxStableLearningRate: stable ?? null,
+    ...(subject.mode && { mode: subject.mode }),
+    tolerances: { ...tolerances },
+    dtype: "float64",
+    engine: f.engine,
+    seconds: (performance.now() - began) / 1000,
+    products: f.cost.products + (direction?.cost.products ?? 0),
+    details: {
+      rho,
+      dimension: f.dimension,
+      distance: distance(seen.ascentPoint, seen.x),
+      gradients: f.cost.gradients,
+      dense: curvature.dense,
+      converged: {
+        hessian: curvature.hessian.converged,
+        shiftedHessian: curvature.shiftedHessian.converged,
+        samJacobian: motions?.converged ?? false,
+        symmetricPart: samCurvature?.minSymmetric.converged ?? false,
+        singularValue: samCurvature?.minSingular.converged ?? false,
+      },
+      perturbationResiduals: {
+        minSymmetric: samCurvature?.minSymmetric.residual ?? null,
+        minSingular: samCurvature?.minSingular.residual ?? null,
+      },
+      spectrum: (motions?.eigenvalues ?? []).map(({ re, im, condition, error }) => ({
+        re,
+        im,
+        maxStableLearningRate: largestRate({ re, im }, optimizer) ?? null,
+        ...(condition !== undefined && Number.isFinite(condition) && { condition }),
+        ...(error !== undefined && Number.isFinite(error) && { error }),
+      })),
+      kernels: curvature.kernels ?? null,
+      learningRate: runs.length > 0 || drift ? learningRate : null,
+      runs,
+      ...(runs.length > 0 && { stepsAskedFor: asked }),
+    },
+    subject: {
+      problem: subject.problem,
+      ...(subject.description !== undefined && { description: subject.description }),
+      parameters: f.dimension,
+      samples: subject.samples,
+      loss: given.sam.loss,
+      ...(await subject.score?.()),
+      rho,
+      relativeRho: finite(rho / norm(given.x)),
+      ...(start !== undefined &&
+        rho > 0 &&
+        norm(start) > 0 && { relativeRhoAtStart: rho / norm(start) }),
+      method,
+    },
+    direction: {
+      norm: point.directionNorm,
+      descentNorm: point.descentNorm,
+      ratio: finite(point.ratio),
+      samLike: point.isSam,
+    },
+    zero: zero
+      ? {
+          exact: zero.exact,
+          moved: zero.moved,
+          residual: zero.point.directionNorm,
+          roundingLevel: zero.roundingLevel,
+          kantorovich: zero.kantorovich ?? null,
+        }
+      : null,
+    drift,
+    ...(smoothness && { smoothness }),
+    ...(blocks && {
+      memory: {
+        block: blocks.samples,
+        blockBytes: blocks.bytes,
+        vectors: keptVectors(f.dimension),
+        vectorBytes: keptVectors(f.dimension) * f.dimension * 8,
+      },
+    }),
+  };
+}
+
 /** Steps of each run where every step takes the samples block by block, unless it is told otherwise. */
 const blockedSteps = 20;
 
 /** Vectors of all parameters that the iterations keep at once, at most: Arnoldi's basis. */
-const keptVectors = 160;
+const keptVectors = (dimension: number): number => Math.min(160, mostVectors(dimension));
 
 /**
  * Check, on a few samples, that a method follows SAM's formula or plain descent.
@@ -382,7 +455,7 @@ async function checkFormula(
 }
 
 /** The method, as sentences call it. */
-const words = ({ name }: Method): string => (name === "sam" ? "SAM" : name);
+const words = (name: string): string => (name === "sam" ? "SAM" : name);
 
 /** ρ as it was given, or of the method at the end of its run; 0 for methods without an ascent. */
 export function radiusOf({ rho, method }: Pick<CertifyOptions, "rho" | "method">): number {

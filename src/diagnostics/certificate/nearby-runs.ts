@@ -62,11 +62,37 @@ export function outcomeOf(initial: number, final: number): NearbyRun["outcome"] 
   return final <= returnedBelow * initial ? "returned" : "stayed";
 }
 
+/** Makes a method ready at a learning rate, for runs of so many steps, and frees it after use. */
+export type Runner = <T>(
+  pace: Pick<NearbyOptions, "learningRate" | "steps">,
+  use: (run: (from: Vector) => Promise<Trace>) => Promise<T>,
+) => Promise<T>;
+
+/** The runs of a method that is compiled here. */
+export const compiledRunner =
+  (options: Pick<NearbyOptions, "problem" | "method" | "engine" | "sam">): Runner =>
+  (pace, use) =>
+    withMethod({ ...options, ...pace }, use);
+
 /** Run a method from displaced copies of a point, and measure how far from it they end. */
-export async function runNearby(options: NearbyOptions): Promise<NearbyRun[]> {
+export async function runNearby({
+  problem,
+  method,
+  engine,
+  sam,
+  ...options
+}: NearbyOptions): Promise<NearbyRun[]> {
+  return runCopies(compiledRunner({ problem, method, engine, sam }), options);
+}
+
+/** {@link runNearby} with any runner. */
+export async function runCopies(
+  runner: Runner,
+  options: Omit<NearbyOptions, "problem" | "method" | "engine" | "sam">,
+): Promise<NearbyRun[]> {
   const { x, radius, displacements, steps } = options;
   const runs: NearbyRun[] = [];
-  await withMethod(options, async (run) => {
+  await runner(options, async (run) => {
     for (const { name, direction } of displacements) {
       const { end, shiftedGradNorms } = await run(along(x, radius, direction));
       const finalDistance = distance(end, x);
@@ -86,10 +112,11 @@ export async function runNearby(options: NearbyOptions): Promise<NearbyRun[]> {
 
 /** Run a method from the point itself, and average over the second half. */
 export async function runFrom(
-  options: Omit<NearbyOptions, "radius" | "displacements">,
+  runner: Runner,
+  options: Pick<NearbyOptions, "x" | "learningRate" | "steps">,
 ): Promise<RunAverages> {
   const { x } = options;
-  return withMethod(options, async (run) => {
+  return runner(options, async (run) => {
     const { end, losses, gradNorms, shiftedGradNorms, cosines } = await run(x);
     const half = <T>(values: T[]) => values.slice(Math.floor(values.length / 2));
     const mean = (values: readonly number[]) => values.reduce((a, b) => a + b, 0) / values.length;
@@ -108,7 +135,8 @@ export async function runFrom(
   });
 }
 
-interface Trace {
+/** What a run saw, step by step, and where it ended. */
+export interface Trace {
   readonly end: Vector;
   readonly losses: number[];
   readonly gradNorms: number[];
@@ -146,7 +174,7 @@ async function withMethod<T>(
     steps,
     engine,
     sam,
-  }: Omit<NearbyOptions, "radius" | "displacements">,
+  }: Omit<NearbyOptions, "x" | "radius" | "displacements">,
   use: (run: (from: Vector) => Promise<Trace>) => Promise<T>,
 ): Promise<T> {
   if (sam) {

@@ -6,6 +6,7 @@ import {
   combine,
   distance,
   norm,
+  mostVectors,
   orthogonalize,
   scaled,
   type Vector,
@@ -111,7 +112,7 @@ export async function refine({
   for (;;) {
     if (rest.ratio <= tolerance) return end(true, `${name} vanishes.`);
     const left = maxProducts - (spent() - first);
-    const size = Math.min(subspace, f.dimension, Math.floor(left / 2));
+    const size = Math.min(subspace, mostVectors(f.dimension), f.dimension, Math.floor(left / 2));
     if (size < 1) return end(false, `The budget of ${maxProducts} products is spent.`);
     const { basis, hessenberg } = await arnoldi(rest, size);
     let best: { rest: RestPoint; damping: number } | undefined;
