@@ -11,7 +11,6 @@ import {
 import { certify, certifyPoint } from "../../src/diagnostics/certificate/certify.ts";
 import { flatten } from "../../src/diagnostics/point/derivatives.ts";
 import { readSafetensors } from "../../src/engine/safetensors.ts";
-import { inFloat64 } from "../../src/problems/float64.ts";
 import { mlp, sam, sgd, tensor, type Tensor } from "../../src/index.ts";
 import { remoteModel } from "../../src/run/python/remote.ts";
 import { lucid } from "../lucid.ts";
@@ -89,14 +88,14 @@ describe.skipIf(python === undefined)("lucid certify --python", () => {
         ),
       },
     };
-    const problem = inFloat64(mlp({ train, hidden: [3] }));
+    const problem = mlp({ train, hidden: [3], dtype: "float64" });
     const point = problem.init(1);
     const x = flatten(point);
     const rho = 0.7;
 
     async function both(dense: boolean) {
       const data = join(folder, "data.json");
-      const { x: images, y } = train.batch as { x: Tensor; y: Tensor };
+      const { x: images, y } = problem.train.batch as { x: Tensor; y: Tensor };
       const shape = problem.init(0) as { layers: { weight: Tensor }[] };
       await writeFile(
         data,
@@ -185,7 +184,7 @@ print("hello"); os.system("echo more"); os.write(1, b"bytes\\n"); sys.stdin.read
 def bad(output, y): raise ValueError("on purpose\\nand more")
 def lucid(): return model, bad, x, y
 `,
-      /the loss raised ValueError in line 8: on purpose$/,
+      /the loss raised ValueError in line 9: on purpose$/,
     ],
     [
       "dropout",

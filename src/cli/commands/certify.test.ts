@@ -47,6 +47,16 @@ beforeAll(async () => {
   await writeFile(inFolder("shape.safetensors"), writeSafetensors(turned));
   const holes = { ...rest, "2.bias": { ...bias, data: bias.data.slice().fill(NaN, 3, 4) } };
   await writeFile(inFolder("nan.safetensors"), writeSafetensors(holes));
+  const named = {
+    "head.weight": rest["2.weight"],
+    "head.bias": bias,
+    "module.fc.weight": rest["0.weight"],
+    "module.fc.bias": rest["0.bias"],
+  };
+  await writeFile(inFolder("named.safetensors"), writeSafetensors(named));
+  // As torch.save writes them: an archive whose first member is a pickle, or, long ago, pickles.
+  await writeFile(inFolder("net.pt"), zipClaiming("archive/data.pkl", 6));
+  await writeFile(inFolder("old.pt"), Uint8Array.of(0x80, 2, 0x8a, 10, 0x6c, 0xfc, 0x9c, 0x46));
   // A ZIP archive whose one member claims to unpack to 4 GB from 6 bytes.
   await writeFile(inFolder("bomb.npz"), zipClaiming("0.weight.npy", 0xffffffff));
 });
@@ -119,6 +129,16 @@ describe("bad input is refused in one line, with exit code 2", () => {
       /^invalid layers\/1\/bias in .*element 3 is NaN/,
     ],
     ["an npz bomb", () => at(inFolder("bomb.npz")), /^invalid file .*bomb\.npz/],
+    [
+      "a checkpoint",
+      () => at(inFolder("net.pt")),
+      /^invalid file .*net\.pt: a checkpoint of PyTorch.*save_file\(model\.state_dict\(\), "model\.safetensors"\)/,
+    ],
+    [
+      "an old checkpoint",
+      () => at(inFolder("old.pt")),
+      /^invalid file .*old\.pt: a checkpoint of PyTorch/,
+    ],
     ["a run and a loss", () => words("certify src --n 3"), /^invalid --n: the run says/],
     ["no run", () => ["certify", "src"], /^missing run in src/],
     [
@@ -178,6 +198,15 @@ describe("lucid certify", () => {
     expect(refinement.steps.at(-1)?.products).toBeLessThanOrEqual(40);
     const { tensors } = readSafetensors(await readFile(out), out);
     expect(tensors["layers/0/weight"]).toMatchObject({ dtype: "float64", shape: [4, 49] });
+  });
+
+  it("takes weights of other names, and says which it took for which", async () => {
+    const point = inFolder("named.safetensors");
+    const { code, err } = await lucid("certify", ...network, "--point", point, "--steps", "5");
+    expect(code).toBe(0);
+    expect(err).toContain(
+      "read fc/bias as layers/0/bias, fc/weight as layers/0/weight, head/bias as layers/1/bias",
+    );
   });
 
   it("certifies the end of a run by its folder, as its method, rho and learning rate have it", async () => {

@@ -230,7 +230,7 @@ async function lossAndModel(
     );
   }
   const target = await targetOf(flags, progress);
-  return { ...target, model: await readModel(target.problem, point) };
+  return { ...target, model: await readModel(target.problem, point, progress) };
 }
 
 async function theorems(

@@ -128,15 +128,36 @@ async function build(spec: RunSpec, progress: Progress): Promise<Target> {
 }
 
 /** A model from a safetensors or npz file, or the coordinates of a point of a plane. */
-export async function readModel(problem: Problem, given: string): Promise<Model> {
+export async function readModel(
+  problem: Problem,
+  given: string,
+  progress?: Progress,
+): Promise<Model> {
   const coordinates = given.split(",").map(Number);
   if (problem.plane && coordinates.length === 2 && coordinates.every(Number.isFinite)) {
     const params = unflatten(problem.init(0), Float64Array.from(coordinates));
     return { params, statistics: {} };
   }
   const bytes = await readBytes(given);
+  if (isCheckpoint(bytes)) {
+    throw new InputError(
+      `invalid file ${given}: a checkpoint of PyTorch, which runs code when it is read (save it by: from safetensors.torch import save_file; save_file(model.state_dict(), "model.safetensors"))`,
+    );
+  }
   // A ZIP archive begins with PK, whatever its name.
   const archive = bytes[0] === 0x50 && bytes[1] === 0x4b;
   const tensors = archive ? readNpz(bytes, { name: given }) : readSafetensors(bytes, given).tensors;
-  return matchModel(problem, tensors, given);
+  return matchModel(problem, tensors, given, (pairs) => {
+    const read = pairs.map(({ ours, theirs }) => `${theirs} as ${ours}`);
+    progress?.note(`read ${read.join(", ")}`);
+  });
+}
+
+/** Whether bytes are what `torch.save` writes: a ZIP archive of a pickle, or, before 1.6, pickles. */
+function isCheckpoint(bytes: Uint8Array): boolean {
+  const [first, second] = bytes;
+  const head = new TextDecoder("latin1").decode(bytes.subarray(0, 1024));
+  if (first === 0x50 && second === 0x4b)
+    return /\/(data|constants)\.pkl|\/\.format_version/.test(head);
+  return first === 0x80 && (second ?? 0) <= 5;
 }

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { leavesWithPaths, tensor, type Tensor } from "../../engine/tensor.ts";
 import type { Model } from "../problem.ts";
 import { mlp } from "../networks/mlp.ts";
-import { matchModel } from "./match-model.ts";
+import { matchModel, type MatchedName } from "./match-model.ts";
 
 const train = {
   size: 3,
@@ -82,4 +82,46 @@ test("refuses in one line what does not fit", () => {
   expect(match({ "2.scale": pattern([3], 0) })).toThrow(
     "unknown layers/1/scale in weights.npz: problem mlp has no such parameter",
   );
+});
+
+test("takes tensors of other names where their shapes leave no choice, and tells which", () => {
+  const { "0.weight": w, "0.bias": b, "2.weight": last, "2.bias": end } = sequential;
+  const pairs: string[] = [];
+  const tell = (found: readonly MatchedName[]) =>
+    pairs.push(...found.map(({ ours, theirs }) => `${ours} ${theirs}`));
+  const named = { "out.bias": end, "out.weight": last, "fc1.bias": b, "fc1.weight": w };
+  const point = matchModel(problem, named, "file", tell);
+  expect(values(point)).toEqual(values(matchModel(problem, sequential)));
+  expect(pairs).toEqual([
+    "layers/0/bias fc1/bias",
+    "layers/0/weight fc1/weight",
+    "layers/1/bias out/bias",
+    "layers/1/weight out/weight",
+  ]);
+});
+
+test("orders layers of one shape by their numbers, and refuses where those do not tell", () => {
+  const deep = mlp({ train, hidden: [4, 4, 4], dtype: "float64" });
+  const { "0.weight": w, "0.bias": b, "2.weight": last, "2.bias": end } = sequential;
+  const rest = { "in.weight": w, "head.weight": last, "head.bias": end };
+  const square = (start: number) => pattern([4, 4], start);
+  const hidden = { "fc10.weight": square(60), "fc2.weight": square(80) };
+  const biases = { "fc1.bias": b, "fc2.bias": pattern([4], 1), "fc10.bias": pattern([4], 5) };
+  const found = values(matchModel(deep, { ...rest, ...hidden, ...biases }));
+  expect(found["layers/1/weight"]?.[0]).toBe(80);
+  expect(found["layers/2/weight"]?.[0]).toBe(60);
+  expect(found["layers/2/bias"]?.[0]).toBe(5);
+  const other = { "encoder.weight": square(60), "decoder.weight": square(80) };
+  expect(() => matchModel(deep, { ...rest, ...other, ...biases })).toThrow(
+    /^missing layers\/0\/bias in point: it has .*\(accepted are layers\/0\/bias, layers\/0\/weight/,
+  );
+});
+
+test("leaves aside what wrapped and compiled models add to names", () => {
+  for (const prefix of ["module.", "_orig_mod.", "module._orig_mod.", "_orig_mod.module."]) {
+    const wrapped = Object.fromEntries(
+      Object.entries(sequential).map(([key, leaf]) => [`${prefix}${key}`, leaf]),
+    );
+    expect(values(matchModel(problem, wrapped))).toEqual(values(matchModel(problem, sequential)));
+  }
 });

@@ -19,10 +19,13 @@ export const statisticsPrefix = "statistics";
  * of an `nn.Sequential` (`0.weight`, `0.bias`, `2.weight`, …) are taken as layers in ascending
  * order. Running statistics are also found without `statistics`, and as PyTorch's `running_mean`
  * and `running_var` where the problem has `mean` and `variance` (or `var`) at the same place;
- * PyTorch's `num_batches_tracked` is left aside. Names in a folder that `lucid_sam.export` wrote begin
- * with `param.` or `buffer.`.
+ * PyTorch's `num_batches_tracked` is left aside, and so are the prefixes `module.` and `_orig_mod.`
+ * of wrapped and compiled models. Names in a folder that `lucid_sam.export` wrote begin with `param.`
+ * or `buffer.`. Tensors of other names (`fc1.weight`) are matched by kind and shape, and those of one
+ * kind and shape by the numbers in their names, where that leaves no choice.
  *
  * @param name what messages call the tensors.
+ * @param onMatched told which name was taken for which, where names were not known.
  * @returns Everything in float64.
  * @throws {InputError} when a tensor is missing, left over, of another shape, or not finite.
  */
@@ -30,20 +33,38 @@ export function matchModel(
   problem: Problem,
   tensors: Readonly<Record<string, Tensor>>,
   name = "point",
+  onMatched?: (pairs: readonly MatchedName[]) => void,
 ): Model {
   const given = new Map(
     Object.entries(tensors)
       .filter(([key, { dtype }]) => !(key.startsWith("buffer.") && !dtype.startsWith("float")))
-      .map(([key, leaf]) => [key.replace(/^(param|buffer)\./, "").replaceAll(".", "/"), leaf]),
+      .map(([key, leaf]) => [
+        bareName(key.replace(/^(param|buffer)\./, "").replaceAll(".", "/")),
+        leaf,
+      ]),
   );
   const initial = problem.init(0);
   const own = new Set(leavesWithPaths(initial).map(([path]) => path));
-  const left = new Map(
+  const named = new Map(
     [...given]
       .filter(([key]) => !/(^|\/)num_batches_tracked$/.test(key))
       // An imported network may have numbered modules itself.
       .map(([key, leaf]) => [own.has(key) ? key : layerName(key, [...given.keys()]), leaf]),
   );
+  const wanted: Wanted[] = [
+    ...leavesWithPaths(initial).map(([path, { shape }]) => ({ names: [path], shape })),
+    ...leavesWithPaths(problem.initStatistics?.() ?? {}).map(([path, { shape }]) => ({
+      names: statisticNames(path),
+      shape,
+    })),
+  ];
+  const isNamed = wanted.every(({ names }) => names.some((candidate) => named.has(candidate)));
+  const pairs = isNamed ? undefined : matchByShape(wanted, named);
+  const left =
+    pairs === undefined
+      ? named
+      : new Map(pairs.map(({ ours, theirs }) => [ours, named.get(theirs) as Tensor]));
+  if (pairs !== undefined) onMatched?.(pairs);
   /** A tree like `expected` of tensors taken from `left` by the first of their names. */
   const take = (expected: Tree<TensorType>, namesOf: (path: string) => readonly string[]) => {
     const leaves = leavesWithPaths(expected).map(([path, type]) => {
@@ -53,7 +74,10 @@ export function matchModel(
       const leaf = found === undefined ? undefined : left.get(found);
       if (found === undefined || leaf === undefined) {
         const others = [...given.keys()].slice(0, 6).join(", ") || "nothing";
-        throw new InputError(`missing ${called} in ${name}: it has ${others}`);
+        const accepted = wanted.slice(0, 6).map(({ names }) => names[0]);
+        throw new InputError(
+          `missing ${called} in ${name}: it has ${others} (accepted are ${accepted.join(", ")}, also with dots, the names of an nn.Sequential, and any others whose shapes leave no choice)`,
+        );
       }
       left.delete(found);
       return checked(leaf, type, `${found} in ${name}`);
@@ -70,6 +94,50 @@ export function matchModel(
     );
   }
   return { params, statistics };
+}
+
+/** A tensor of a file, and the parameter or statistic that it was taken for. */
+export interface MatchedName {
+  readonly ours: string;
+  readonly theirs: string;
+}
+
+/** A parameter or statistic, with what it may be called. */
+interface Wanted {
+  readonly names: readonly string[];
+  readonly shape: readonly number[];
+}
+
+/** A name without what wrappers add to it. */
+const bareName = (key: string): string =>
+  key.replaceAll("_orig_mod/", "").replace(/^(module\/)+/, "");
+
+/** Names in the order of the numbers in them: `fc2` comes before `fc10`. */
+const byNumbers = new Intl.Collator("en", { numeric: true });
+
+/**
+ * Which tensor is which by kind (`weight`, `bias`, `running_mean`) and shape; undefined where tensors
+ * are missing or left over, or more than their numbers tells those of one kind and shape apart.
+ */
+function matchByShape(
+  wanted: readonly Wanted[],
+  given: ReadonlyMap<string, Tensor>,
+): MatchedName[] | undefined {
+  if (given.size !== wanted.length) return undefined;
+  const last = (path: string) => path.slice(path.lastIndexOf("/") + 1);
+  const key = (kind: string, shape: readonly number[]) => `${kind} ${shape.join(" ")}`;
+  const theirs = Map.groupBy(given, ([name, { shape }]) => key(last(name), shape));
+  const ours = Map.groupBy(wanted, ({ names, shape }) => key(last(names.at(-1) ?? ""), shape));
+  const pattern = (name: string) => name.replace(/\d+/g, "#");
+  const pairs: MatchedName[] = [];
+  for (const [kind, group] of ours) {
+    const names = (theirs.get(kind) ?? []).map(([name]) => name).toSorted(byNumbers.compare);
+    const paths = group.map(({ names: [path = ""] }) => path).toSorted(byNumbers.compare);
+    const isOne = (some: readonly string[]) => new Set(some.map(pattern)).size === 1;
+    if (names.length !== paths.length || !isOne(names) || !isOne(paths)) return undefined;
+    paths.forEach((path, i) => pairs.push({ ours: path, theirs: names[i] ?? "" }));
+  }
+  return pairs.toSorted((a, b) => byNumbers.compare(a.ours, b.ours));
 }
 
 /** The tensor in float64, if it fits. */
