@@ -44,8 +44,8 @@ class Probe:
         rho: Radius of the ascent, in the norm of all parameters together.
         adaptive: Whether the ascent is ASAM's: scaled by |x|, elementwise.
         path: The log. Rows are added to a file that is there.
-        every: Steps between probes; default: 50 for every batch that the probe takes, which costs
-            about 3 % of the run. A verdict needs 20 rows: give short runs less.
+        every: Steps between probes; default: a twentieth of the steps so far, at most 50 for every
+            batch that the probe takes. That shows a short run early, and costs a long one 3 %.
         samples: How many samples to take from a loader, in whole batches.
         descent: So many plain steps of the run's base optimizer are also tried in a copy, and the
             loss after them recorded: what the run would do without SAM. Each costs one gradient.
@@ -76,7 +76,7 @@ class Probe:
     ) -> None:
         # The step that is under way; set it where a run goes on from a checkpoint.
         self.step = 0
-        self._due = 0
+        self._last, self._due = -1, 0
         self._active = is_writer()
         if not self._active:
             return
@@ -93,7 +93,9 @@ class Probe:
         # Loaders draw orders, and samples may be augmented.
         with _kept_random():
             batches = _batches_of(batch, samples, device)
-        self.every = 50 * len(batches or [0]) if every is None else every
+        count = len(batches or [0])
+        self.every = 50 * count if every is None else every
+        self._shortest = 5 * count if every is None else every
         self._loss = _mean_loss(self._model, loss, batches)
         self._optimizer = optimizer
         self._rho, self._adaptive = rho, adaptive
@@ -137,9 +139,10 @@ class Probe:
         if not self._active:
             return None
         # A run that is continued, or begun again, is asked at once.
-        if self._due - self.every < now < self._due:
+        if self._last < now < self._due:
             return None
-        self._due = now - now % self.every + self.every
+        interval = min(self.every, max(self._shortest, now // 20))
+        self._last, self._due = now, now - now % interval + interval
         row = {"step": now, **self.look(), **more}
         self._log.line(row)
         if self._report is not None:

@@ -250,6 +250,12 @@ def check_probe_counts_steps_and_goes_on_after_a_restart():
     assert steps == [None, 0, 4, 8, None, 6, 8, 13], steps
     assert lines[0]["run"] == "one" and lines[0]["every"] == 4 and lines[1]["lr"] == 0.5
     assert [row["step"] for row in told] == [6, 8, 13]
+    # Without an interval rows are dense at first: they are to show a short run.
+    probe = Probe(model, criterion, samples(), rho=0.1, path=None)
+    probe.look = dict
+    steps = [step for step in range(3000) if probe() is not None]
+    assert steps[:4] == [0, 5, 10, 15] and 40 < len(steps) < 130, steps
+    assert steps[-1] - steps[-2] == 50 and probe.every == 50
 
 
 def watched(loop, **options):
