@@ -35,16 +35,16 @@ export function matchModel(
   name = "point",
   onMatched?: (pairs: readonly MatchedName[]) => void,
 ): Model {
+  const initial = problem.init(0);
+  const own = new Set(leavesWithPaths(initial).map(([path]) => path));
   const given = new Map(
     Object.entries(tensors)
       .filter(([key, { dtype }]) => !(key.startsWith("buffer.") && !dtype.startsWith("float")))
-      .map(([key, leaf]) => [
-        bareName(key.replace(/^(param|buffer)\./, "").replaceAll(".", "/")),
-        leaf,
-      ]),
+      .map(([key, leaf]) => {
+        const path = key.replace(/^(param|buffer)\./, "").replaceAll(".", "/");
+        return [own.has(path) ? path : bareName(path), leaf];
+      }),
   );
-  const initial = problem.init(0);
-  const own = new Set(leavesWithPaths(initial).map(([path]) => path));
   const named = new Map(
     [...given]
       .filter(([key]) => !/(^|\/)num_batches_tracked$/.test(key))
