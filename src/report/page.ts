@@ -57,10 +57,12 @@ for (const button of document.querySelectorAll("th button")) button.addEventList
   for (const other of head.parentElement.children) other.removeAttribute("aria-sort");
   head.setAttribute("aria-sort", down ? "descending" : "ascending");
   const of = (row) => row.cells[column].textContent.trim();
-  const number = (text) => Number(text.replace(/[,% ]/g, "").replace("−", "-") || NaN);
+  const number = (text) => /^[-−+\\d.]/.test(text) ? Number(text.replace(/[,% ]/g, "").replace("−", "-")) : Infinity;
   const compare = (a, b) => {
     const [x, y] = [number(a), number(b)];
-    if (isNaN(x) || isNaN(y)) return isNaN(x) - isNaN(y) || a.localeCompare(b);
+    if (!Number.isFinite(x) || !Number.isFinite(y)) {
+      return Number.isFinite(y) - Number.isFinite(x) || a.localeCompare(b);
+    }
     return (x - y) * (down ? -1 : 1);
   };
   body.append(...[...body.rows].sort((a, b) => compare(of(a), of(b))));
