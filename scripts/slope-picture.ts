@@ -20,5 +20,5 @@ await makeFolder(folder);
 // The verdict is that of ρ = 4, seed 0, in studies/results/certificates.jsonl.gz.
 await writeText(
   resolve(folder, "stalled-slope.svg"),
-  renderSvg(slopeFigure(profile, "hallucinated-saddle")),
+  renderSvg(slopeFigure(profile, "near-hallucinated")),
 );

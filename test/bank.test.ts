@@ -4,7 +4,7 @@ import { gunzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
 import { createScreen } from "../src/diagnostics/screen/screen.ts";
 import { labelOf, readBank, type BankRun } from "../studies/bank/bank.ts";
-import { clopperPearson } from "../studies/bank/intervals.ts";
+import { clopperPearson } from "../studies/intervals.ts";
 import {
   heldOut,
   judgeAll,

@@ -9,7 +9,7 @@ import {
   type Label,
 } from "./bank.ts";
 import { screenTolerances, type ScreenTolerances } from "../../src/diagnostics/screen/screen.ts";
-import { clopperPearson } from "./intervals.ts";
+import { clopperPearson } from "../intervals.ts";
 
 export interface Judged {
   readonly run: BankRun;

@@ -5,7 +5,7 @@ import { certificateSchema } from "./certificate.ts";
 import { leftAbove, outcomeOf, returnedBelow } from "./nearby-runs.ts";
 
 test("certificates that were stored by earlier versions are read", () => {
-  const file = new URL("../../../studies/results/certificates.jsonl.gz", import.meta.url);
+  const file = new URL("../../../test/pins/old-certificates.jsonl.gz", import.meta.url);
   const lines = gunzipSync(readFileSync(file)).toString().trimEnd().split("\n");
   expect(lines).toHaveLength(10);
   for (const line of lines) {
