@@ -5,7 +5,7 @@
  * stalls from ρ = 2 on.
  *
  *     npx lucid sweep studies/remedies.ts
- *     node scripts/remedies-doc.ts sweeps/remedies    # the tables of docs/remedies.md
+ *     node --conditions=source scripts/study-docs.ts    # the tables of docs/remedies.md, from studies/results
  *
  * The rule and the guard were tuned on seed 0; the other seeds judge them.
  */
