@@ -96,7 +96,7 @@ export const stalls: Recipe = {
         figure5(second),
         second,
         regression,
-        "ρ = 2, ρ/‖x₀‖ about 1.5: 7 parameters, one target function.",
+        "ρ = 2; ρ/‖x₀‖ stands above each column. 7 parameters, one target function.",
       ),
       made(
         "figure-8-regression",
