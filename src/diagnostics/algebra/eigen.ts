@@ -3,7 +3,7 @@ import type { Matrix } from "ml-matrix";
 import { randomUnit, type Vector } from "./vectors.ts";
 
 /** Iterations for one eigenvalue; three are usual. */
-const mostIterations = 60;
+export const mostIterations = 60;
 /** Unit roundoff of float64, twice. */
 const epsilon = Number.EPSILON;
 
@@ -48,12 +48,11 @@ export interface Spectrum {
   conditioned(value: DenseEigenvalue): Conditioned;
 }
 
-/** The entries of a matrix, in one array. */
-export function squareOf(matrix: Matrix): Square {
-  const n = matrix.rows;
-  const a = new Float64Array(n * n);
-  for (let i = 0; i < n; i++) for (let j = 0; j < n; j++) a[i * n + j] = matrix.get(i, j);
-  return { n, a };
+/** The entries of a matrix row by row, in one array. */
+export function entriesOf(matrix: Matrix): Vector {
+  const a = new Float64Array(matrix.rows * matrix.columns);
+  for (let i = 0; i < matrix.rows; i++) a.set(matrix.getRow(i), i * matrix.columns);
+  return a;
 }
 
 /**
@@ -68,60 +67,125 @@ export function symmetricEigenvalues({ n, a: given }: Square): number[] | undefi
   if (scale === 0) return Array.from({ length: n }, () => 0);
   const a = new Float64Array(n * n);
   for (let i = 0; i < n; i++) {
-    for (let j = 0; j < n; j++) {
+    for (let j = 0; j <= i; j++) {
       a[i * n + j] = (0.5 * (get(given, i * n + j) + get(given, j * n + i))) / scale;
     }
   }
-  const d = new Float64Array(n);
-  const e = new Float64Array(n);
-  const p = new Float64Array(n);
-  for (let k = n - 1; k > 0; k--) {
-    // Reflect row k so that only its entry at k − 1 remains: v = x ± ‖x‖ e.
-    const row = k * n;
-    let sum = 0;
-    for (let j = 0; j < k; j++) sum += get(a, row + j) ** 2;
-    const rest = sum - get(a, row + k - 1) ** 2;
-    if (k === 1 || rest <= nothing) {
-      e[k] = get(a, row + k - 1);
-      continue;
-    }
-    const x = get(a, row + k - 1);
-    const length = Math.sqrt(sum);
-    const alpha = x > 0 ? -length : length;
-    e[k] = alpha;
-    a[row + k - 1] = x - alpha;
-    const half = sum - x * alpha;
-    // p = A v/h, row by row over the lower triangle; h = vᵀv/2.
-    p.fill(0, 0, k);
-    for (let i = 0; i < k; i++) {
-      const vi = get(a, row + i);
-      const at = i * n;
-      let total = get(a, at + i) * vi;
-      for (let j = 0; j < i; j++) {
-        const aij = get(a, at + j);
-        total += aij * get(a, row + j);
-        p[j] = get(p, j) + aij * vi;
-      }
-      p[i] = get(p, i) + total;
-    }
-    let vp = 0;
-    for (let i = 0; i < k; i++) {
-      p[i] = get(p, i) / half;
-      vp += get(p, i) * get(a, row + i);
-    }
-    const kappa = vp / (2 * half);
-    for (let i = 0; i < k; i++) p[i] = get(p, i) - kappa * get(a, row + i);
-    // A ← A − v pᵀ − p vᵀ
-    for (let i = 0; i < k; i++) {
-      const [vi, pi, at] = [get(a, row + i), get(p, i), i * n];
-      for (let j = 0; j <= i; j++) {
-        a[at + j] = get(a, at + j) - vi * get(p, j) - pi * get(a, row + j);
-      }
-    }
-  }
-  for (let i = 0; i < n; i++) d[i] = get(a, i * n + i);
+  const { d, e } = tridiagonalize(a, n);
   if (!tridiagonal(d, e)) return undefined;
   return Array.from(d, (value) => value * scale).sort((x, y) => x - y);
+}
+
+/**
+ * Reduce a symmetric matrix, given by its lower triangle and destroyed, to tridiagonal form T = QᵀAQ:
+ * diagonal `d`, `e[i]` left of `d[i]`. One pass over the matrix per reflection: it brings in the
+ * last one while it multiplies by the next.
+ *
+ * @param last Qᵀ turns this vector into a multiple of the last unit vector; default: that vector.
+ * @param onReflector told each factor of Q, the first one first.
+ */
+export function tridiagonalize(
+  a: Vector,
+  n: number,
+  last?: Vector,
+  onReflector?: (reflector: Reflector) => void,
+): { d: Vector; e: Vector } {
+  const d = new Float64Array(n);
+  const e = new Float64Array(n);
+  let v = new Float64Array(n);
+  let p = new Float64Array(n);
+  let nextV = new Float64Array(n);
+  let nextP = new Float64Array(n);
+  /** Reflect the first k coordinates of x so that only the last of them remains, which is returned. */
+  const reflect = (x: Vector, k: number): number => {
+    let sum = 0;
+    for (let j = 0; j < k; j++) sum += get(x, j) ** 2;
+    const end = get(x, k - 1);
+    const isReflected = k > 1 && sum - end ** 2 > nothing;
+    const alpha = !isReflected ? end : end > 0 ? -Math.sqrt(sum) : Math.sqrt(sum);
+    // v = x ± ‖x‖ e, h = vᵀv/2
+    const half = sum - end * alpha;
+    nextV.set(x.subarray(0, k));
+    nextV[k - 1] = end - alpha;
+    if (!isReflected) nextV.fill(0, 0, k);
+    nextP.fill(0, 0, k);
+    multiplyUpdated(a, n, k, v, p, nextV, nextP);
+    if (isReflected) {
+      onReflector?.({ from: 0, v: nextV.slice(0, k), factor: 1 / half });
+      // p = A v/h − κ v, κ = vᵀA v/(2h²)
+      let vp = 0;
+      for (let i = 0; i < k; i++) vp += get(nextP, i) * get(nextV, i);
+      const kappa = vp / (2 * half * half);
+      for (let i = 0; i < k; i++) nextP[i] = get(nextP, i) / half - kappa * get(nextV, i);
+    }
+    [v, nextV, p, nextP] = [nextV, v, nextP, p];
+    return alpha;
+  };
+  if (last) reflect(last, n);
+  for (let k = n - 1; k >= 0; k--) {
+    // A ← A − v pᵀ − p vᵀ, of the last reflection: row k first, for the next one is made of it.
+    const row = k * n;
+    const [vk, pk] = [get(v, k), get(p, k)];
+    for (let j = 0; j <= k; j++) a[row + j] = get(a, row + j) - vk * get(p, j) - pk * get(v, j);
+    d[k] = get(a, row + k);
+    if (k === 0) break;
+    e[k] = reflect(a.subarray(row, row + k), k);
+  }
+  return { d, e };
+}
+
+/**
+ * A ← A − v pᵀ − p vᵀ and y ← y + A x, on the first k rows and columns of a lower triangle; two rows
+ * at a time.
+ */
+function multiplyUpdated(
+  a: Vector,
+  n: number,
+  k: number,
+  v: Vector,
+  p: Vector,
+  x: Vector,
+  y: Vector,
+): void {
+  let i = 0;
+  for (; i + 1 < k; i += 2) {
+    const [at, next] = [i * n, (i + 1) * n];
+    const [v0, v1, p0, p1] = [get(v, i), get(v, i + 1), get(p, i), get(p, i + 1)];
+    const [x0, x1] = [get(x, i), get(x, i + 1)];
+    let [sum0, sum1] = [0, 0];
+    for (let j = 0; j < i; j++) {
+      const pj = get(p, j);
+      const vj = get(v, j);
+      const xj = get(x, j);
+      const a0 = get(a, at + j) - v0 * pj - p0 * vj;
+      const a1 = get(a, next + j) - v1 * pj - p1 * vj;
+      a[at + j] = a0;
+      a[next + j] = a1;
+      sum0 += a0 * xj;
+      sum1 += a1 * xj;
+      y[j] = get(y, j) + (a0 * x0 + a1 * x1);
+    }
+    const first = get(a, at + i) - 2 * v0 * p0;
+    const side = get(a, next + i) - v1 * p0 - p1 * v0;
+    const second = get(a, next + i + 1) - 2 * v1 * p1;
+    a[at + i] = first;
+    a[next + i] = side;
+    a[next + i + 1] = second;
+    y[i] = get(y, i) + (sum0 + first * x0 + side * x1);
+    y[i + 1] = get(y, i + 1) + (sum1 + side * x0 + second * x1);
+  }
+  if (i === k) return;
+  const at = i * n;
+  const [vi, pi, xi] = [get(v, i), get(p, i), get(x, i)];
+  let sum = 0;
+  for (let j = 0; j < i; j++) {
+    const value = get(a, at + j) - vi * get(p, j) - pi * get(v, j);
+    a[at + j] = value;
+    sum += value * get(x, j);
+    y[j] = get(y, j) + value * xi;
+  }
+  a[at + i] = get(a, at + i) - 2 * vi * pi;
+  y[i] = get(y, i) + (sum + get(a, at + i) * xi);
 }
 
 /** Implicit QL steps on a tridiagonal matrix: diagonal `d`, `e[i]` left of `d[i]`. */
@@ -195,12 +259,21 @@ export function denseSpectrum({ n, a: given }: Square): Spectrum | undefined {
       .map(({ re, im }) => ({ re: re * unit, im: im * unit }))
       .sort((x, y) => x.re - y.re),
     conditioned: ({ re, im }) =>
-      vectorsOf({ n, a: original }, h, reflectors, re / unit, im / unit, { re, im }),
+      vectorsOf(
+        { n, a: original },
+        h,
+        re / unit,
+        im / unit,
+        { re, im },
+        {
+          right: (v) => turnBack(reflectors, v),
+        },
+      ),
   };
 }
 
 /** One Householder reflection I − v vᵀ·(2/vᵀv) on the coordinates from `from` on. */
-interface Reflector {
+export interface Reflector {
   readonly from: number;
   readonly v: Vector;
   /** 2/vᵀv. */
@@ -416,14 +489,22 @@ function francis(h: Vector, n: number): DenseEigenvalue[] | undefined {
   return values;
 }
 
-/** Both eigenvectors by two steps of inverse iteration each, on the Hessenberg form. */
-function vectorsOf(
+/** From the coordinates of a Hessenberg form H = X⁻¹A X to those of the matrix A. */
+export interface Coordinates {
+  /** X v. */
+  readonly right: (v: Vector) => Vector;
+  /** X⁻ᵀ y; default: X is orthogonal. */
+  readonly left?: ((y: Vector) => Vector) | undefined;
+}
+
+/** Both eigenvectors by three steps of inverse iteration each, on the Hessenberg form. */
+export function vectorsOf(
   { n, a }: Square,
   h: Vector,
-  reflectors: readonly Reflector[],
   re: number,
   im: number,
   value: DenseEigenvalue,
+  { right, left }: Coordinates,
 ): Conditioned {
   const factors = factor(h, n, re, im);
   const start = (name: string): Complex => ({
@@ -443,13 +524,18 @@ function vectorsOf(
     productRe += yr * vr + yi * vi;
     productIm += yr * vi - yi * vr;
   }
-  const back = { re: turnBack(reflectors, v.re), im: turnBack(reflectors, v.im) };
+  // X cancels in y*v and changes both lengths.
+  const turned = { re: right(v.re), im: right(v.im) };
+  const back = left ? normalized(turned) : turned;
+  const stretch = left ? sizeOf(turned) * sizeOf({ re: left(y.re), im: left(y.im) }) : 1;
+  const { re: backRe, im: backIm } = back;
   let residual = 0;
   for (let i = 0; i < n; i++) {
     let [sumRe, sumIm] = [0, 0];
     for (let j = 0; j < n; j++) {
-      sumRe += get(a, i * n + j) * get(back.re, j);
-      sumIm += get(a, i * n + j) * get(back.im, j);
+      const aij = get(a, i * n + j);
+      sumRe += aij * get(backRe, j);
+      sumIm += aij * get(backIm, j);
     }
     const [vr, vi] = [get(back.re, i), get(back.im, i)];
     residual +=
@@ -460,7 +546,7 @@ function vectorsOf(
   const [part, size] = lengthRe >= lengthIm ? [back.re, lengthRe] : [back.im, lengthIm];
   const vector = part.map((entry) => entry / size);
   return {
-    condition: 1 / Math.hypot(productRe, productIm),
+    condition: stretch / Math.hypot(productRe, productIm),
     residual: Math.sqrt(residual),
     vector,
     parts: value.im === 0 ? [vector] : [back.re, back.im],
@@ -490,7 +576,8 @@ function factor(h: Vector, n: number, lambdaRe: number, lambdaIm: number): Facto
     im[i * n + i] = -lambdaIm;
     for (let j = Math.max(0, i - 1); j < n; j++) size = Math.max(size, Math.abs(get(h, i * n + j)));
   }
-  const smallest = epsilon * Math.max(size, Number.MIN_VALUE / epsilon);
+  // Squares of pivots must not vanish.
+  const smallest = Math.max(epsilon * size, 1e-150);
   const lRe = new Float64Array(n);
   const lIm = new Float64Array(n);
   const swapped = new Uint8Array(n);
@@ -502,7 +589,8 @@ function factor(h: Vector, n: number, lambdaRe: number, lambdaIm: number): Facto
       if (below > here) {
         swapped[k] = 1;
         for (let j = k; j < n; j++) {
-          const [r, i] = [get(re, at + j), get(im, at + j)];
+          const r = get(re, at + j);
+          const i = get(im, at + j);
           re[at + j] = get(re, next + j);
           im[at + j] = get(im, next + j);
           re[next + j] = r;
@@ -523,7 +611,8 @@ function factor(h: Vector, n: number, lambdaRe: number, lambdaIm: number): Facto
     lRe[k] = mr;
     lIm[k] = mi;
     for (let j = k + 1; j < n; j++) {
-      const [ur, ui] = [get(re, at + j), get(im, at + j)];
+      const ur = get(re, at + j);
+      const ui = get(im, at + j);
       re[next + j] = get(re, next + j) - (mr * ur - mi * ui);
       im[next + j] = get(im, next + j) - (mr * ui + mi * ur);
     }
@@ -544,7 +633,10 @@ function solve({ re, im, lRe, lIm, swapped }: Factors, n: number, b: Complex): C
     let [r, i] = [get(xr, k), get(xi, k)];
     const at = k * n;
     for (let j = k + 1; j < n; j++) {
-      const [ur, ui, vr, vi] = [get(re, at + j), get(im, at + j), get(xr, j), get(xi, j)];
+      const ur = get(re, at + j);
+      const ui = get(im, at + j);
+      const vr = get(xr, j);
+      const vi = get(xi, j);
       r -= ur * vr - ui * vi;
       i -= ur * vi + ui * vr;
     }
@@ -568,7 +660,8 @@ function solveAdjoint({ re, im, lRe, lIm, swapped }: Factors, n: number, b: Comp
     xr[k] = zr;
     xi[k] = zi;
     for (let j = k + 1; j < n; j++) {
-      const [ur, ui] = [get(re, at + j), -get(im, at + j)];
+      const ur = get(re, at + j);
+      const ui = -get(im, at + j);
       xr[j] = get(xr, j) - (ur * zr - ui * zi);
       xi[j] = get(xi, j) - (ur * zi + ui * zr);
     }
@@ -598,8 +691,10 @@ function normalized({ re, im }: Complex): Complex {
   return { re: r.map((x) => x / size), im: i.map((x) => x / size) };
 }
 
+const sizeOf = ({ re, im }: Complex): number => Math.hypot(length(re), length(im));
+
 /** Q v: from the Hessenberg form's coordinates to those of the matrix. */
-function turnBack(reflectors: readonly Reflector[], given: Vector): Vector {
+export function turnBack(reflectors: readonly Reflector[], given: Vector): Vector {
   const x = given.slice();
   for (const { from, v, factor } of [...reflectors].reverse()) {
     let sum = 0;

@@ -12,6 +12,7 @@ import {
   wholeSpectrum,
 } from "../algebra/dense.ts";
 import type { DenseEigenvalue, Spectrum } from "../algebra/eigen.ts";
+import { nearlySymmetricSpectrum, type NearlySymmetric } from "../algebra/rank-one.ts";
 import type { Derivatives } from "./derivatives.ts";
 import { extremeEigenvalues } from "../algebra/lanczos.ts";
 import type { RestPoint } from "./rest-point.ts";
@@ -161,11 +162,16 @@ async function denseCurvature(
     return { ...base, motions: undefined, sam: undefined, kernels: undefined };
   }
   const jacobian = await point.dense(matrices);
-  const motions = finite(jacobian) ? motionsOf(jacobian) : undefined;
+  const motions = finite(jacobian)
+    ? await motionsOf(
+        jacobian,
+        isSam ? { ...matrices.factors, shift: point.weightDecay } : undefined,
+      )
+    : undefined;
   if (!isSam || !finite(matrices.perturbation)) {
     return { ...base, motions, sam: undefined, kernels: undefined };
   }
-  const singular = clearSingularValues(matrices.perturbation);
+  const singular = await clearSingularValues(matrices.perturbation);
   const exact = (value: number): Estimate => ({ value, residual: 0, converged: true });
   const ofShifted = kernel(shiftedHessian.map(Math.abs));
   const ofPerturbation = singular.filter((value) => value <= tolerances.singular).length;
@@ -188,7 +194,11 @@ async function denseCurvature(
       surrogateHessian:
         ofShifted + ofPerturbation === 0
           ? 0
-          : kernel(symmetricSpectrum(matrices.surrogateHessian).map(Math.abs)),
+          : kernel(
+              symmetricSpectrum(
+                await product(matrices.perturbation.transpose(), matrices.samJacobian),
+              ).map(Math.abs),
+            ),
     },
   };
 }
@@ -201,9 +211,16 @@ const finite = (matrix: Matrix): boolean => Number.isFinite(matrix.sum());
 /** Rounding of a matrix put together from products, as a fraction of its size. */
 const rounding = 100 * Number.EPSILON;
 
-/** The whole spectrum of Dv, with error bars for all eigenvalues, or for those that decide. */
-function motionsOf(jacobian: Matrix): Motions {
-  const found = wholeSpectrum(jacobian);
+/**
+ * The whole spectrum of Dv, with error bars for all eigenvalues, or for those that decide.
+ *
+ * @param factors of Dv, where it is a product of symmetric matrices but for a rank-one term.
+ */
+async function motionsOf(jacobian: Matrix, factors: NearlySymmetric | undefined): Promise<Motions> {
+  const found =
+    (factors && jacobian.rows > conditionedLimit
+      ? await nearlySymmetricSpectrum(jacobian, factors)
+      : undefined) ?? wholeSpectrum(jacobian);
   const { values } = found;
   const deciding = values.length <= conditionedLimit ? values : decisive(values, found);
   const barred = new Map(
@@ -230,7 +247,7 @@ function motionsOf(jacobian: Matrix): Motions {
     leftmost: { condition: leftmost?.condition, error: leftmost?.error },
     // Zero eigenvalues come out as large as 1e-8 where several are one.
     kernel: values.some(({ re, im }) => Math.hypot(re, im) <= 1e-6 * largest)
-      ? leftKernel(jacobian, 1e-10 * largest)
+      ? await leftKernel(jacobian, 1e-10 * largest)
       : [],
   };
 }
@@ -244,9 +261,9 @@ function decisive(values: readonly DenseEigenvalue[], { size }: Spectrum): Dense
 }
 
 /** Orthonormal left singular vectors whose singular values are at most `limit`. */
-function leftKernel(matrix: Matrix, limit: number): Vector[] {
+async function leftKernel(matrix: Matrix, limit: number): Promise<Vector[]> {
   // Where no eigenvalue of AAᵀ can be so small there is nothing to look for.
-  const values = symmetricSpectrum(product(matrix, matrix.transpose()));
+  const values = symmetricSpectrum(await product(matrix, matrix.transpose()));
   if ((values[0] ?? 0) > (10 * limit) ** 2) return [];
   const { u, s } = leftSingular(matrix);
   return s.flatMap((value, k) => (value <= limit ? [Float64Array.from(u.getColumn(k))] : []));

@@ -1,6 +1,7 @@
 /** SAM seen from one point: both gradients, and every derivative of its step as an operator. */
-import type { Matrix } from "ml-matrix";
+import { Matrix } from "ml-matrix";
 import { fromRows, product } from "../algebra/dense.ts";
+import type { NearlySymmetric } from "../algebra/rank-one.ts";
 import type { Derivatives } from "./derivatives.ts";
 import {
   addTo,
@@ -104,6 +105,8 @@ export interface DenseSamPoint {
   readonly perturbation: Matrix;
   /** H⁺M. */
   readonly samJacobian: Matrix;
+  /** Why the spectrum of H⁺M is quick to have: H⁺M = H⁺ (N + c wᵀ), N = I + (ρ/‖g‖)H. */
+  readonly factors: Omit<NearlySymmetric, "shift">;
   /** MᵀH⁺M. */
   readonly surrogateHessian: Matrix;
 }
@@ -124,15 +127,21 @@ export async function denseSamPoint(f: Derivatives, point: SamPoint): Promise<De
       return image;
     }),
   );
-  const samJacobian = product(shiftedHessian, perturbation);
+  const samJacobian = await product(shiftedHessian, perturbation);
   return {
     hessian,
     shiftedHessian,
     perturbation,
     samJacobian,
+    factors: {
+      left: shiftedHessian,
+      right: Matrix.mul(hessian, stretch).add(Matrix.eye(rows.length)),
+      column: scaled(-stretch, u),
+      row: along,
+    },
     // Made when it is asked for: half of the work.
     get surrogateHessian() {
-      return product(perturbation.transpose(), samJacobian);
+      return perturbation.transpose().mmul(samJacobian);
     },
   };
 }
