@@ -1,7 +1,7 @@
 import { Matrix } from "ml-matrix";
 import { expect, test } from "vitest";
 import { randomStream } from "../../engine/random.ts";
-import { NotConverged, spectrum, symmetricSpectrum } from "./dense.ts";
+import { NotConverged, spectrum, symmetricSpectrum, wholeSpectrum } from "./dense.ts";
 import { denseSpectrum, symmetricEigenvalues } from "./eigen.ts";
 
 const close = (values: readonly number[], digits = 10) =>
@@ -100,6 +100,46 @@ test("zero, flat, tiny, huge and defective matrices come to an end", () => {
     expect(symmetricSpectrum(matrix)).toHaveLength(matrix.rows);
   }
   expect(symmetricSpectrum(Matrix.zeros(3, 3))).toEqual([0, 0, 0]);
+});
+
+test("pairs whose imaginary part is rounding alone are real", () => {
+  for (const [im, count] of [
+    [1e-17, 2],
+    [1e-12, 1],
+  ] as const) {
+    const matrix = new Matrix([
+      [0, im, 0],
+      [-im, 0, 0],
+      [0, 0, 1],
+    ]);
+    const found = wholeSpectrum(matrix).values;
+    expect([im, found.filter(({ re }) => re < 0.5).length]).toEqual([im, count]);
+  }
+});
+
+test("many equal blocks come to an end", () => {
+  // What hidden units that are all zero make of a Hessian.
+  for (const blocks of [20, 60, 100]) {
+    const n = 3 * blocks;
+    const a = Matrix.eye(n).mul(0.003);
+    for (let i = 0; i < blocks; i++) {
+      for (const [j, entry] of [
+        [i + blocks, 2.8413652444297652],
+        [i + 2 * blocks, 0.10951863075172823],
+      ] as const) {
+        a.set(i, j, entry).set(j, i, entry);
+      }
+    }
+    const side = Math.hypot(2.8413652444297652, 0.10951863075172823);
+    const wanted = [0.003 - side, 0.003, 0.003 + side];
+    expect(symmetricSpectrum(a)).toEqual(
+      close(
+        wanted.flatMap((value) => Array.from({ length: blocks }, () => value)),
+        13,
+      ),
+    );
+    expect(spectrum(a)).toHaveLength(n);
+  }
 });
 
 test("what is not finite is refused", () => {

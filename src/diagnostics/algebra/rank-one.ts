@@ -176,8 +176,8 @@ export function rankOneEigenvalues(
     (most, part) => part.reduce((a, b) => Math.max(a, Math.abs(b)), most),
     0,
   );
-  // As for other Hessenberg matrices: see `francis`.
-  const negligible = 0.01 * Number.EPSILON * largest;
+  // As small as the rounding of the reduction.
+  const negligible = Number.EPSILON * largest;
   const block = new Float64Array(9);
   let shift = 0;
   let end = d.length - 1;
@@ -208,6 +208,8 @@ export function rankOneEigenvalues(
       if (q >= 0) {
         const z = p + (p >= 0 ? root : -root);
         values.push({ re: right + z, im: 0 }, { re: z === 0 ? right : right - w / z, im: 0 });
+      } else if (root <= negligible) {
+        values.push({ re: right + p, im: 0 }, { re: right + p, im: 0 });
       } else {
         values.push({ re: right + p, im: root }, { re: right + p, im: -root });
       }
