@@ -37,7 +37,7 @@ const allowed: { readonly [room: string]: readonly string[] } = {
     "figures",
     "report",
   ],
-  bench: ["engine", "problems", "sam", "platform", "run", "study"],
+  bench: ["engine", "problems", "sam", "diagnostics", "platform", "run", "study"],
   cli: [
     "engine",
     "settings",

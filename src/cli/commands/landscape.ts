@@ -1,7 +1,9 @@
 /** `lucid landscape`: the loss, and what SAM sees of it, on a line or a plane through a point. */
+import { availableParallelism } from "node:os";
 import { basename, join } from "node:path";
 import type { Command } from "@commander-js/extra-typings";
 import { InputError, show, unknownName } from "../../engine/errors.ts";
+import { checkThreads } from "../../engine/threads.ts";
 import { crc32, crcText } from "../../engine/crc32.ts";
 import {
   eigenDirections,
@@ -29,13 +31,7 @@ import { readRunFolder } from "../../store/run-folder.ts";
 import { openLandscape } from "../../store/landscape-file.ts";
 import { toColumns, toCsv } from "../../study/table.ts";
 import { short, whole } from "../../report/words.ts";
-import {
-  chooseEngine,
-  engineOption,
-  option,
-  threadsOption,
-  wholeNumber,
-} from "../shared/arguments.ts";
+import { chooseEngine, engineOption, option, wholeNumber } from "../shared/arguments.ts";
 import { addLossOptions, fieldOption, kebab, lossOf } from "../shared/flags.ts";
 import { readModel, targetOf, targetOfRun, type LossFlags, type Target } from "../shared/point.ts";
 import { Interrupted, printJson, type Terminal } from "../shared/terminal.ts";
@@ -52,7 +48,7 @@ interface LandscapeFlags extends LossFlags {
   readonly dtype?: unknown;
   readonly out?: string;
   readonly engine?: string;
-  readonly threads?: string;
+  readonly atOnce?: string;
   readonly json?: boolean;
 }
 
@@ -109,8 +105,8 @@ export function addLandscape(program: Command, terminal: Terminal): void {
         "values, picture (SVG, PNG), table (CSV), page (HTML); a second call goes on or extends (default: landscape)",
       ),
     )
+    .addOption(option("--at-once <count>", "places computed at once (default: one per core)"))
     .addOption(engineOption())
-    .addOption(threadsOption(1))
     .option("--json", "print one JSON document: identity, ticks and values")
     .action(async (run, flags) => {
       const progress = startProgress({ stream: terminal.err });
@@ -128,10 +124,9 @@ async function landscape(
   progress: Progress,
   terminal: Terminal,
 ): Promise<void> {
-  const engine = {
-    engine: chooseEngine(flags.engine),
-    threads: wholeNumber("threads", flags.threads) ?? 1,
-  };
+  const engine = { engine: chooseEngine(flags.engine) };
+  const atOnce = wholeNumber("at-once", flags.atOnce) ?? availableParallelism();
+  checkThreads("at-once", atOnce);
   const { out = "landscape" } = flags;
   const wanted = namesOf(flags);
   const { model, spec, ...target } = await pointOf(run, flags, progress);
@@ -176,6 +171,7 @@ async function landscape(
         rho,
         statistics: model.statistics,
         shiftedGradients: !flags.lossesOnly,
+        atOnce,
         ...engine,
       });
       const complete = await fill(surface, grid, {

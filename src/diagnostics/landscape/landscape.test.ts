@@ -77,6 +77,21 @@ test("without the second gradient the losses are the same, and nothing claims it
   await losses.dispose();
 });
 
+test("values do not depend on how many places are evaluated at once", async () => {
+  const options = { problem, center: x, axes, rho, engine: "native" } as const;
+  const places = placesOf([ticks(-1, 1, 5), ticks(-1, 1, 1)]);
+  const results = [];
+  for (const atOnce of [1, 2, 7]) {
+    const landscape = await compileLandscape({ ...options, atOnce });
+    results.push(await landscape.at(places));
+    await landscape.dispose();
+  }
+  const [one, two, seven] = results;
+  expect(one?.loss).toHaveLength(5);
+  expect(two).toEqual(one);
+  expect(seven).toEqual(one);
+});
+
 test("with ρ = 0 SAM sees the loss itself", async () => {
   const landscape = await compileLandscape({ problem, center: x, axes, rho: 0, engine: "jax" });
   const { loss, shiftedLoss, cosine } = await landscape.at([[0.1, 0.2]]);
