@@ -2,6 +2,7 @@
 import { constructions } from "./constructions.ts";
 import { throughThePoint } from "./figure-4.ts";
 import { stalls } from "./figure-5.ts";
+import { residual } from "./figure-6.ts";
 import type { Recipe } from "./recipe.ts";
 import { ridgeBasins, ridgeMaps } from "./ridge.ts";
 
@@ -12,4 +13,5 @@ export const recipes: readonly Recipe[] = [
   throughThePoint,
   ridgeBasins,
   stalls,
+  residual,
 ];

@@ -37,6 +37,9 @@ const cases: Readonly<Record<string, Case>> = {
   "whole blocks": { channels: [16, 32, 16] },
   "whole blocks, batch 1": { channels: [16, 16, 32], batch: 1 },
   "whole blocks, odd batch": { channels: [16, 16, 16], batch: 3 },
+  "whole blocks, more images than a block and no multiple": { channels: [16, 16, 16], batch: 21 },
+  "few channels first, images likewise": { channels: [3, 16, 32], batch: 18, side: [4, 4] },
+  "many channels, images likewise": { channels: [48, 64, 48], batch: 20, side: [4, 4] },
   "few channels first": { channels: [3, 16, 32] },
   "one channel": { channels: [1, 16, 16] },
   "channels that are no multiple of a block": { channels: [20, 24, 10] },
@@ -86,6 +89,8 @@ function stepOf(example: Case): { definition: StepDefinition; data: Record<strin
   const { batch = 2, channels, side = [5, 6], kernel = [3, 3], dtype = "float32" } = example;
   const { stride = [1, 1], padding = [[1, 1], [1, 1]], dilation = [1, 1], groups = 1 } = example; // prettier-ignore
   const [given, inner, outer] = channels;
+  // The loss is a sum over images: of many, steps as long would magnify rounding in the second one.
+  const rate = 0.01 * Math.min(1, 4 / batch);
   const layer = (from: number, to: number) => ({
     kernel: type(dtype, to, from / groups, ...kernel),
     gain: type(dtype, to, 1, 1),
@@ -130,7 +135,7 @@ function stepOf(example: Case): { definition: StepDefinition; data: Record<strin
         );
         return {
           carry: {
-            p: mapArrays((a, v) => np.subtract(a, np.multiply(v.ref, number(0.01, v))), p, moved),
+            p: mapArrays((a, v) => np.subtract(a, np.multiply(v.ref, number(rate, v))), p, moved),
             velocity: moved,
           },
           record: { value, byImage },
@@ -173,8 +178,9 @@ const steps = 2;
 function expectClose(
   got: ReadonlyMap<string, ArrayLike<number>>,
   wanted: typeof got,
-  dtype: Float,
+  { dtype = "float32", batch = 2 }: Case,
 ) {
+  const many = batch > 4;
   expect(wanted.size).toBe(14);
   for (const [path, values] of wanted) {
     const result = got.get(path) ?? [];
@@ -182,8 +188,9 @@ function expectClose(
     const difference = Math.max(
       ...Array.from(values, (value, i) => Math.abs(value - (result[i] ?? NaN))),
     );
-    // In float32 the engines sum in different orders, and the second step magnifies it.
-    const tolerance = dtype === "float64" ? 1e-10 : 2e-4;
+    // In float32 the engines sum in different orders, and the second step magnifies it; sums over
+    // many images cancel.
+    const tolerance = dtype === "float64" ? 1e-10 : many ? 2e-3 : 2e-4;
     expect(difference / scale, path).toBeLessThan(tolerance);
   }
 }
@@ -192,7 +199,6 @@ const lastOf = (data: ArrayLike<number>, steps: number) =>
   Array.from(data).slice(-(data.length / steps));
 
 describe.each(Object.entries(cases))("%s", (_, example) => {
-  const { dtype = "float32" } = example;
 
   test("two steps equal jax-js's, run here and exported", async () => {
     const { definition, data } = stepOf(example);
@@ -203,7 +209,7 @@ describe.each(Object.entries(cases))("%s", (_, example) => {
     await jax.dispose();
 
     const program = await compileNative(definition);
-    expectClose(resultsOf(await program.run(run)), wanted, dtype);
+    expectClose(resultsOf(await program.run(run)), wanted, example);
 
     const bytes = program.toOnnx?.() ?? new Uint8Array();
     await program.dispose();
@@ -224,7 +230,7 @@ describe.each(Object.entries(cases))("%s", (_, example) => {
           : [name, values as Float32Array],
       ),
     );
-    expectClose(exported, wanted, dtype);
+    expectClose(exported, wanted, example);
   }, 60_000);
 });
 

@@ -180,13 +180,22 @@ export class Blocks {
       ? l.transpose(l.reshape(x, [batch, blocks, height, width * beside]), [1, 0, 2, 3])
       : l.transpose(x, [0, 2, 3, 1]);
     const rows = l.reshape(plain, [blocks, batch, height, width * beside]);
+    // Images stand for channels here, of which there must be fewer than B or whole blocks: images
+    // and cotangents of zeros make them whole, and add nothing.
+    const added = batch < side ? 0 : (side - (batch % side)) % side;
+    const count = batch + added;
     // Columns are padded here: the kernel computes columns inside its own padding one by one.
-    const padded = l.pad(rows, [0, 0, 0, left * beside], [0, 0, 0, last * beside]);
+    const padded = l.pad(rows, [0, 0, 0, left * beside], [0, added, 0, last * beside]);
     // B images or more in a group would be taken for a block of channels.
-    const images = imagesPerGroup(batch, channels * outputs, side / 2);
-    const groups = batch / images;
+    const images = imagesPerGroup(count, channels * outputs, side / 2);
+    const groups = count / images;
     const block = product(window) * side;
-    const kernels = groupKernels(l, l.reshape(y, [batch, outputs / side, block]), images);
+    const cotangents = l.pad(
+      l.reshape(y, [batch, outputs / side, block]),
+      [0, 0, 0],
+      [added, 0, 0],
+    );
+    const kernels = groupKernels(l, cotangents, images);
     const results = this.#convolve(
       [padded, l.reshape(kernels, [groups * outputs, images, ...window])],
       window,
