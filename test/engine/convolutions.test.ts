@@ -199,7 +199,6 @@ const lastOf = (data: ArrayLike<number>, steps: number) =>
   Array.from(data).slice(-(data.length / steps));
 
 describe.each(Object.entries(cases))("%s", (_, example) => {
-
   test("two steps equal jax-js's, run here and exported", async () => {
     const { definition, data } = stepOf(example);
     const { carry, inputs } = data as { carry: Tree<Tensor>; inputs: Tree<Tensor> };
