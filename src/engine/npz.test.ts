@@ -165,6 +165,19 @@ test.each<[string, Uint8Array, string]>([
   expect(() => readNpy(bytes, "x.npy")).toThrow(`invalid file x.npy: ${reason}`);
 });
 
+test("a name that differs between the directory and the member's head is refused", () => {
+  const name = new TextEncoder().encode("w.npy");
+  const places = Array.from(archive.keys()).filter((at) =>
+    name.every((byte, i) => archive[at + i] === byte),
+  );
+  expect(places).toHaveLength(2);
+  for (const at of places) {
+    const damaged = archive.slice();
+    damaged[at] = (archive[at] ?? 0) ^ 1;
+    expect(() => readNpz(damaged)).toThrow("invalid file npz: its directory is damaged");
+  }
+});
+
 test("no flipped bit of an archive changes a number unnoticed", () => {
   const expected = readNpz(archive);
   // In an order that does not depend on names.

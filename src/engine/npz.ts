@@ -103,9 +103,22 @@ function readChecksums(bytes: Uint8Array): number[] {
   while (at + 46 <= bytes.length && view.getUint32(at, true) === 0x02014b50) {
     checksums.push(view.getUint32(at + 16, true));
     const [name, extra, comment] = [28, 30, 32].map((field) => view.getUint16(at + field, true));
+    if (!isNamedAlike(bytes, at, name ?? 0)) return [];
     at += 46 + (name ?? 0) + (extra ?? 0) + (comment ?? 0);
   }
   return checksums;
+}
+
+/** Whether a member has the same name in the directory and at its own head: no checksum guards names. */
+function isNamedAlike(bytes: Uint8Array, at: number, length: number): boolean {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const head = view.getUint32(at + 42, true);
+  // Of an archive beyond 4 GiB the place is said elsewhere.
+  if (head === 0xffffffff) return true;
+  if (head + 30 + length > bytes.length || view.getUint16(head + 26, true) !== length) return false;
+  const [here, there] = [at + 46, head + 30];
+  for (let i = 0; i < length; i++) if (bytes[here + i] !== bytes[there + i]) return false;
+  return true;
 }
 
 /**
