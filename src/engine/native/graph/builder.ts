@@ -55,6 +55,9 @@ export type Simplify = (
 /** Looks at every node as it is built, and may give expressions simpler names: idioms.ts. */
 export type Recognize = (b: Builder, node: Node) => void;
 
+/** Elements from which on a pass over memory is worth a detour. */
+const longPass = 1 << 16;
+
 export class Builder {
   readonly graph = new Graph();
   readonly #simplify: Simplify;
@@ -363,6 +366,10 @@ export class Builder {
     const factors = factorsOf(x);
     const outside = factors.filter(isConstantThere);
     const [first, ...inside] = factors.filter((factor) => !isConstantThere(factor));
+    // A product of matrices has taken its constant factor in already.
+    if (inside.length === 0 && first !== undefined && isLongProduct(first)) {
+      if (outside.every((factor) => scalarValue(factor) !== undefined)) return undefined;
+    }
     if (outside.length > 0 && first !== undefined) {
       const rest = inside.reduce((a, b) => this.mul(a, b), first);
       const sum = this.reduce("sum", this.broadcast(rest, shape), axes);
@@ -464,11 +471,36 @@ export class Builder {
     const columns = b.type.shape.at(-1) as number;
     if (a.op === "neg") return this.neg(this.matmul(a.inputs[0], b));
     if (b.op === "neg") return this.neg(this.matmul(a, b.inputs[0]));
+    // Products take a constant factor in for nothing.
+    for (const [x, multiply] of [
+      [a, (bare: Node) => this.matmul(bare, b)],
+      [b, (bare: Node) => this.matmul(a, bare)],
+    ] as const) {
+      const scaled = this.#withoutScale(x);
+      if (scaled !== undefined) return this.times(multiply(scaled.bare), scaled.by);
+    }
     return this.#node("matmul", [a, b], {}, a.type.dtype, [
       ...a.type.shape.slice(0, -2),
       rows,
       columns,
     ]);
+  }
+
+  /** A large float32 `x` as `bare` times a constant, seen through views, where that is a pass of its own. */
+  #withoutScale(x: Node): { bare: Node; by: number } | undefined {
+    const [inner, factor] = x.inputs;
+    if (x.type.dtype !== "float32" || product(x.type.shape) < longPass) return undefined;
+    if (x.op === "mul") {
+      const by = scalarValue(factor);
+      return by === undefined || isLongProduct(inner) ? undefined : { bare: inner, by };
+    }
+    if (x.op !== "reshape" && x.op !== "transpose") return undefined;
+    const scaled = this.#withoutScale(inner);
+    if (scaled === undefined) return undefined;
+    const { bare, by } = scaled;
+    const perm = x.attributes["perm"] as number[] | undefined;
+    const view = perm === undefined ? this.reshape(bare, x.type.shape) : this.transpose(bare, perm);
+    return { bare: view, by };
   }
 
   /** Softmax or its logarithm over one axis. */
@@ -537,6 +569,12 @@ export class Builder {
  * bytes only what a step uses is ever wide.
  */
 const isWidened = (x: Node): boolean => x.op === "cast" && x.inputs[0].type.dtype === "uint8";
+
+/** Whether `x` is a large product of matrices, seen through views. */
+const isLongProduct = (x: Node): boolean =>
+  x.op === "reshape" || x.op === "transpose"
+    ? isLongProduct(x.inputs[0])
+    : x.op === "matmul" && product(x.type.shape) >= longPass;
 
 /** The factors of a product, without looking into anything else. */
 function factorsOf(x: Node): Node[] {

@@ -51,21 +51,22 @@ const idioms: readonly Idiom[] = [
     },
     slope: (b, y) => b.sub(y, b.mul(y, y)),
   },
-  // GELU, x·Φ(x), with as few passes as it takes: its derivative is Φ(x) + x·φ(x).
+  // GELU, x·Φ(x), with as few passes as it takes. With z = −x/√2 and u = 1 − erf z = 2·Φ(x) it is
+  // z·u·(−1/√2), and its derivative, Φ(x) + x·φ(x), is ½·(u − z·exp(−z² + log(2/√π))). Products
+  // before and after take in the constant factors of z, of GELU and of its gradient.
   {
     spelled: (x) => nn.gelu(x, { approximate: false }),
     seed: (_, node) => gaussianArgument(node),
-    value: (b, x) => b.mul(x, normalBelow(b, x)),
+    value: (b, x) => b.times(b.mul(...twiceBelow(b, x)), -Math.SQRT1_2),
     pullbackSeed: (factor, other) => {
       const isBelow = factor.op === "sub" && isScalar(factor.inputs[0], 1);
       const x = isBelow ? gaussianArgument(factor.inputs[1]) : undefined;
       return x === undefined ? undefined : [x, other];
     },
     slope(b, _, x) {
-      // x·φ(x) = −z·exp(−z² − log √π), with z = −x/√2
-      const z = b.times(x, -Math.SQRT1_2);
-      const logarithm = b.sub(b.scalar(-Math.log(Math.PI) / 2, x.type.dtype), b.mul(z, z));
-      return b.sub(normalBelow(b, x), b.mul(z, b.unary("exp", logarithm)));
+      const [z, u] = twiceBelow(b, x);
+      const logarithm = b.sub(b.scalar(Math.log(4 / Math.PI) / 2, x.type.dtype), b.mul(z, z));
+      return b.times(b.sub(u, b.mul(z, b.unary("exp", logarithm))), 0.5);
     },
   },
 ];
@@ -78,10 +79,10 @@ function gaussianArgument(node: Node): Node | undefined {
   return Math.abs(by + Math.SQRT1_2) < 1e-7 ? z.inputs[0] : undefined;
 }
 
-/** Φ(x) = ½ − ½ erf(−x/√2): how much of the normal distribution lies below x. */
-function normalBelow(b: Builder, x: Node): Node {
-  const half = b.scalar(0.5, x.type.dtype);
-  return b.sub(half, b.mul(b.unary("erf", b.times(x, -Math.SQRT1_2)), half));
+/** z = −x/√2, and 1 − erf z, twice how much of the normal distribution lies below x. */
+function twiceBelow(b: Builder, x: Node): [z: Node, u: Node] {
+  const z = b.times(x, -Math.SQRT1_2);
+  return [z, b.sub(b.scalar(1, x.type.dtype), b.unary("erf", z))];
 }
 
 interface TracedIdiom extends Idiom {
@@ -145,7 +146,13 @@ export async function idiomsIn(dtypes: readonly ("float32" | "float64")[]): Prom
       if (found === undefined) continue;
       const [argument, cotangent] = found;
       const derivative = slope(builder, value(builder, argument), argument);
-      name(builder, translate(builder, spelledPullback, found), builder.mul(cotangent, derivative));
+      // A constant factor comes last, where products that read the result take it in.
+      const by = derivative.op === "mul" ? scalarValue(derivative.inputs[1]) : undefined;
+      const pulled =
+        by === undefined
+          ? builder.mul(cotangent, derivative)
+          : builder.times(builder.mul(cotangent, derivative.inputs[0]), by);
+      name(builder, translate(builder, spelledPullback, found), pulled);
     }
     spelling = false;
   };

@@ -201,6 +201,8 @@ const rules: Readonly<Record<string, Rule>> = {
     if (y.op === "where" && y.inputs[0] === condition) {
       return b.where(condition, x, y.inputs[2]);
     }
+    // Softmax is 0 where its logits are masked by −∞, and so is its gradient without a mask.
+    if (isScalar(y, 0) && isMaskedSoftmax(x, condition)) return b.broadcast(x, shape);
     if (isTrue(x) && isFalse(y)) return b.broadcast(condition, shape);
     if (isFalse(x) && isTrue(y)) return b.broadcast(b.unary("not", condition), shape);
     return undefined;
@@ -235,6 +237,18 @@ function softmaxOf(shifted: Node): { logits: Node; axis: number } | undefined {
   const axis = reducedAxis(maximum, logits, "max");
   return axis === undefined ? undefined : { logits, axis };
 }
+
+/** Whether a factor of `x` is a softmax that is 0 where `mask` is false. */
+const isMaskedSoftmax = (x: Node, mask: Node): boolean => {
+  if (x.op === "mul") return x.inputs.some((factor) => isMaskedSoftmax(factor, mask));
+  const [logits] = x.inputs;
+  return (
+    x.op === "softmax" &&
+    logits.op === "where" &&
+    logits.inputs[0] === mask &&
+    isScalar(logits.inputs[2], -Infinity)
+  );
+};
 
 const isSumOf = (sum: Node, x: Node, axis: number): boolean => reducedAxis(sum, x, "sum") === axis;
 

@@ -19,6 +19,8 @@ import {
   lowerMatmul,
   lowerRelu,
   lowerSignMask,
+  lowerSoftmax,
+  scaledProduct,
 } from "./fusions.ts";
 import { Lowering, noKernel, type LowerNode, type LoweringTable } from "./lowering.ts";
 import type { Operators } from "./operators.ts";
@@ -129,10 +131,14 @@ const loweringTable: LoweringTable = {
   sub: direct("Sub"),
   mul(l, node) {
     const [x, factor] = node.inputs;
-    const alpha = scalarValue(factor);
-    // A float attribute: exact for float32 only.
-    if (x.op === "matmul" && alpha !== undefined && l.isUsedOnce(x) && x.type.dtype === "float32") {
-      return lowerMatmul(l, x, alpha);
+    const by = scalarValue(factor);
+    if (by !== undefined && node.type.dtype === "float32") {
+      const { product, alpha } = scaledProduct(l, x) ?? {};
+      if (product !== undefined && alpha !== undefined) {
+        return l.reshape(lowerMatmul(l, product, alpha * by), node.type.shape);
+      }
+      const affine = x.op === "add" && l.isUsedOnce(x) ? lowerAffine(l, x, by) : undefined;
+      if (affine !== undefined) return affine;
     }
     return direct("Mul")(l, node);
   },
@@ -196,7 +202,7 @@ const loweringTable: LoweringTable = {
   // Reductions and contractions
   reduce: (l, node) => lowerReduce(l, node, false),
   matmul: (l, node) => lowerMatmul(l, node),
-  softmax: (l, { inputs, attributes }) => l.op("Softmax", [l.lower(inputs[0])], attributes),
+  softmax: lowerSoftmax,
   logSoftmax: (l, { inputs, attributes }) => l.op("LogSoftmax", [l.lower(inputs[0])], attributes),
   convolve: lowerConvolve,
 

@@ -42,6 +42,7 @@ export class Operators {
 
   reshape(x: Node, shape: readonly number[]): Node {
     if (sameShape(x.type.shape, shape)) return x;
+    if (x.op === "Reshape") return this.reshape(x.inputs[0], shape);
     return this.op("Reshape", [x, this.integers(shape)], {}, x.type.dtype, shape);
   }
 
@@ -55,6 +56,13 @@ export class Operators {
       );
     }
     const shape = perm.map((axis) => x.type.shape[axis] as number);
+    // Without sides of 1, so that values which differ in those alone are moved once.
+    const real = range(perm.length).filter((axis) => x.type.shape[axis] !== 1);
+    if (real.length < perm.length) {
+      const sides = real.map((axis) => x.type.shape[axis] as number);
+      const order = perm.filter((axis) => real.includes(axis)).map((axis) => real.indexOf(axis));
+      return this.reshape(this.transpose(this.reshape(x, sides), order), shape);
+    }
     return this.op("Transpose", [x], { perm }, x.type.dtype, shape);
   }
 
