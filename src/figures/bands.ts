@@ -1,7 +1,7 @@
 /** Figures of means over seeds, with bands of one standard deviation, a panel per radius. */
 import * as Plot from "@observablehq/plot";
 import { radiusWords } from "../run/radius.ts";
-import { lineStyle } from "./curves.ts";
+import { lineStyle, lineStyles } from "./curves.ts";
 import { head, margins, sheet, titleHeight, type Figure } from "./figure.ts";
 import { legend } from "./legend.ts";
 import { byMethod, radii, radius, relativeAt, type FigureRun } from "./runs.ts";
@@ -78,13 +78,13 @@ export function bandFigure(title: string, runs: readonly FigureRun[], stretches 
               const own = points.filter(
                 (point) => point.method === method && (point.rho === rho || point.rho === 0),
               );
-              const { stroke } = lineStyle(i);
+              const [fill] = lineStyles[i % lineStyles.length] ?? lineStyles[0];
               return [
                 Plot.areaY(own, {
                   x: "step",
                   y1: ({ mean, deviation }: BandPoint) => mean - deviation,
                   y2: ({ mean, deviation }: BandPoint) => mean + deviation,
-                  fill: String(stroke),
+                  fill,
                   fillOpacity: 0.2,
                 }),
                 Plot.line(own, { x: "step", y: "mean", ...lineStyle(i) }),
