@@ -5,7 +5,7 @@ import { gradientDescent, sam } from "../../sam/methods/sam.ts";
 import { sgd } from "../../sam/parts/outer.ts";
 import { compileTraining } from "../../sam/training/training.ts";
 import type { Method } from "../../sam/contract/method.ts";
-import { createScreen, type Screen } from "./screen.ts";
+import { createScreen, screenTolerances, type Screen } from "./screen.ts";
 import type { StepSignals } from "./signals.ts";
 
 const fresh = () => createScreen({ dtype: "float64", engine: "native" });
@@ -90,6 +90,8 @@ test("one step that is not finite does not condemn a run, a last one does", () =
   screen.push(columns([broken], 201));
   expect(screen.verdict().name).toBe("diverged");
 });
+
+const standing = { loss: 2, shiftedLoss: 2, gradNorm: 1, shiftedGradNorm: 0.5, cosine: 0 };
 
 /** Rows of a run that bends, bursts and settles. */
 const course = Array.from({ length: 300 }, (_, i) => ({
@@ -182,6 +184,30 @@ test("what rows were taken on decides how a verdict begins", () => {
   const [full, probe, batch] = judged.map(({ sentence }) => sentence);
   expect(probe).toBe(full);
   expect(batch).toBe(`As far as mini-batches show: ${full}`);
+});
+
+test("a verdict names what it rests on, and takes other thresholds", () => {
+  const strict = { ...screenTolerances, vanishedRatio: 0.001 };
+  const judged = [undefined, strict].map((tolerances) => {
+    const screen = createScreen({ dtype: "float32", engine: "jax", tolerances });
+    screen.push(columns(repeat({ ...standing, shiftedGradNorm: 0.01 }, 200)));
+    return screen.verdict();
+  });
+  expect(judged[0]).toMatchObject({
+    name: "hallucinated-point",
+    dtype: "float32",
+    engine: "jax",
+    tolerances: screenTolerances,
+  });
+  expect(judged[1]?.name).not.toBe("hallucinated-point");
+  expect(judged[1]?.tolerances).toEqual(strict);
+});
+
+test("a copy's loss before its descent stands for the row's", () => {
+  const screen = fresh();
+  const probed = { ...standing, descentLoss: 3, probedLoss: 4 };
+  screen.push({ ...columns(repeat(probed, 100)), probedLoss: repeat(4, 100) });
+  expect(screen.verdict().numbers["descentFall"]).toBe(0.25);
 });
 
 test("columns that are missing are named", () => {
