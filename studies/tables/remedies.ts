@@ -25,6 +25,12 @@ export const tuningSeed = 0;
 /** A run stands at the loss of guessing when it ends less than a tenth below ln 10. */
 export const standsAtGuessing = (run: StoredRun): boolean => lossOf(run) > 0.9 * Math.log(10);
 
+/** Trainings of figure 5 that are remedies too, on more seeds. */
+const inFigure5: { readonly [remedy: string]: string | undefined } = {
+  "none (SAM)": "sam",
+  "switch at 10 %": "switch",
+};
+
 const head = [
   "final train loss",
   "at the loss of guessing",
@@ -38,11 +44,21 @@ const head = [
 /** Every table of the page. */
 export async function remedyTables(): Promise<{ [name: string]: string }> {
   const untuned = (runs: readonly StoredRun[]) => runs.filter((run) => seedOf(run) !== tuningSeed);
-  const [descent, besides, runs] = await Promise.all([
+  const [descent, besides, runs, figure5] = await Promise.all([
     runsOf("plain-descent"),
     runsOf("beside-remedies").then(untuned),
     runsOf("remedies").then(untuned),
+    runsOf("figure-5-quick").then(untuned),
   ]);
+  /** Runs of a remedy at a radius, with those of figure 5 where it has the same training. */
+  const runsWith = (remedy: string, rho: number) => {
+    const own = runs.filter(({ row }) => row.at["rho"] === rho && row.at["remedy"] === remedy);
+    const same = figure5.filter(
+      ({ row }) => row.at["rho"] === rho && row.at["training"] === inFigure5[remedy],
+    );
+    const known = new Set(own.map(({ row }) => row.cell));
+    return [...own, ...same.filter(({ row }) => !known.has(row.cell))];
+  };
   const labeled = (label: string) => besides.filter(({ row }) => row.at["training"] === label);
   const small = labeled("SAM, ρ = 0.1");
   const cells = (some: readonly StoredRun[]) => [
@@ -94,12 +110,7 @@ export async function remedyTables(): Promise<{ [name: string]: string }> {
     `rho-${rho}`,
     markdown(
       ["remedy", ...head],
-      Object.keys(remedies.axes.remedy).map((remedy) =>
-        line(
-          remedy,
-          runs.filter(({ row }) => row.at["rho"] === rho && row.at["remedy"] === remedy),
-        ),
-      ),
+      Object.keys(remedies.axes.remedy).map((remedy) => line(remedy, runsWith(remedy, rho))),
     ),
   ]);
   return {
