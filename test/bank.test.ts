@@ -9,9 +9,12 @@ import {
   heldOut,
   judgeAll,
   judgeBySetting,
+  judgeByWait,
   sensitivity,
   table,
   trueOfTheirHorizon,
+  waitingTable,
+  waits,
 } from "../studies/bank/report.ts";
 
 const page = readFileSync(new URL("../docs/screen.md", import.meta.url), "utf8");
@@ -53,6 +56,19 @@ describe("the bank", () => {
     expect(bySetting[0]).toEqual(judged);
     expect(plain(page)).toContain(plain(table(heldOut(bySetting).judged)));
     expect(plain(page)).toContain(plain(sensitivity(bySetting)));
+  });
+
+  test("gives what the page says of warnings that wait", { timeout: 60_000 }, () => {
+    const byWait = judgeByWait(judged);
+    expect(byWait[0]).toEqual(judged);
+    expect(plain(page)).toContain(plain(waitingTable(byWait)));
+    const { judged: waited } = heldOut(byWait, Object.keys(waits));
+    const [, , inTime, alarms] = (table(waited).split("\n").at(-1) ?? "").slice(2).split(" | ");
+    const count = (cell = "") => cell.replace(/ \(.*/, "");
+    const text = page.replaceAll("\n", " ");
+    expect(text).toContain(
+      `warns of ${count(inTime)} stalls in time, for ${count(alarms)} false alarms`,
+    );
   });
 });
 

@@ -3,10 +3,11 @@ import { readFileSync } from "node:fs";
 import { gunzipSync } from "node:zlib";
 import {
   createScreen,
+  screenTolerances,
   type Screen,
   type ScreenTolerances,
 } from "../../src/diagnostics/screen/screen.ts";
-import { assess, warn } from "../../src/diagnostics/screen/rules.ts";
+import { assess, warn, type Assessment } from "../../src/diagnostics/screen/rules.ts";
 import { Signals, type StepSignals } from "../../src/diagnostics/screen/signals.ts";
 
 /** What runs.py and collect.ts write of a run. */
@@ -95,19 +96,46 @@ export function screened(run: BankRun, options: JudgeOptions = {}): Screen {
   return screen;
 }
 
-/** The step of a run's warning with each of several tolerances: `screened` for all of them at once. */
-export function warnedSteps(
-  { rows, probe }: BankRun,
-  tolerances: readonly ScreenTolerances[],
-): readonly (number | undefined)[] {
+/** What the screen's rules look at, each time they look. One is to be used before the next is asked for. */
+export function* assessments({ rows, probe }: BankRun): Generator<Assessment> {
   const signals = new Signals();
-  const found: (number | undefined)[] = tolerances.map(() => undefined);
   for (const [step, ...numbers] of rows) {
     const [loss, shiftedLoss, gradNorm, shiftedGradNorm, cosine] = numbers.map((x) => x ?? NaN);
     const row = { loss, shiftedLoss, gradNorm, shiftedGradNorm, cosine } as StepSignals;
     if (!signals.push(step ?? NaN, row, true)) continue;
-    const assessed = assess(signals, { guessLoss: undefined, evidence: probe ? "probe" : "batch" });
+    yield assess(signals, { guessLoss: undefined, evidence: probe ? "probe" : "batch" });
+  }
+}
+
+/** The step of a run's warning with each of several tolerances: `screened` for all of them at once. */
+export function warnedSteps(
+  run: BankRun,
+  tolerances: readonly ScreenTolerances[],
+): readonly (number | undefined)[] {
+  const found: (number | undefined)[] = tolerances.map(() => undefined);
+  for (const assessed of assessments(run)) {
     for (const [i, each] of tolerances.entries()) found[i] ??= warn(assessed, each)?.step;
   }
   return found;
+}
+
+/** Whether a warning may be given now, if its evidence has held without a break since a horizon. */
+export type Wait = (found: Assessment, since: number) => boolean;
+
+/** The step of a run's warning if it waits, for each of several ways to wait. */
+export function waitingSteps(
+  run: BankRun,
+  waits: readonly Wait[],
+): readonly (number | undefined)[] {
+  const steps: (number | undefined)[] = waits.map(() => undefined);
+  let since: number | undefined;
+  for (const found of assessments(run)) {
+    const warning = warn(found, screenTolerances);
+    since = warning && (since ?? found.horizon);
+    if (warning === undefined || since === undefined) continue;
+    for (const [i, may] of waits.entries()) {
+      if (steps[i] === undefined && may(found, since)) steps[i] = warning.step;
+    }
+  }
+  return steps;
 }

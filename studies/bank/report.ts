@@ -3,10 +3,12 @@ import {
   labelOf,
   readBank,
   screened,
+  waitingSteps,
   warnedSteps,
   type BankRun,
   type JudgeOptions,
   type Label,
+  type Wait,
 } from "./bank.ts";
 import { screenTolerances, type ScreenTolerances } from "../../src/diagnostics/screen/screen.ts";
 import { clopperPearson } from "../intervals.ts";
@@ -122,14 +124,62 @@ export const settings: readonly { readonly name: string; readonly tolerances: Sc
 /** All runs with each of the settings; verdicts are those of the settings as they are. */
 export function judgeBySetting(judged: readonly Judged[]): readonly (readonly Judged[])[] {
   const tolerances = settings.map((setting) => setting.tolerances);
-  const steps = judged.map(({ run }) => warnedSteps(run, tolerances));
-  return settings.map((_, i) =>
+  return warnedOtherwise(judged, (run) => warnedSteps(run, tolerances), settings.length);
+}
+
+/** All runs with each of several warnings in place of theirs. */
+function warnedOtherwise(
+  judged: readonly Judged[],
+  stepsOf: (run: BankRun) => readonly (number | undefined)[],
+  count: number,
+): readonly (readonly Judged[])[] {
+  const steps = judged.map(({ run }) => stepsOf(run));
+  return Array.from({ length: count }, (_, i) =>
     judged.map((one, j) => {
       const step = steps[j]?.[i];
       return { ...one, warned: step === undefined ? undefined : step / one.run.steps };
     }),
   );
 }
+
+/** Whether the loss falls, beyond doubt, by more than a share of itself in as many steps again. */
+const fallsIn =
+  (part: number, share: number): Wait =>
+  ({ signals, horizon, recent }) => {
+    const slope = signals.slope(1 - part, 1);
+    const ahead = horizon / Math.abs(recent.loss);
+    return slope === undefined || slope.high >= 0 || -slope.slope * ahead <= share;
+  };
+
+const hasHeldFor =
+  (part: number): Wait =>
+  ({ horizon }, since) =>
+    since <= (1 - part) * horizon;
+
+/** Ways for a warning to wait, which the screen does not use: what they would be good for. */
+export const waits: { readonly [name: string]: Wait } = {
+  "not at all": () => true,
+  ...Object.fromEntries(
+    [0, 0.04, 0.1].flatMap((share) => [
+      [`while the last quarter falls by more than ${100 * share} %`, fallsIn(1 / 4, share)],
+      [`while the last half falls by more than ${100 * share} %`, fallsIn(1 / 2, share)],
+    ]),
+  ),
+  "until it held for the last tenth": hasHeldFor(1 / 10),
+  "until it held for the last quarter": hasHeldFor(1 / 4),
+  "until it held for the last third": hasHeldFor(1 / 3),
+  "until it held for the last half": hasHeldFor(1 / 2),
+};
+
+/** All runs with each of the ways to wait. */
+export function judgeByWait(judged: readonly Judged[]): readonly (readonly Judged[])[] {
+  const ways = Object.values(waits);
+  return warnedOtherwise(judged, (run) => waitingSteps(run, ways), ways.length);
+}
+
+/** What each way to wait would do on all families together. */
+export const waitingTable = (byWait: readonly (readonly Judged[])[]): string =>
+  linesOfAll("a warning waits", Object.keys(waits), byWait);
 
 /** Stalls warned of in time, less twenty times the share of false alarms: what tuning looks for. */
 function merit(judged: readonly Judged[]): number {
@@ -143,7 +193,10 @@ function merit(judged: readonly Judged[]): number {
  * Leave one family out: of all settings the one that does best on the other families, applied to the
  * one left out. The settings as they are win ties.
  */
-export function heldOut(bySetting: readonly (readonly Judged[])[]): {
+export function heldOut(
+  bySetting: readonly (readonly Judged[])[],
+  names: readonly string[] = settings.map(({ name }) => name),
+): {
   readonly chosen: { readonly [family: string]: string };
   readonly judged: readonly Judged[];
 } {
@@ -152,7 +205,7 @@ export function heldOut(bySetting: readonly (readonly Judged[])[]): {
   const judged = families.flatMap((family) => {
     const merits = bySetting.map((all) => merit(all.filter(({ run }) => run.family !== family)));
     const best = merits.indexOf(Math.max(...merits));
-    chosen[family] = settings[best]?.name ?? "";
+    chosen[family] = names[best] ?? "";
     return (bySetting[best] ?? []).filter(({ run }) => run.family === family);
   });
   return { chosen, judged };
@@ -160,12 +213,24 @@ export function heldOut(bySetting: readonly (readonly Judged[])[]): {
 
 /** What halving and doubling each threshold does on all families together. */
 export const sensitivity = (bySetting: readonly (readonly Judged[])[]): string =>
+  linesOfAll(
+    "thresholds",
+    settings.map(({ name }) => name),
+    bySetting,
+  );
+
+/** A line for each of several ways to warn, of all families together. */
+const linesOfAll = (
+  title: string,
+  names: readonly string[],
+  ways: readonly (readonly Judged[])[],
+): string =>
   [
-    "| thresholds | stalls warned of in time | false alarms |",
+    `| ${title} | stalls warned of in time | false alarms |`,
     "| --- | --- | --- |",
-    ...bySetting.map((judged, i) => {
+    ...ways.map((judged, i) => {
       const [, , caught, alarms] = lastRow(judged);
-      return `| ${settings[i]?.name} | ${caught} | ${alarms} |`;
+      return `| ${names[i]} | ${caught} | ${alarms} |`;
     }),
   ].join("\n");
 
@@ -192,4 +257,10 @@ if (import.meta.main) {
   const { chosen, judged } = heldOut(bySetting);
   console.log(`\nleave one family out: ${JSON.stringify(chosen)}\n\n${table(judged)}`);
   console.log(`\n${sensitivity(bySetting)}`);
+  const byWait = judgeByWait(bySetting[0] ?? []);
+  const waited = heldOut(byWait, Object.keys(waits));
+  console.log(`\n${waitingTable(byWait)}`);
+  console.log(
+    `\nleave one family out: ${JSON.stringify(waited.chosen)}\n\n${table(waited.judged)}`,
+  );
 }
