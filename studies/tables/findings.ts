@@ -5,6 +5,7 @@ import { createScreen, flatten, norm, type Screen } from "lucid-sam/diagnostics"
 import type { MetricRow } from "lucid-sam/run";
 import { mlp } from "lucid-sam";
 import { tensor } from "lucid-sam/engine";
+import { readContinuedEnds, type ContinuedEnd, type Stage } from "../continued-ends.ts";
 import { readStalledEnds, type StalledEnd } from "../stalled-ends.ts";
 import {
   accuracyOf,
@@ -80,6 +81,7 @@ export async function findingTables(): Promise<{ [name: string]: string }> {
     answers: answersTable(ends),
     refining: refiningTable(ends),
     zeros: zerosTable(ends),
+    continued: continuedTable(readContinuedEnds(results("continuation.jsonl.gz"))),
   };
 }
 
@@ -310,5 +312,45 @@ function zerosTable(ends: readonly StalledEnd[]): string {
         c?.attracting.answer ?? "–",
       ];
     }),
+  );
+}
+
+function continuedTable(ends: readonly ContinuedEnd[]): string {
+  const line = (end: ContinuedEnd, way: string, stages: readonly Stage[]) => {
+    const last = stages.at(-1);
+    const lowest = stages.toSorted((a, b) => a.shiftedGradNorm - b.shiftedGradNorm)[0];
+    return [
+      end.rho,
+      end.seed,
+      way,
+      `${digits(stages[0]?.value, 3)} … ${digits(last?.value, 3)}`,
+      stages.filter(({ converged }) => converged).length,
+      digits(end.shiftedGradNorm),
+      digits(lowest?.shiftedGradNorm),
+      digits(lowest?.value, 3),
+      digits(lowest?.moved),
+      digits(last?.shiftedGradNorm),
+      stages.reduce((sum, { products }) => sum + products, 0),
+    ];
+  };
+  return markdown(
+    [
+      "ρ",
+      "seed",
+      "continued in",
+      "from … to",
+      "zeros on the way",
+      "‖g⁺‖ at the end of the run",
+      "lowest ‖g⁺‖",
+      "where",
+      "moved there",
+      "last ‖g⁺‖",
+      "products",
+    ],
+    ends.flatMap((end) => [
+      line(end, "penalty λ", end.penalty),
+      line(end, "smaller ρ", end.smaller),
+      line(end, "larger ρ", end.larger),
+    ]),
   );
 }
