@@ -11,8 +11,10 @@ import {
 } from "node:fs";
 import { hostname } from "node:os";
 import { basename, dirname, join } from "node:path";
+import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import { zipSync } from "fflate";
 import { certificateSchema } from "../../src/diagnostics/certificate/certificate.ts";
+import { crc32c } from "../../src/engine/crc32.ts";
 import { InputError } from "../../src/engine/errors.ts";
 import { readNpy, readNpz } from "../../src/engine/npz.ts";
 import { readSafetensors, writeSafetensors } from "../../src/engine/safetensors.ts";
@@ -23,6 +25,9 @@ import { takeLock } from "../../src/platform/node/lock.ts";
 import { datasets } from "../../src/problems/datasets/registry.ts";
 import { readIdx } from "../../src/problems/datasets/idx.ts";
 import { parseCsv } from "../../src/problems/table.ts";
+import { createLogScreen } from "../../src/run/logs/log-screen.ts";
+import { readLog } from "../../src/run/logs/read-log.ts";
+import type { LogEntry } from "../../src/run/logs/rows.ts";
 import { nodeSources } from "../../src/run/node-sources.ts";
 import { createRunner } from "../../src/run/run.ts";
 import { parseSpec } from "../../src/run/spec.ts";
@@ -210,6 +215,20 @@ export default ({ table, dtype }) => defineProblem({
   forward: (layer, { x, y }) => ({ losses: x.sub(y.reshape([-1, 1])).sum(1) }),
 });
 `;
+
+  const rows = Array.from({ length: 60 }, (_, i) => ({
+    step: 10 * i,
+    loss: 2.3 - 0.3 * Math.exp(-i / 5),
+    shiftedLoss: 4 + Math.sin(i),
+    gradNorm: 0.02 + 0.01 / (1 + i),
+    shiftedGradNorm: 1.5,
+    cosine: -0.2,
+  }));
+  const logOf = (entries: readonly object[]) =>
+    entries.map((entry) => `${JSON.stringify(entry)}\n`).join("");
+  const header = { lucid: 1, evidence: "probe", rho: 2, every: 10, dtype: "float32" };
+  const values = rows.map((row) => Object.values(row).join());
+  const csv = `${Object.keys(rows[0] ?? {}).join()}\n${values.join("\n")}\n`;
 
   return [
     {
@@ -418,6 +437,41 @@ export default ({ table, dtype }) => defineProblem({
       }),
     },
     {
+      name: "log, a run's own",
+      kind: "lines",
+      weight: 5,
+      ...fileReader(
+        folder,
+        "metrics.jsonl",
+        new Uint8Array(readFileSync(at("finished/metrics.jsonl"))),
+        screened,
+      ),
+    },
+    {
+      name: "log, a recorder's",
+      kind: "lines",
+      weight: 5,
+      ...fileReader(folder, "lucid.jsonl", logOf([header, ...rows]), screened),
+    },
+    {
+      name: "log, CSV",
+      kind: "text",
+      weight: 5,
+      ...fileReader(folder, "metrics.csv", csv, screened),
+    },
+    {
+      name: "log, TensorBoard events",
+      kind: "binary",
+      weight: 5,
+      guard: "CRC-32C of each record",
+      // Records may be lost or there twice, as after a rotation; none may say anything else.
+      missing: "any",
+      ...fileReader(folder, "events.out.tfevents.0.host", eventsOf(rows), async (path) => {
+        const { entries } = await screened(path);
+        return byName(entries.map((entry) => ["row" in entry ? `${entry.row.step}` : "", entry]));
+      }),
+    },
+    {
       name: "problem file",
       kind: "text",
       weight: 1,
@@ -476,6 +530,45 @@ export default ({ table, dtype }) => defineProblem({
       missing: "any",
     },
   ];
+}
+
+/** What `lucid screen` makes of a log: its entries, and what it says of them. */
+async function screened(path: string) {
+  const entries: LogEntry[] = [];
+  const screen = createLogScreen();
+  await readLog(path, {
+    onEntries(more) {
+      entries.push(...more);
+      screen.push(more);
+    },
+  });
+  screen.end();
+  return { entries, verdict: screen.verdict, warning: screen.warning };
+}
+
+/** An event file: records of a length, a checksum of it, an Event with scalars, a checksum of that. */
+function eventsOf(rows: readonly { readonly step: number }[]): Uint8Array {
+  const masked = (bytes: Uint8Array) => {
+    const crc = crc32c(bytes);
+    return (((crc >>> 15) | (crc << 17)) + 0xa282ead8) >>> 0;
+  };
+  const records = rows.map(({ step, ...values }) => {
+    const summary = new BinaryWriter();
+    for (const [name, value] of Object.entries(values) as [string, number][]) {
+      summary.tag(1, WireType.LengthDelimited).fork();
+      summary.tag(1, WireType.LengthDelimited).string(name);
+      summary.tag(2, WireType.Bit32).float(value).join();
+    }
+    const event = new BinaryWriter().tag(2, WireType.Varint).int64(step);
+    const content = event.tag(5, WireType.LengthDelimited).bytes(summary.finish()).finish();
+    const record = Buffer.alloc(content.length + 16);
+    record.writeBigUInt64LE(BigInt(content.length));
+    record.writeUInt32LE(masked(record.subarray(0, 8)), 8);
+    record.set(content, 12);
+    record.writeUInt32LE(masked(content), content.length + 12);
+    return record;
+  });
+  return new Uint8Array(Buffer.concat(records));
 }
 
 /** What a figure is drawn from. */

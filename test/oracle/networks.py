@@ -37,7 +37,7 @@ class Lambda(nn.Module):
 
 
 def mlp(features, hidden, classes, activation, norm=False, gain=1):
-    layers = [nn.Flatten()]
+    layers = []
     for width in hidden:
         layers.append(nn.Linear(features, width))
         if norm:
@@ -51,6 +51,11 @@ def mlp(features, hidden, classes, activation, norm=False, gain=1):
             if isinstance(layer, nn.Linear):
                 layer.weight.mul_(gain)
     return net
+
+
+def flat(samples):
+    x, y = samples
+    return x.flatten(1), y
 
 
 def norm2d(kind, channels):
@@ -96,18 +101,22 @@ class ResNet(nn.Module):
         super().__init__()
         self.conv1 = nn.Conv2d(channels, width, 3, 1, 1, bias=False)
         self.bn1 = norm2d(norm, width)[0]
-        self.stages = nn.Sequential()
         inputs = width
         for stage, blocks in enumerate(stages):
+            layer = []
             for block in range(blocks):
                 outputs = width * 2**stage
                 stride = 2 if stage > 0 and block == 0 else 1
-                self.stages.append(Block(inputs, outputs, stride, norm))
+                layer.append(Block(inputs, outputs, stride, norm))
                 inputs = outputs
+            setattr(self, f"layer{stage + 1}", nn.Sequential(*layer))
+        self.stages = len(stages)
         self.linear = nn.Linear(inputs, classes)
 
     def forward(self, x):
-        x = self.stages(F.relu(self.bn1(self.conv1(x))))
+        x = F.relu(self.bn1(self.conv1(x)))
+        for stage in range(self.stages):
+            x = getattr(self, f"layer{stage + 1}")(x)
         return self.linear(x.mean((2, 3)))
 
 
@@ -123,7 +132,7 @@ class Transformer(nn.Module):
 
     def forward(self, x):
         places = x.shape[1]
-        mask = nn.Transformer.generate_square_subsequent_mask(places, dtype=x.dtype)
+        mask = torch.full((places, places), -math.inf, dtype=x.dtype).triu(1)
         y = self.norm1(x)
         mixed = self.attention(
             y, y, y, need_weights=False, attn_mask=mask if self.causal else None
@@ -210,10 +219,10 @@ def known(outputs, y):
 
 relu, leaky = nn.ReLU(), nn.LeakyReLU()
 cases = {
-    "mlp leaky-relu": (lambda: mlp(9, [7], 3, leaky), images(8, 1, 3, 3)),
-    "mlp sin, gain 2": (lambda: mlp(9, [7], 3, Lambda(torch.sin), gain=2), images(8, 1, 3, 3)),
-    "mlp gelu, layer norm": (lambda: mlp(9, [7, 5], 3, nn.GELU(), True), images(8, 1, 3, 3)),
-    "mlp silu, layer norm": (lambda: mlp(9, [7, 5], 3, nn.SiLU(), True), images(8, 1, 3, 3)),
+    "mlp leaky-relu": (lambda: mlp(9, [7], 3, leaky), flat(images(8, 1, 3, 3))),
+    "mlp sin, gain 2": (lambda: mlp(9, [7], 3, Lambda(torch.sin), gain=2), flat(images(8, 1, 3, 3))),
+    "mlp gelu, layer norm": (lambda: mlp(9, [7, 5], 3, nn.GELU(), True), flat(images(8, 1, 3, 3))),
+    "mlp silu, layer norm": (lambda: mlp(9, [7, 5], 3, nn.SiLU(), True), flat(images(8, 1, 3, 3))),
     "cnn": (lambda: cnn(3, [6, 8, 10], 4, relu), images(6, 3, 7, 4)),
     "cnn batch": (lambda: cnn(1, [6, 8], 4, nn.Tanh(), "batch"), images(6, 1, 8, 4)),
     "cnn group": (lambda: cnn(3, [6, 8], 4, relu, "group"), images(6, 3, 8, 4)),
@@ -288,15 +297,16 @@ def study(make, samples, loss_of=cross_entropy):
     }
 
 
-print(
-    json.dumps(
-        {
-            "torch": torch.__version__,
-            "seed": SEED,
-            "rho": RHO,
-            "rate": RATE,
-            "cases": {name: study(*case) for name, case in cases.items()},
-        },
-        indent=2,
+if __name__ == "__main__":
+    print(
+        json.dumps(
+            {
+                "torch": torch.__version__,
+                "seed": SEED,
+                "rho": RHO,
+                "rate": RATE,
+                "cases": {name: study(*case) for name, case in cases.items()},
+            },
+            indent=2,
+        )
     )
-)

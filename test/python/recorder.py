@@ -254,8 +254,16 @@ def check_probe_counts_steps_and_goes_on_after_a_restart():
     probe = Probe(model, criterion, samples(), rho=0.1, path=None)
     probe.look = dict
     steps = [step for step in range(3000) if probe() is not None]
-    assert steps[:4] == [0, 5, 10, 15] and 40 < len(steps) < 130, steps
+    assert steps[:4] == [0, 8, 16, 24] and len(steps) > 60, steps
     assert steps[-1] - steps[-2] == 50 and probe.every == 50
+    # A probe costs a step for each batch that it takes, and half of one: 5 % of any 1,000 steps.
+    for batches in range(1, 17):
+        loader = (samples() for _ in range(batches))
+        probe = Probe(model, criterion, loader, rho=0.1, path=None, samples=10**9)
+        probe.look = dict
+        steps = [step for step in range(2000) if probe() is not None]
+        most = max(sum(a <= step < a + 1000 for step in steps) for a in range(1000))
+        assert probe.every == 50 * batches and most * (0.5 + batches) <= 50, (batches, most)
 
 
 def watched(loop, **options):

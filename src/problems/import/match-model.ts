@@ -3,6 +3,9 @@ import { InputError } from "../../engine/errors.ts";
 import {
   castFloat,
   leavesWithPaths,
+  mapTree,
+  sizeOf,
+  tensor,
   unflattenLike,
   type Tensor,
   type TensorType,
@@ -22,7 +25,8 @@ export const statisticsPrefix = "statistics";
  * PyTorch's `num_batches_tracked` is left aside, and so are the prefixes `module.` and `_orig_mod.`
  * of wrapped and compiled models. Names in a folder that `lucid_sam.export` wrote begin with `param.`
  * or `buffer.`. Tensors of other names (`fc1.weight`) are matched by kind and shape, and those of one
- * kind and shape by the numbers in their names, where that leaves no choice.
+ * kind and shape by the numbers in their names, where that leaves no choice. What `toTorch` of the problem
+ * gives is read back, in PyTorch's layouts.
  *
  * @param name what messages call the tensors.
  * @param onMatched told which name was taken for which, where names were not known.
@@ -47,7 +51,7 @@ export function matchModel(
   );
   const named = new Map(
     [...given]
-      .filter(([key]) => !/(^|\/)num_batches_tracked$/.test(key))
+      .filter(([key]) => !isCount(key))
       // An imported network may have numbered modules itself.
       .map(([key, leaf]) => [own.has(key) ? key : layerName(key, [...given.keys()]), leaf]),
   );
@@ -59,6 +63,8 @@ export function matchModel(
     })),
   ];
   const isNamed = wanted.every(({ names }) => names.some((candidate) => named.has(candidate)));
+  const same = isNamed ? undefined : fromTorch(problem, initial, given, name);
+  if (same !== undefined) return same;
   const pairs = isNamed ? undefined : matchByShape(wanted, named);
   const left =
     pairs === undefined
@@ -139,6 +145,53 @@ function matchByShape(
   }
   return pairs.toSorted((a, b) => byNumbers.compare(a.ours, b.ours));
 }
+
+/** The model whose state_dict this is, where the problem says what that has: the inverse of `toTorch`. */
+function fromTorch(
+  problem: Problem,
+  params: Tree<TensorType>,
+  given: ReadonlyMap<string, Tensor>,
+  file: string,
+): Model | undefined {
+  // A model whose numbers are their own places shows where each one goes.
+  let count = 0;
+  const numbered = (types: Tree<TensorType>): Tree<Tensor> =>
+    mapTree(types, ({ shape }) =>
+      tensor(
+        Float64Array.from({ length: sizeOf(shape) }, () => count++),
+        shape,
+        "float64",
+      ),
+    );
+  const places = {
+    params: numbered(params),
+    statistics: numbered(problem.initStatistics?.() ?? {}),
+  };
+  const state = Object.entries(problem.toTorch?.(places) ?? {});
+  const sizes = state.map(([, { data }]) => data.length);
+  const names = new Set([...given.keys()].filter((name) => !isCount(name)));
+  const isSame =
+    state.every(([name]) => names.delete(name.replaceAll(".", "/"))) && names.size === 0;
+  if (!isSame || state.length === 0 || sizes.reduce((a, b) => a + b) !== count) return undefined;
+  const values = new Float64Array(count);
+  for (const [name, at] of state) {
+    const found = given.get(name.replaceAll(".", "/")) as Tensor;
+    const { data } = checked(found, at, `${name} in ${file}`);
+    at.data.forEach((place, i) => (values[place] = data[i] as number));
+  }
+  const filled = (tree: Tree<Tensor>) =>
+    mapTree(tree, ({ data, shape }) =>
+      tensor(
+        Float64Array.from(data, (place) => values[place] as number),
+        shape,
+        "float64",
+      ),
+    );
+  return { params: filled(places.params), statistics: filled(places.statistics) };
+}
+
+/** Whether a tensor counts batches, as PyTorch's batch normalization does. */
+const isCount = (path: string): boolean => /(^|\/)num_batches_tracked$/.test(path);
 
 /** The tensor in float64, if it fits. */
 function checked(leaf: Tensor, { shape }: TensorType, called: string): Tensor {

@@ -20,6 +20,7 @@ import {
   type ClassificationOptions,
 } from "./classification.ts";
 import { checkNorm, imageNorms, normalize, type ImageNorm } from "./image-norm.ts";
+import { torchModule, torchStatistics } from "./torch-modules.ts";
 
 /** What a convolutional network is made of. */
 export interface CnnOptions extends ClassificationOptions {
@@ -116,6 +117,20 @@ export function cnn(options: CnnOptions): Problem {
       };
     },
     score: (logits, batch) => isRight(logits, (batch as { y: np.Array }).y),
+    // nn.Sequential(Conv2d, [norm], activation, …, AdaptiveAvgPool2d, Flatten, Linear).
+    toTorch({ params, statistics }) {
+      const { layers } = params as { layers: DenseLayer[] };
+      const running = (statistics as { layers?: { [layer: number]: BatchStatistics } }).layers;
+      const ofBlock = norm === "none" ? 1 : 2;
+      const place = (i: number) => i + Math.floor(i / ofBlock) + (i === layers.length - 1 ? 2 : 0);
+      return Object.assign(
+        {},
+        ...layers.map((layer, i) => torchModule(place(i), layer)),
+        ...Object.entries(running ?? {}).map(([i, kept]) =>
+          torchModule(place(Number(i)), torchStatistics(kept)),
+        ),
+      );
+    },
   };
 }
 

@@ -13,6 +13,7 @@ import { layerNorm, type NormLayer } from "../layers/normalization.ts";
 import { roleByName, type FloatType, type Problem } from "../problem.ts";
 import { crossEntropy, isRight, labelEntropy } from "./classification.ts";
 import { checkTransformer, transformerFields, transformerSize } from "./transformer.ts";
+import { torchBlock, torchModule } from "./torch-modules.ts";
 
 /** What a generative transformer is made of. */
 export interface GptOptions extends Pick<TokenSamples, "train" | "test" | "vocabulary"> {
@@ -100,6 +101,19 @@ export function gpt(options: GptOptions): Problem {
       const rows = (y.shape[0] as number) * predicted;
       const right = isRight(outputs.reshape([rows, vocabulary]), y.reshape([rows]));
       return overPlaces(right, predicted);
+    },
+    toTorch({ params }) {
+      const network = params as Network;
+      return {
+        "token.weight": network.tokenEmbedding,
+        position: network.positionEmbedding,
+        ...Object.assign(
+          {},
+          ...network.blocks.map((block, i) => torchModule(`blocks.${i}`, torchBlock(block))),
+        ),
+        ...torchModule("norm", network.norm),
+        ...torchModule("head", network.head),
+      };
     },
   };
 }

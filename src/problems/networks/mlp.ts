@@ -18,6 +18,7 @@ import {
   labelEntropy,
   type ClassificationOptions,
 } from "./classification.ts";
+import { torchModule } from "./torch-modules.ts";
 
 /** What a multilayer perceptron is made of. Images are flattened. */
 export interface MlpOptions extends ClassificationOptions {
@@ -124,15 +125,12 @@ export function mlp(options: MlpOptions): Problem {
       const { y } = batch as { y: np.Array };
       return isRight(logits, y);
     },
-    // nn.Sequential(Linear, activation, Linear, …), on flattened images.
+    // nn.Sequential(Linear, [LayerNorm], activation, [Dropout], Linear, …), on flattened images.
     toTorch({ params }) {
       const { layers } = params as { layers: DenseLayer[] };
-      return Object.fromEntries(
-        layers.flatMap(({ weight, bias }, i) => [
-          [`${2 * i}.weight`, weight],
-          [`${2 * i}.bias`, bias],
-        ]),
-      );
+      const [ofLayers, without] = [norm === "layer" ? 2 : 1, dropout > 0 ? 2 : 1];
+      const place = (i: number) => i + without * Math.floor(i / ofLayers);
+      return Object.assign({}, ...layers.map((layer, i) => torchModule(place(i), layer)));
     },
   };
 }

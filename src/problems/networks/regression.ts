@@ -9,6 +9,7 @@ import { problemEntry } from "../entry.ts";
 import { initializer } from "../layers/initializer.ts";
 import type { FloatType, Problem } from "../problem.ts";
 import { numpyUniform } from "./numpy-random.ts";
+import { reshaped } from "./torch-modules.ts";
 
 /** Curves to fit, by name. */
 const targets = {
@@ -99,7 +100,7 @@ export function regression(options: RegressionOptions = {}): Problem {
       };
     },
     forward(params, batch) {
-      const { w, b, a, c } = params as unknown as Parameters;
+      const { w, b, a, c } = params as unknown as Parameters<np.Array>;
       const { x, y } = batch as { x: np.Array; y: np.Array };
       const points = x.reshape([x.shape[0] as number, 1]);
       // a·tanh(gain·(w x + b)) + c
@@ -111,14 +112,24 @@ export function regression(options: RegressionOptions = {}): Problem {
       const losses = add(square(subtract(outputs, y)), multiply(scalar(penalty / 2, x), norm));
       return { losses };
     },
+    // nn.Sequential(Linear(1, h), tanh of gain times its input, Linear(h, 1)).
+    toTorch({ params }) {
+      const { w, b, a, c } = params as unknown as Parameters<Tensor>;
+      return {
+        "0.weight": reshaped(w, [width, 1]),
+        "0.bias": b,
+        "2.weight": reshaped(a, [1, width]),
+        "2.bias": c,
+      };
+    },
   };
 }
 
-interface Parameters {
-  readonly w: np.Array;
-  readonly b: np.Array;
-  readonly a: np.Array;
-  readonly c: np.Array;
+interface Parameters<Leaf> {
+  readonly w: Leaf;
+  readonly b: Leaf;
+  readonly a: Leaf;
+  readonly c: Leaf;
 }
 
 const names = ["hidden", "gain", "penalty", "target", "n", "range", "dataSeed", "start", "dtype"];

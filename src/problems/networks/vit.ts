@@ -20,6 +20,7 @@ import {
   type ClassificationOptions,
 } from "./classification.ts";
 import { checkTransformer, transformerFields, transformerSize } from "./transformer.ts";
+import { reshaped, torchBlock, torchModule } from "./torch-modules.ts";
 
 /** What a vision transformer is made of. */
 export interface VitOptions extends ClassificationOptions {
@@ -106,6 +107,22 @@ export function vit(options: VitOptions): Problem {
       return { losses: crossEntropy(logits.ref, y), outputs: logits };
     },
     score: (logits, batch) => isRight(logits, (batch as { y: np.Array }).y),
+    toTorch({ params }) {
+      const network = params as Network;
+      const { weight, bias } = network.patches;
+      return {
+        // nn.Conv2d(channels, dim, patch, patch)
+        "patches.weight": reshaped(weight, [dim, channels, patch, patch]),
+        "patches.bias": bias,
+        position: network.positionEmbedding,
+        ...Object.assign(
+          {},
+          ...network.blocks.map((block, i) => torchModule(`blocks.${i}`, torchBlock(block))),
+        ),
+        ...torchModule("norm", network.norm),
+        ...torchModule("head", network.head),
+      };
+    },
   };
 }
 
