@@ -44,9 +44,10 @@ class Probe:
         rho: Radius of the ascent, in the norm of all parameters together.
         adaptive: Whether the ascent is ASAM's: scaled by |x|, elementwise.
         path: The log. Rows are added to a file that is there.
-        every: Steps between probes; default: a quarter of the steps so far, at least 8 and at most 50,
-            for every batch that the probe takes. A probe costs about a step for each of its batches:
-            up to 16 of them cost less than 5 % of any 1,000 steps, half of that after the first ones.
+        every: Steps between probes; default: 45 up to step 900, so that a screen can judge before step
+            1,000, and then 50 for every batch that the probe takes. A probe costs about a step for each of
+            its batches: one or two cost less than 5 % of any 1,000 steps, each further one 2 % more of
+            the first 1,000.
         samples: How many samples to take from a loader, in whole batches.
         descent: So many plain steps of the run's base optimizer are also tried in a copy, and the
             loss after them recorded: what the run would do without SAM. Each costs one gradient.
@@ -69,7 +70,7 @@ class Probe:
         adaptive: Optional[bool] = None,
         path: Optional[str] = "lucid.jsonl",
         every: Optional[int] = None,
-        samples: int = 128,
+        samples: int = 64,
         descent: int = 0,
         seed: int = 0,
         log: Optional[Report] = None,
@@ -96,8 +97,8 @@ class Probe:
             batches = _batches_of(batch, samples, device)
         count = len(batches or [0])
         self.every = 50 * count if every is None else every
-        # Batches that a probe takes, where its interval grows with the run.
-        self._growing = count if every is None else 0
+        # A screen judges from 20 rows on, and is to have them before step 1,000.
+        self._grows = every is None
         self._loss = _mean_loss(self._model, loss, batches)
         self._optimizer = optimizer
         self._rho, self._adaptive = rho, adaptive
@@ -144,8 +145,8 @@ class Probe:
         if self._last < now < self._due:
             return None
         self._last = now
-        if self._growing > 0:
-            self._due = now + min(self.every, self._growing * max(8, now // 4))
+        if self._grows:
+            self._due = now + (45 if now < 900 else self.every)
         else:
             self._due = now - now % self.every + self.every
         row = {"step": now, **self.look(), **more}
