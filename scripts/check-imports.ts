@@ -9,6 +9,22 @@ import { dirname, join, relative, resolve, sep } from "node:path";
 const root = resolve(import.meta.dirname, "..");
 const source = join(root, "src");
 
+/** All that figures and commands are made from. */
+const drawn = [
+  "engine",
+  "settings",
+  "problems",
+  "sam",
+  "diagnostics",
+  "platform",
+  "run",
+  "study",
+  "sweep",
+  "store",
+  "figures",
+  "report",
+];
+
 /** What each room may import besides itself. */
 const allowed: { readonly [room: string]: readonly string[] } = {
   engine: [],
@@ -23,38 +39,9 @@ const allowed: { readonly [room: string]: readonly string[] } = {
   store: ["engine", "problems", "sam", "diagnostics", "platform", "run", "study", "sweep"],
   figures: ["engine", "settings", "problems", "sam", "diagnostics", "run", "study"],
   report: ["engine", "problems", "sam", "diagnostics", "run", "figures"],
-  reproduce: [
-    "engine",
-    "settings",
-    "problems",
-    "sam",
-    "diagnostics",
-    "platform",
-    "run",
-    "study",
-    "sweep",
-    "store",
-    "figures",
-    "report",
-  ],
+  reproduce: drawn,
   bench: ["engine", "problems", "sam", "diagnostics", "platform", "run", "study"],
-  cli: [
-    "engine",
-    "settings",
-    "problems",
-    "sam",
-    "diagnostics",
-    "platform",
-    "run",
-    "study",
-    "sweep",
-    "store",
-    "figures",
-    "report",
-    "reproduce",
-    "bench",
-    "index.ts",
-  ],
+  cli: [...drawn, "reproduce", "bench", "index.ts"],
 };
 /** Specifiers of all imports of files here, types and those on demand among them. */
 const relatives = /(?:from|import)\s*\(?\s*"(\.[^"]+)"/g;

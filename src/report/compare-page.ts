@@ -3,7 +3,7 @@ import { curvesFigure, type NamedRun } from "../figures/curves.ts";
 import { landscapeFigure, type LandscapeData } from "../figures/landscape.ts";
 import type { Final } from "../run/history.ts";
 import { escape, htmlTable, page, picture, verdictTag } from "./page.ts";
-import { short, whole } from "./words.ts";
+import { short, shortOrDash, whole } from "./words.ts";
 
 /** A run as it is compared. */
 export interface ComparedRun extends NamedRun {
@@ -32,19 +32,14 @@ ${htmlTable(
     verdictTag(verdict),
     whole(final.step),
     ...[final.loss, final.shiftedLoss, final.gradNorm, final.gradRatio].map(short),
-    ...[final.trainAccuracy, final.testAccuracy].map((score) =>
-      score === null ? "–" : short(score),
-    ),
+    ...[final.trainAccuracy, final.testAccuracy].map(shortOrDash),
   ]),
 )}
 ${picture(curvesFigure(runs), "Loss and GradRatio by step, a line per run; the mark at the end is the verdict.")}
 <h2>How far apart they ended</h2>
 ${htmlTable(
   ["‖xᵢ − xⱼ‖", ...runs.map(({ name }) => escape(name))],
-  runs.map(({ name, distances }) => [
-    escape(name),
-    ...distances.map((distance) => (distance === null ? "–" : short(distance))),
-  ]),
+  runs.map(({ name, distances }) => [escape(name), ...distances.map(shortOrDash)]),
 )}
 ${lines
   .map(

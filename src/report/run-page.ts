@@ -5,7 +5,7 @@ import { methodWords, type FigureRun } from "../figures/runs.ts";
 import { gradRatioFigure, lossFigure } from "../figures/trajectories.ts";
 import { radiusWords } from "../run/radius.ts";
 import { capitalized, escape, htmlTable, page, picture, verdictTag } from "./page.ts";
-import { short, whole } from "./words.ts";
+import { short, shortOrDash, whole } from "./words.ts";
 
 /** What a {@link runPage} shows. */
 export interface RunPageOptions {
@@ -62,9 +62,7 @@ const ends = (runs: readonly FigureRun[]) =>
         whole(final.step),
         verdictTag(verdict.name),
         ...[final.loss, final.gradNorm, final.gradRatio].map(short),
-        ...[final.trainAccuracy, final.testAccuracy].map((score) =>
-          score === null ? "–" : short(score),
-        ),
+        ...[final.trainAccuracy, final.testAccuracy].map(shortOrDash),
       ];
     }),
   );

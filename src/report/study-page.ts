@@ -4,7 +4,7 @@ import { gradRatioFigure, lossFigure } from "../figures/trajectories.ts";
 import { verdictOf, type FigureRun } from "../figures/runs.ts";
 import type { VerdictName } from "../diagnostics/verdict.ts";
 import { escape, htmlTable, page, picture, verdictTag } from "./page.ts";
-import { short, whole } from "./words.ts";
+import { short, shortOrDash, whole } from "./words.ts";
 
 /** A run of a study, with where it stands on the study's axes. */
 export interface StudyRun extends FigureRun {
@@ -121,9 +121,7 @@ function runCells(run: StudyRun, axes: readonly string[]): string[] {
     verdictTag(verdictOf(run)),
     whole(final.step),
     ...[final.loss, final.shiftedLoss, final.gradNorm, final.gradRatio].map(short),
-    ...[final.trainAccuracy, final.testAccuracy].map((score) =>
-      score === null ? "–" : short(score),
-    ),
+    ...[final.trainAccuracy, final.testAccuracy].map(shortOrDash),
     `<code id="${escape(run.cell)}">${escape(run.cell)}</code>`,
   ];
 }

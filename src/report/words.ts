@@ -11,6 +11,9 @@ export const whole = (value: number) => grouped.format(value);
 export const short = (value: number | null) =>
   value === null || !Number.isFinite(value) ? "not finite" : String(rounded(value, 4));
 
+/** The same, and a dash for what there is not. */
+export const shortOrDash = (value: number | null): string => (value === null ? "–" : short(value));
+
 /** `0:17`, `1:02:03` */
 export function duration(seconds: number): string {
   if (!Number.isFinite(seconds)) return "?";

@@ -18,7 +18,7 @@ import {
   samEigenDirections,
   type Axis,
 } from "../diagnostics/landscape/directions.ts";
-import { fill, layerOf, ticks, type Place } from "../diagnostics/landscape/grid.ts";
+import { fill, layersOf, ticks, type Place } from "../diagnostics/landscape/grid.ts";
 import { compileLandscape } from "../diagnostics/landscape/landscape.ts";
 import { compileDerivatives, flatten, unflatten } from "../diagnostics/point/derivatives.ts";
 import { traceHallucinated } from "../diagnostics/search/continuation.ts";
@@ -141,11 +141,7 @@ async function draw(
     relativeRho: rho / norm(point.x),
     axes: view.axes.map(({ name }) => name),
     ticks: grid,
-    loss: layerOf(grid, known, "loss"),
-    shiftedLoss: layerOf(grid, known, "shiftedLoss"),
-    gradNorm: layerOf(grid, known, "gradNorm"),
-    shiftedGradNorm: layerOf(grid, known, "shiftedGradNorm"),
-    ...(view.axes.length === 2 && { cosine: layerOf(grid, known, "cosine") }),
+    ...layersOf(grid, known),
     paths: view.paths ?? [],
     marks: [
       {

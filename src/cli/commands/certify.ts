@@ -1,7 +1,6 @@
 /** `lucid certify`: the verdict on a point, in float64, with the numbers that prove it. */
 import { dirname } from "node:path";
 import type { Command } from "@commander-js/extra-typings";
-import type { Tensor, Tree } from "../../engine/tensor.ts";
 import { certify } from "../../diagnostics/certificate/certify.ts";
 import { compileDerivatives, flatten, unflatten } from "../../diagnostics/point/derivatives.ts";
 import { compileDirection } from "../../diagnostics/point/direction.ts";
@@ -22,8 +21,8 @@ import {
   wholeNumber,
 } from "../shared/arguments.ts";
 import { printCertified, writeCertified, type Refined } from "../shared/certified.ts";
-import { addLossOptions, fieldOption, kebab, lossOf } from "../shared/flags.ts";
-import { readModel, targetOf, targetOfRun, type LossFlags, type Target } from "../shared/point.ts";
+import { addLossOptions, fieldOption } from "../shared/flags.ts";
+import { lossAndModel, type LossFlags } from "../shared/point.ts";
 import { short } from "../../report/words.ts";
 import { certifyPython } from "./certify-python.ts";
 import { printJson, type Terminal } from "../shared/terminal.ts";
@@ -206,31 +205,6 @@ function modeOf(name = "evaluate"): Mode {
 /** What cannot be kept is better said before the work than after it. */
 async function prepareFiles({ out, html }: CertifyFlags): Promise<void> {
   for (const file of [out, html]) if (file !== undefined) await makeFolder(dirname(file));
-}
-
-/** The loss and the model that arguments and flags mean. */
-async function lossAndModel(
-  run: string | undefined,
-  flags: CertifyFlags,
-  progress: Progress,
-): Promise<Target & { model: Model; start?: Tree<Tensor> }> {
-  const { point } = flags;
-  if (run !== undefined) {
-    const [other] = Object.keys({ ...lossOf(flags), ...(point !== undefined && { point }) });
-    if (other !== undefined) {
-      throw new InputError(
-        `invalid --${kebab(other)}: the run says what was trained (leave it out)`,
-      );
-    }
-    return targetOfRun(run, flags, progress);
-  }
-  if (point === undefined) {
-    throw new InputError(
-      "missing point (give the folder of a run, or --point FILE and the problem it is a point of)",
-    );
-  }
-  const target = await targetOf(flags, progress);
-  return { ...target, model: await readModel(target.problem, point, progress) };
 }
 
 async function theorems(

@@ -3,7 +3,7 @@ import { basename, dirname, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { Command } from "@commander-js/extra-typings";
 import { distance, minus, norm, unit, type Vector } from "../../diagnostics/algebra/vectors.ts";
-import { fill, layerOf, ticks, type Place } from "../../diagnostics/landscape/grid.ts";
+import { fill, layersOf, ticks, type Place } from "../../diagnostics/landscape/grid.ts";
 import { compileLandscape } from "../../diagnostics/landscape/landscape.ts";
 import { flatten } from "../../diagnostics/point/derivatives.ts";
 import { InputError } from "../../engine/errors.ts";
@@ -12,7 +12,7 @@ import type { LandscapeData } from "../../figures/landscape.ts";
 import { makeFolder, writeText } from "../../platform/node/files.ts";
 import { startProgress, type Progress } from "../../platform/node/progress.ts";
 import type { ComparedRun } from "../../report/compare-page.ts";
-import { short, whole } from "../../report/words.ts";
+import { short, shortOrDash, whole } from "../../report/words.ts";
 import { readRunFolder, type StoredRun } from "../../store/run-folder.ts";
 import { chooseEngine, engineOption, option } from "../shared/arguments.ts";
 import { targetOfRun } from "../shared/point.ts";
@@ -125,7 +125,7 @@ async function compare(
         whole(final.step),
         short(final.loss),
         short(final.gradRatio),
-        ...distances.map((value) => (value === null ? "–" : short(value))),
+        ...distances.map(shortOrDash),
       ]),
     ]),
   );
@@ -161,10 +161,7 @@ async function between(
     relativeRho: rho / norm(first.point),
     axes: [axis.name],
     ticks: grid,
-    loss: layerOf(grid, known, "loss"),
-    shiftedLoss: layerOf(grid, known, "shiftedLoss"),
-    gradNorm: layerOf(grid, known, "gradNorm"),
-    shiftedGradNorm: layerOf(grid, known, "shiftedGradNorm"),
+    ...layersOf(grid, known),
     paths: [],
     marks: [
       { name: first.name, at: [0] },

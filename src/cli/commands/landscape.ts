@@ -15,8 +15,8 @@ import {
   type Axis,
   type Normalization,
 } from "../../diagnostics/landscape/directions.ts";
-import { fill, layerOf, ticks, type Ticks } from "../../diagnostics/landscape/grid.ts";
-import { compileLandscape, type Layer } from "../../diagnostics/landscape/landscape.ts";
+import { fill, layersOf, ticks, type Ticks } from "../../diagnostics/landscape/grid.ts";
+import { compileLandscape } from "../../diagnostics/landscape/landscape.ts";
 import { distance, minus, norm, unit, type Vector } from "../../diagnostics/algebra/vectors.ts";
 import { compileDerivatives, flatten } from "../../diagnostics/point/derivatives.ts";
 import { samPoint, type SamPoint } from "../../diagnostics/point/sam-point.ts";
@@ -33,7 +33,7 @@ import { toColumns, toCsv } from "../../study/table.ts";
 import { short, whole } from "../../report/words.ts";
 import { chooseEngine, engineOption, option, wholeNumber } from "../shared/arguments.ts";
 import { addLossOptions, fieldOption, kebab, lossOf } from "../shared/flags.ts";
-import { readModel, targetOf, targetOfRun, type LossFlags, type Target } from "../shared/point.ts";
+import { lossAndModel, readModel, type LossFlags, type Target } from "../shared/point.ts";
 import { Interrupted, printJson, type Terminal } from "../shared/terminal.ts";
 
 interface LandscapeFlags extends LossFlags {
@@ -129,7 +129,10 @@ async function landscape(
   checkThreads("at-once", atOnce);
   const { out = "landscape" } = flags;
   const wanted = namesOf(flags);
-  const { model, spec, ...target } = await pointOf(run, flags, progress);
+  const made = run === undefined ? undefined : (await readRunFolder(run)).config.spec;
+  const dtype = flags.dtype ?? made?.dtype ?? "float32";
+  const { model, ...target } = await lossAndModel(run, flags, progress, dtype);
+  const spec = made ?? { ...lossOf(flags), rho: target.rho };
   const { problem, rho } = target;
   const center = flatten(model.params);
   const interrupt = catchInterrupt(() => progress.note("stopping …"));
@@ -186,20 +189,13 @@ async function landscape(
       if (!complete) {
         throw new Interrupted(`stopped; the same command goes on: what is known is in ${out}`);
       }
-      const layer = (name: Layer) => layerOf(grid, file.known, name);
       const data: LandscapeData = {
         title: `The landscape around ${run ? `the end of ${basename(run)}` : "a point"}: ${target.description ?? problem.name}`,
         rho,
         relativeRho: rho / norm(center),
         axes: axes.map(({ name }) => name),
         ticks: grid,
-        loss: layer("loss"),
-        shiftedLoss: layer("shiftedLoss"),
-        gradNorm: layer("gradNorm"),
-        ...(!flags.lossesOnly && {
-          shiftedGradNorm: layer("shiftedGradNorm"),
-          cosine: layer("cosine"),
-        }),
+        ...layersOf(grid, file.known),
         paths: path ? [path] : [],
         marks,
       };
@@ -231,38 +227,6 @@ function namesOf({ directions = "filter", line = false }: LandscapeFlags): reado
 }
 
 const isOther = (name: string) => name.startsWith("to:");
-
-interface Placed extends Target {
-  readonly model: Model;
-  /** What made the point, for the record. */
-  readonly spec: unknown;
-}
-
-async function pointOf(
-  run: string | undefined,
-  flags: LandscapeFlags,
-  progress: Progress,
-): Promise<Placed> {
-  if (run !== undefined) {
-    const [other] = Object.keys({ ...lossOf(flags), ...(flags.point && { point: flags.point }) });
-    if (other !== undefined) {
-      throw new InputError(
-        `invalid --${kebab(other)}: the run says what was trained (leave it out)`,
-      );
-    }
-    const { config } = await readRunFolder(run);
-    const { dtype = config.spec.dtype } = flags;
-    return { ...(await targetOfRun(run, flags, progress, dtype)), spec: config.spec };
-  }
-  if (flags.point === undefined) {
-    throw new InputError(
-      "missing point (give the folder of a run, or --point FILE and the problem it is a point of)",
-    );
-  }
-  const target = await targetOf(flags, progress, flags.dtype ?? "float32");
-  const model = await readModel(target.problem, flags.point);
-  return { ...target, model, spec: { ...lossOf(flags), rho: target.rho } };
-}
 
 /** The run's points; only a run has some. */
 async function walkOf(

@@ -19,7 +19,7 @@ import { readRunFolder } from "../../store/run-folder.ts";
 import { lastRho } from "../../run/radius.ts";
 import { checkMemory } from "../../run/memory.ts";
 import { parseSpec, type RunSpec } from "../../run/spec.ts";
-import { lossOf } from "./flags.ts";
+import { kebab, lossOf } from "./flags.ts";
 import { downloadLine, drawingLine } from "./report.ts";
 
 /** Flags that say what the loss is, at which ρ, and how the point was made. */
@@ -95,6 +95,32 @@ export async function targetOfRun(
     start,
     model: await readModel(target.problem, join(folder, "final.safetensors")),
   };
+}
+
+/** The loss and the model that a command's argument and flags mean: the end of a run, or `--point`. */
+export async function lossAndModel(
+  run: string | undefined,
+  flags: LossFlags & { readonly point?: string },
+  progress: Progress,
+  dtype: unknown = "float64",
+): Promise<Target & { readonly model: Model; readonly start?: Tree<Tensor> }> {
+  const { point } = flags;
+  if (run !== undefined) {
+    const [other] = Object.keys({ ...lossOf(flags), ...(point !== undefined && { point }) });
+    if (other !== undefined) {
+      throw new InputError(
+        `invalid --${kebab(other)}: the run says what was trained (leave it out)`,
+      );
+    }
+    return targetOfRun(run, flags, progress, dtype);
+  }
+  if (point === undefined) {
+    throw new InputError(
+      "missing point (give the folder of a run, or --point FILE and the problem it is a point of)",
+    );
+  }
+  const target = await targetOf(flags, progress, dtype);
+  return { ...target, model: await readModel(target.problem, point, progress) };
 }
 
 /** A run as if another method had made it: with plain gradient steps, at the same ρ if it has one. */

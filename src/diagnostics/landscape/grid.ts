@@ -69,3 +69,22 @@ export const layerOf = (
   known: ReadonlyMap<string, Place>,
   layer: Layer,
 ): number[] => placesOf(axes).map((place) => known.get(keyOf(place))?.[layer] ?? Number.NaN);
+
+/** Layers of a grid that was filled: the two losses and ‖g‖ always, the others where they were computed. */
+export const layersOf = (
+  axes: readonly Ticks[],
+  known: ReadonlyMap<string, Place>,
+): LandscapeValues & Record<"loss" | "shiftedLoss" | "gradNorm", readonly number[]> => {
+  const [any] = known.values();
+  const layer = (name: Layer) => layerOf(axes, known, name);
+  return {
+    loss: layer("loss"),
+    shiftedLoss: layer("shiftedLoss"),
+    gradNorm: layer("gradNorm"),
+    ...(any &&
+      "cosine" in any && {
+        shiftedGradNorm: layer("shiftedGradNorm"),
+        cosine: layer("cosine"),
+      }),
+  };
+};
