@@ -45,6 +45,20 @@ test("a plane through the end of a run: values that match the run's own, five fi
   expect(after).toHaveLength(1 + 81);
 });
 
+test("what was drawn without the second gradient gets it when it is asked for", async () => {
+  const flags = ["--points", "3", "--span", "1"];
+  expect((await draw("layers", ...flags, "--losses-only")).code).toBe(0);
+  expect(readFileSync(at("layers", "landscape.csv"), "utf8")).not.toContain("cosine");
+  expect((await draw("layers", ...flags)).code).toBe(0);
+  const [head = "", ...rows] = readFileSync(at("layers", "landscape.csv"), "utf8")
+    .trimEnd()
+    .split(/\r?\n/);
+  const column = head.split(",").indexOf("cosine");
+  expect(rows).toHaveLength(9);
+  for (const row of rows)
+    expect(Math.abs(Number(row.split(",")[column] || NaN))).toBeLessThan(1.01);
+});
+
 test("a file that a crash cut off goes on; a damaged one and one of another point are refused", async () => {
   const flags = ["--points", "3", "--line", "--directions", "ascent"];
   expect((await draw("line", ...flags)).code).toBe(0);

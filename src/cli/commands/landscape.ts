@@ -16,7 +16,7 @@ import {
   type Normalization,
 } from "../../diagnostics/landscape/directions.ts";
 import { fill, layersOf, ticks, type Ticks } from "../../diagnostics/landscape/grid.ts";
-import { compileLandscape } from "../../diagnostics/landscape/landscape.ts";
+import { compileLandscape, layers } from "../../diagnostics/landscape/landscape.ts";
 import { distance, minus, norm, unit, type Vector } from "../../diagnostics/algebra/vectors.ts";
 import { compileDerivatives, flatten } from "../../diagnostics/point/derivatives.ts";
 import { samPoint, type SamPoint } from "../../diagnostics/point/sam-point.ts";
@@ -179,6 +179,7 @@ async function landscape(
       });
       const complete = await fill(surface, grid, {
         known: file.known,
+        wanted: flags.lossesOnly ? ["loss", "shiftedLoss"] : layers,
         signal: interrupt.signal,
         async onPlaces(places, done, of) {
           await file.append(places);

@@ -31,6 +31,8 @@ export const keyOf = (place: readonly number[]): string => place.map((x) => x + 
 export interface FillOptions {
   /** Places that are known, by {@link keyOf}; what is computed joins them. */
   readonly known: Map<string, Place>;
+  /** A place is known where it has all of these; default: the loss. */
+  readonly wanted?: readonly Layer[] | undefined;
   /** Awaited with what was just computed, some places at a time. */
   readonly onPlaces?:
     ((places: readonly Place[], done: number, of: number) => Promise<void> | void) | undefined;
@@ -45,10 +47,13 @@ const together = 51;
 export async function fill(
   landscape: Pick<Landscape, "at">,
   axes: readonly Ticks[],
-  { known, onPlaces, signal }: FillOptions,
+  { known, wanted = ["loss"], onPlaces, signal }: FillOptions,
 ): Promise<boolean> {
   const all = placesOf(axes);
-  const missing = all.filter((place) => !known.has(keyOf(place)));
+  const missing = all.filter((place) => {
+    const found = known.get(keyOf(place));
+    return found === undefined || !wanted.every((layer) => layer in found);
+  });
   for (let first = 0; first < missing.length; first += together) {
     if (signal?.aborted) return false;
     const places = missing.slice(first, first + together);
@@ -75,7 +80,8 @@ export const layersOf = (
   axes: readonly Ticks[],
   known: ReadonlyMap<string, Place>,
 ): LandscapeValues & Record<"loss" | "shiftedLoss" | "gradNorm", readonly number[]> => {
-  const [any] = known.values();
+  const [first] = placesOf(axes);
+  const any = first && known.get(keyOf(first));
   const layer = (name: Layer) => layerOf(axes, known, name);
   return {
     loss: layer("loss"),
