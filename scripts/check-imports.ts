@@ -1,7 +1,7 @@
 /**
  * The check of imports. They run one way: a room may use the rooms before it, never those after it.
  * What a browser may load reaches nothing that needs Node, and reading the spec of a run does not load
- * jax-js.
+ * jax-js. The lab uses entry points that a browser may load.
  */
 import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join, relative, resolve, sep } from "node:path";
@@ -100,6 +100,27 @@ for (const [entry, { source: file }] of Object.entries(exports)) {
   forbid(resolve(root, file), needsNode, "a browser may load this");
 }
 forbid(join(source, "run/spec.ts"), /^@jax-js\/jax$/, "reading a spec loads this");
+
+/** The lab, in components too: entry points that browsers may load, and itself. */
+const lab = join(root, "lab");
+const doors = Object.keys(exports).filter((entry) => !nodeEntries.includes(entry));
+const labImports = /(?:from|import)\s*\(?\s*"((?:\.|lucid-sam|[#/])[^"]*)"/g;
+for (const path of readdirSync(lab, { recursive: true, encoding: "utf8" })) {
+  if (/(^|[\\/])(node_modules|dist)[\\/]/.test(path) || !/\.(svelte|[cm]?[jt]s)$/.test(path))
+    continue;
+  const file = join(lab, path);
+  for (const specifier of specifiers(file, labImports)) {
+    const isOwn =
+      specifier.startsWith(".") && resolve(dirname(file), specifier).startsWith(lab + sep);
+    if (isOwn || doors.includes(specifier.replace(/^lucid-sam/, "."))) continue;
+    wrong.push(
+      `invalid import in ${name(file)}: ${specifier} (the lab may use ${doors
+        .filter((entry) => entry !== "." && !entry.endsWith(".json"))
+        .map((entry) => entry.replace(".", "lucid-sam"))
+        .join(", ")})`,
+    );
+  }
+}
 
 for (const line of wrong) console.error(line);
 process.exitCode = wrong.length > 0 ? 1 : 0;

@@ -11,7 +11,7 @@ import {
 } from "./program.ts";
 
 export { scalar, squaredNorm } from "./arrays.ts";
-export { InputError, MachineError } from "./errors.ts";
+export { InputError, MachineError, unknownName } from "./errors.ts";
 export { engineChoices, engineNames } from "./engines.ts";
 export type { EngineChoice, EngineName } from "./engines.ts";
 export { MissingEngineError, UnsupportedError } from "./program.ts";

@@ -5,7 +5,10 @@ export { createRunner } from "./run.ts";
 export type { Outcome, Provenance, Runner, RunnerOptions, RunResult } from "./run.ts";
 export type { Final } from "./history.ts";
 export type { MetricRow } from "./history.ts";
-export { buildMethod, buildProblem } from "./build.ts";
+export { buildMethod, buildProblem, programKey } from "./build.ts";
+export { certifyEnd } from "./certify-end.ts";
+export { specFields } from "./fields.ts";
+export type { FieldUse } from "./fields.ts";
 export { loadState, prepareTraining, saveState } from "./training.ts";
 export type {
   RunTrainingOptions,

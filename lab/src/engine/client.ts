@@ -1,0 +1,125 @@
+/** The engine as a view uses it: a worker of its own, asked by functions that answer with promises. */
+import type { Certificate } from "lucid-sam/diagnostics";
+import { InputError, MachineError, type EngineChoice } from "lucid-sam/engine";
+import type { Point } from "lucid-sam/problems";
+import type { RunSpec, Scores } from "lucid-sam/run";
+import type {
+  Opened,
+  Progress,
+  Reply,
+  RequestName,
+  Requests,
+  RunRequest,
+  Stopped,
+} from "./protocol.ts";
+
+/**
+ * One engine. It computes one run at a time; open another where two race.
+ *
+ * Every promise fails with an `InputError` or a `MachineError` whose message is one line for the
+ * reader, or with a `CancelledError` once the engine was cancelled.
+ */
+export interface Engine {
+  /** Compile a run and stand before its first step. What was open before is gone. Default engine `auto`. */
+  open(spec: RunSpec, options?: { readonly engine?: EngineChoice | undefined }): Promise<Opened>;
+  /** Take steps, and tell what they bring. Answers when they are taken, or when it was paused. */
+  run(request?: RunRequest, onProgress?: (progress: Progress) => void): Promise<Stopped>;
+  /**
+   * Go on with another spec of the same problem, whether the run goes on or not: another ρ, another
+   * rate, another method from this step on (the switch to SAM). Model and history stay.
+   */
+  change(spec: RunSpec): Promise<RunSpec>;
+  /** Stop after the steps being taken, at most a fifth of a second; `run` goes on from there. */
+  pause(): Promise<void>;
+  /** Certify in float64 where the run stands, or at a point of its plane; `null` without a ρ. */
+  certify(point?: Point): Promise<Certificate | null>;
+  /** Loss and score of the model on all training and test samples. */
+  evaluate(): Promise<Scores>;
+  /** End the worker at once, whatever it computes. */
+  cancel(): void;
+}
+
+/** The engine was cancelled: nobody waits for the answer any more. */
+export class CancelledError extends Error {
+  override readonly name = "CancelledError";
+}
+
+/** Start an engine. Its worker loads what it needs when the first run is opened. */
+export function startEngine(): Engine {
+  const worker = new Worker(new URL("./worker.ts", import.meta.url), {
+    type: "module",
+    name: "lucid engine",
+  });
+  const waiting = new Map<
+    number,
+    {
+      done(answer: unknown): void;
+      fail(error: Error): void;
+      progress?: ((progress: Progress) => void) | undefined;
+    }
+  >();
+  let last = 0;
+  let ended: Error | undefined;
+
+  const end = (error: Error) => {
+    ended ??= error;
+    worker.terminate();
+    for (const request of waiting.values()) request.fail(ended);
+    waiting.clear();
+  };
+
+  worker.addEventListener("message", ({ data }: MessageEvent<Reply>) => {
+    const request = waiting.get(data.id);
+    if (!request) return;
+    if ("progress" in data) {
+      request.progress?.(data.progress);
+      return;
+    }
+    waiting.delete(data.id);
+    if ("error" in data) request.fail(errorOf(data.error));
+    else request.done(data.answer);
+  });
+  worker.addEventListener("error", ({ message }) => {
+    end(
+      new MachineError(
+        `missing engine: its worker failed: ${message || "it did not load"} (reload the page)`,
+      ),
+    );
+  });
+
+  const ask = <Name extends RequestName>(
+    name: Name,
+    given: Parameters<Requests[Name]>,
+    progress?: (progress: Progress) => void,
+  ): Promise<ReturnType<Requests[Name]>> =>
+    new Promise((done, fail) => {
+      if (ended) {
+        fail(ended);
+        return;
+      }
+      const id = ++last;
+      waiting.set(id, { done, fail, progress });
+      // A worker has no origin of its own.
+      // oxlint-disable-next-line unicorn/require-post-message-target-origin
+      worker.postMessage({ id, name, given });
+    });
+
+  return {
+    open: (spec, { engine = "auto" } = {}) => ask("open", [spec, engine]),
+    run: (request = {}, onProgress) => ask("run", [request], onProgress),
+    change: (spec) => ask("change", [spec]),
+    pause: () => ask("pause", []),
+    certify: (point) => ask("certify", [point]),
+    evaluate: () => ask("evaluate", []),
+    cancel: () => end(new CancelledError("cancelled")),
+  };
+}
+
+/** Errors keep their kind across the border: messages of the first two are made for readers. */
+function errorOf({ name, message }: { readonly name: string; readonly message: string }): Error {
+  if (name === "InputError") return new InputError(message);
+  if (name === "MachineError" || name === "MissingEngineError" || name === "UnsupportedError") {
+    return new MachineError(message);
+  }
+  return new Error(message);
+}

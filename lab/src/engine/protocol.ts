@@ -1,0 +1,82 @@
+/** The protocol between the page and its engine: what is asked of a worker, and what it tells. */
+import type { Certificate, Verdict, Warning } from "lucid-sam/diagnostics";
+import type { EngineChoice, EngineName } from "lucid-sam/engine";
+import type { Model, Point } from "lucid-sam/problems";
+import type { MetricRow, RunSpec, Scores } from "lucid-sam/run";
+
+/** A program that is ready to run, and where it begins. */
+export interface Opened {
+  readonly spec: RunSpec;
+  readonly engine: EngineName;
+  /** In words: `cpu, 1 thread`. */
+  readonly device: string;
+  /** Why the native engine is not used, where it is not. */
+  readonly fallback?: string | undefined;
+  readonly compileMilliseconds: number;
+  readonly model: Model;
+}
+
+/** How far to run. */
+export interface RunRequest {
+  /** The step to stop at; default: the end of the spec's run. */
+  readonly until?: number | undefined;
+  /** Keep a row of every so many steps; default 1. */
+  readonly recordEvery?: number | undefined;
+}
+
+/** What some steps brought: told about five times in a second while a run goes on. */
+export interface Progress {
+  /** Steps taken. */
+  readonly step: number;
+  readonly rows: readonly LabRow[];
+  /** The last step. */
+  readonly latest: LabRow;
+  /** Given once, with the steps that first support it. */
+  readonly warning?: Warning | undefined;
+  /** The screen's verdict on the run so far. */
+  readonly verdict: Verdict;
+}
+
+/** A row of the history, with ‖g⁺‖/‖g‖. */
+export interface LabRow extends MetricRow {
+  readonly gradRatio: number;
+}
+
+/** Where a run stands when it stops: at the step asked for, or sooner where it was paused. */
+export interface Stopped {
+  readonly step: number;
+  readonly paused: boolean;
+  readonly model: Model;
+  readonly verdict: Verdict;
+  readonly warning: Warning | null;
+}
+
+/** What is asked of an engine. Each is answered once; `run` tells its progress before. */
+export interface Requests {
+  open(spec: RunSpec, engine: EngineChoice): Opened;
+  run(request: RunRequest): Stopped;
+  /** Other settings from here on; the model, its momentum and its history stay. */
+  change(spec: RunSpec): RunSpec;
+  pause(): void;
+  /** Certify in float64 where the run stands, or at a point of its plane; `null` without a ρ. */
+  certify(point: Point | undefined): Certificate | null;
+  /** Loss and score of the model on all training and test samples. */
+  evaluate(): Scores;
+}
+
+export type RequestName = keyof Requests;
+
+/** One of them, as it is sent. */
+export type Request = {
+  readonly [Name in RequestName]: {
+    readonly id: number;
+    readonly name: Name;
+    readonly given: Parameters<Requests[Name]>;
+  };
+}[RequestName];
+
+/** What a worker says. */
+export type Reply =
+  | { readonly id: number; readonly progress: Progress }
+  | { readonly id: number; readonly answer: unknown }
+  | { readonly id: number; readonly error: { readonly name: string; readonly message: string } };

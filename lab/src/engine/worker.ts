@@ -1,0 +1,229 @@
+/** The engine of a view, in a worker: one program, one run at a time. */
+import { InputError, tensor, type EngineChoice } from "lucid-sam/engine";
+import type { Model, Point } from "lucid-sam/problems";
+import {
+  buildMethod,
+  buildProblem,
+  certifyEnd,
+  prepareTraining,
+  programKey,
+  type Checkpoint,
+  type MetricRow,
+  type RunSpec,
+  type Scores,
+  type Training,
+} from "lucid-sam/run";
+import { modelOf } from "lucid-sam/sam";
+import { browserSources } from "./sources.ts";
+import type { LabRow, Opened, Progress, Reply, Request, RunRequest, Stopped } from "./protocol.ts";
+
+/** What is open. */
+interface Session {
+  readonly spec: RunSpec;
+  readonly engine: EngineChoice;
+  readonly training: Training;
+  readonly checkpoint: Checkpoint;
+}
+
+let session: Session | undefined;
+/** Stops the steps that are being taken. */
+let steps = new AbortController();
+let isPaused = false;
+let isRunning = false;
+/** Changes that wait for the chunk of steps to end. */
+let changes: (() => Promise<void>)[] = [];
+
+const opened = (): Session => {
+  if (session) return session;
+  throw new InputError("missing run: nothing is open (open a spec first)");
+};
+
+/** A program for a spec. */
+async function prepare(spec: RunSpec, engine: EngineChoice, onFallback?: (why: string) => void) {
+  const problem = await buildProblem(spec, browserSources);
+  return prepareTraining({
+    problem,
+    method: buildMethod(spec),
+    batchSize: spec.batch,
+    recordPoints: problem.plane !== undefined,
+    engine,
+    onFallback,
+  });
+}
+
+/** The checkpoint of a state that nothing is known of yet. */
+const fresh = (training: Training, state: Checkpoint["state"]): Checkpoint => ({
+  state,
+  screen: training.screen().state(),
+  evaluations: 0,
+  seconds: 0,
+});
+
+async function open(spec: RunSpec, engine: EngineChoice): Promise<Opened> {
+  isPaused = true;
+  await session?.training.dispose();
+  session = undefined;
+  let fallback: string | undefined;
+  const training = await prepare(spec, engine, (why) => (fallback = why));
+  const state = training.start(spec.seed);
+  session = { spec, engine, training, checkpoint: fresh(training, state) };
+  const { program } = training;
+  return {
+    spec,
+    engine: program.engine,
+    device: program.device,
+    fallback,
+    compileMilliseconds: program.compileMilliseconds,
+    model: modelOf(state),
+  };
+}
+
+const labRow = (row: MetricRow): LabRow => ({
+  ...row,
+  gradRatio: row.shiftedGradNorm / row.gradNorm,
+});
+
+/** Lets messages in: steps on one thread never yield to them by themselves. */
+const letMessagesIn = () => new Promise<void>((done) => setTimeout(done));
+
+async function run({ until, recordEvery = 1 }: RunRequest, id: number): Promise<Stopped> {
+  if (isRunning) throw new InputError("invalid run: it is running already (pause it first)");
+  isRunning = true;
+  isPaused = false;
+  try {
+    for (;;) {
+      for (const change of changes.splice(0)) await change();
+      const { spec, training, checkpoint } = opened();
+      const end = Math.min(until ?? spec.steps, spec.steps);
+      steps = new AbortController();
+      const now = await training.run({
+        steps: spec.steps,
+        seed: spec.seed,
+        method: buildMethod(spec),
+        from: checkpoint,
+        until: Math.max(end, checkpoint.state.step),
+        recordEvery,
+        signal: steps.signal,
+        async onChunk({ checkpoint, rows, latest, warning }) {
+          session = { ...opened(), checkpoint };
+          const progress: Progress = {
+            step: checkpoint.state.step,
+            rows: rows.map(labRow),
+            latest: labRow(latest),
+            warning,
+            verdict: training.screen(checkpoint.screen).verdict(),
+          };
+          tell({ id, progress });
+          await letMessagesIn();
+        },
+      });
+      const { step, model, verdict, warning = null } = now;
+      if (step >= end || isPaused) {
+        return { step, paused: step < end, model, verdict, warning };
+      }
+    }
+  } finally {
+    isRunning = false;
+    for (const change of changes.splice(0)) await change();
+  }
+}
+
+/** Go on with another spec of the same problem. What only turns knobs needs no other program. */
+async function adopt(spec: RunSpec): Promise<void> {
+  const { spec: before, engine, training, checkpoint } = opened();
+  if (programKey(spec) === programKey(before)) {
+    session = { ...opened(), spec };
+    return;
+  }
+  const next = await prepare(spec, engine);
+  const start = next.start(spec.seed).carry;
+  const { step, carry } = checkpoint.state;
+  checkSameModel(carry.params, start.params);
+  // Memory belongs to the method, and what the optimizer remembers to the optimizer.
+  const state = {
+    step,
+    carry: {
+      ...start,
+      params: carry.params,
+      statistics: carry.statistics,
+      ...(spec.optimizer === before.optimizer && { outer: carry.outer }),
+    },
+  };
+  session = { spec, engine, training: next, checkpoint: { ...checkpoint, state } };
+  await training.dispose();
+}
+
+function checkSameModel(now: Model["params"], next: Model["params"]): void {
+  const shapes = (tree: unknown): string =>
+    JSON.stringify(tree, (key, value: unknown) => (key === "data" ? undefined : value));
+  if (shapes(now) === shapes(next)) return;
+  throw new InputError("invalid change: the model would be another one (open it anew)");
+}
+
+async function change(spec: RunSpec): Promise<RunSpec> {
+  if (!isRunning) await adopt(spec);
+  else {
+    await new Promise<void>((done, fail) => {
+      changes.push(() => adopt(spec).then(done, fail));
+      steps.abort();
+    });
+  }
+  return spec;
+}
+
+async function certify(point: Point | undefined) {
+  const { spec, engine, checkpoint } = opened();
+  const model = point
+    ? { params: { x: tensor(point, [2], "float64") }, statistics: {} }
+    : modelOf(checkpoint.state);
+  return certifyEnd(spec, model, browserSources, { engine });
+}
+
+async function evaluate(): Promise<Scores> {
+  const { training, checkpoint } = opened();
+  const { problem } = training;
+  const model = modelOf(checkpoint.state);
+  const train = await training.evaluate(model, problem.train);
+  const test = problem.test && (await training.evaluate(model, problem.test));
+  return { step: checkpoint.state.step, train, test };
+}
+
+function pause(): void {
+  isPaused = true;
+  steps.abort();
+}
+
+function answer(request: Request): unknown {
+  switch (request.name) {
+    case "open":
+      return open(...request.given);
+    case "run":
+      return run(...request.given, request.id);
+    case "change":
+      return change(...request.given);
+    case "pause":
+      return pause();
+    case "certify":
+      return certify(...request.given);
+    case "evaluate":
+      return evaluate();
+    default:
+      return request satisfies never;
+  }
+}
+
+const tell = (reply: Reply) => postMessage(reply);
+
+addEventListener("message", ({ data }: MessageEvent<Request>) => {
+  const { id } = data;
+  // A promise even where an answer throws at once.
+  Promise.resolve(data)
+    .then(answer)
+    .then(
+      (result) => tell({ id, answer: result }),
+      (error: unknown) => {
+        const { name, message } = error instanceof Error ? error : new Error(String(error));
+        tell({ id, error: { name, message } });
+      },
+    );
+});

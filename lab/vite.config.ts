@@ -1,0 +1,50 @@
+/** The build of the lab: a static site that works from any host, below any path, without headers. */
+import { resolve } from "node:path";
+import { svelte } from "@sveltejs/vite-plugin-svelte";
+import { defaultClientConditions, defineConfig, type Plugin } from "vite";
+
+/** Sources of the package's public entry points, which the lab imports and nothing else. */
+const source = resolve(import.meta.dirname, "../src");
+
+/**
+ * What the built page may load: its own files and code it made itself (`blob:`), WebAssembly; of
+ * others nothing. Styles may stand inline, since figures carry their own.
+ */
+export const contentSecurityPolicy = [
+  "default-src 'none'",
+  "script-src 'self' blob: 'wasm-unsafe-eval'",
+  "worker-src 'self' blob:",
+  "style-src 'self' 'unsafe-inline'",
+  "img-src 'self' data: blob:",
+  "font-src 'self'",
+  "connect-src 'self'",
+  "base-uri 'none'",
+  "form-action 'none'",
+].join("; ");
+
+/** In the built page alone: the development server speaks through inline scripts. */
+const policy: Plugin = {
+  name: "content-security-policy",
+  apply: "build",
+  transformIndexHtml: () => [
+    {
+      tag: "meta",
+      attrs: { "http-equiv": "Content-Security-Policy", content: contentSecurityPolicy },
+      injectTo: "head-prepend",
+    },
+  ],
+};
+
+export default defineConfig({
+  root: import.meta.dirname,
+  base: "./",
+  plugins: [svelte({ configFile: resolve(import.meta.dirname, "svelte.config.js") }), policy],
+  resolve: {
+    alias: [{ find: /^lucid-sam\/([a-z]+)$/, replacement: `${source}/$1/index.ts` }],
+    conditions: ["source", "onnxruntime-web", ...defaultClientConditions],
+  },
+  // Its build finds its WebAssembly beside itself.
+  optimizeDeps: { exclude: ["onnxruntime-web"] },
+  worker: { format: "es" },
+  build: { target: "esnext", assetsInlineLimit: 0 },
+});

@@ -1,0 +1,49 @@
+/** Tests of the lab: modules in a real browser, the built page in the same, opened from outside. */
+import { playwright } from "@vitest/browser-playwright";
+import { defineConfig, mergeConfig } from "vitest/config";
+import { chromium, launchOptions } from "./test/chromium.ts";
+import site from "./vite.config.ts";
+
+if (chromium === undefined) {
+  console.warn(
+    "skipped: the lab's tests (no Chromium here: apt-get install chromium, or set LUCID_CHROMIUM)",
+  );
+}
+
+const patience = { testTimeout: 120_000, hookTimeout: 120_000 };
+
+export default mergeConfig(
+  site,
+  defineConfig({
+    test: {
+      passWithNoTests: true,
+      maxWorkers: 2,
+      projects:
+        chromium === undefined
+          ? []
+          : [
+              {
+                extends: true,
+                ssr: { resolve: { conditions: ["source", "node"] } },
+                test: {
+                  ...patience,
+                  name: "modules",
+                  include: ["src/**/*.test.ts"],
+                  globalSetup: ["test/node-certificates.ts"],
+                  browser: {
+                    enabled: true,
+                    headless: true,
+                    screenshotFailures: false,
+                    provider: playwright({ launchOptions }),
+                    instances: [{ browser: "chromium" }],
+                  },
+                },
+              },
+              {
+                extends: true,
+                test: { ...patience, name: "page", include: ["test/**/*.test.ts"] },
+              },
+            ],
+    },
+  }),
+);
