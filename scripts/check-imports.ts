@@ -20,6 +20,7 @@ const drawn = [
   "run",
   "study",
   "sweep",
+  "read",
   "store",
   "figures",
   "report",
@@ -36,12 +37,14 @@ const allowed: { readonly [room: string]: readonly string[] } = {
   run: ["engine", "settings", "problems", "sam", "diagnostics", "platform"],
   study: ["engine", "settings", "problems", "sam", "diagnostics", "platform", "run"],
   sweep: ["engine", "problems", "diagnostics", "platform", "run", "study"],
-  store: ["engine", "problems", "sam", "diagnostics", "platform", "run", "study", "sweep"],
+  read: ["engine", "problems", "diagnostics", "platform", "run", "study"],
+  store: ["engine", "problems", "sam", "diagnostics", "platform", "run", "study", "sweep", "read"],
+  serve: ["engine", "platform", "read"],
   figures: ["engine", "settings", "problems", "sam", "diagnostics", "run", "study"],
   report: ["engine", "problems", "sam", "diagnostics", "run", "figures"],
   reproduce: drawn,
   bench: ["engine", "problems", "sam", "diagnostics", "platform", "run", "study"],
-  cli: [...drawn, "reproduce", "bench", "index.ts"],
+  cli: [...drawn, "serve", "reproduce", "bench", "index.ts"],
 };
 /** Specifiers of all imports of files here, types and those on demand among them. */
 const relatives = /(?:from|import)\s*\(?\s*"(\.[^"]+)"/g;
@@ -99,7 +102,9 @@ for (const [entry, { source: file }] of Object.entries(exports)) {
   if (file === undefined || nodeEntries.includes(entry)) continue;
   forbid(resolve(root, file), needsNode, "a browser may load this");
 }
-forbid(join(source, "run/spec.ts"), /^@jax-js\/jax$/, "reading a spec loads this");
+const bringsJax = /^@jax-js\/jax$/;
+forbid(join(source, "run/spec.ts"), bringsJax, "reading a spec loads this");
+forbid(join(source, "read/index.ts"), bringsJax, "reading what is stored loads this");
 
 /** The lab, in components too: entry points that browsers may load, and itself. */
 const lab = join(root, "lab");

@@ -1,9 +1,9 @@
 /** Sources of runs in Node: data sets from files and the network, problems from modules. */
-import { readdir, stat } from "node:fs/promises";
-import { join } from "node:path";
+import { stat } from "node:fs/promises";
 import { InputError, reasonOf } from "../engine/errors.ts";
 import { loadDataset, type LoadOptions } from "../platform/node/data.ts";
 import { readBytes, readText } from "../platform/node/files.ts";
+import { nodeFolder } from "../platform/node/folder.ts";
 import { loadDefault } from "../platform/node/modules.ts";
 import { isDrawn, type DatasetLoader, type DatasetsOf } from "../problems/datasets/entry.ts";
 import { findDataset } from "../problems/datasets/registry.ts";
@@ -12,6 +12,7 @@ import { inFloat64 } from "../problems/float64.ts";
 import type { FloatType, Problem } from "../problems/problem.ts";
 import type { ProblemFile, ProblemFileContext, Sources } from "../problems/sources.ts";
 import { parseCsv } from "../problems/table.ts";
+import { readExportedProblem, refuseLoneGraph } from "./exported-problem.ts";
 
 /** Sources that read files relative to the current folder. */
 export function nodeSources(options: Pick<LoadOptions, "onProgress" | "onDrawn"> = {}): Sources {
@@ -60,42 +61,18 @@ const problemFromFile: Sources["problem"] = async (file, data, dtype) => {
   );
 };
 
-/** A network that `lucid_sam.export` wrote. The reader is loaded where there is something to read. */
+/** A network that `lucid_sam.export` wrote. */
 async function problemFromExport(
   path: string,
   isFolder: boolean,
   data: string | undefined,
   dtype: FloatType,
 ): Promise<Problem> {
-  const { importedProblem, importFiles, readTrainingGraph } =
-    await import("../problems/import/onnx/problem.ts");
-  if (!isFolder) {
-    readTrainingGraph(await readBytes(path), path);
-    throw new InputError(`invalid problem: ${path} (give the folder that it lies in)`);
-  }
+  if (!isFolder) return refuseLoneGraph(await readBytes(path), path);
   if (data !== undefined) {
     throw new InputError(`invalid data: ${data} (${path} has samples of its own: leave it out)`);
   }
-  const folder = path.replace(/(?<=.)[/\\]+$/, "");
-  const content = new Set(await readdir(folder));
-  const read = (file: string) => readBytes(join(folder, file));
-  const { loss, train, point, batch } = importFiles;
-  const missing = [loss, point, batch].find((file) => !content.has(file));
-  if (missing !== undefined) {
-    throw new InputError(
-      `missing ${missing} in ${folder}: not a folder that lucid_sam.export wrote (in Python: from lucid_sam.export import export)`,
-    );
-  }
-  return importedProblem(
-    {
-      loss: await read(loss),
-      train: content.has(train) ? await read(train) : undefined,
-      point: await read(point),
-      batch: await read(batch),
-    },
-    folder,
-    dtype,
-  );
+  return readExportedProblem(nodeFolder(path.replace(/(?<=.)[/\\]+$/, "")), dtype);
 }
 
 /** What the file's function makes; its errors are about what it was given. */

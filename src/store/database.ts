@@ -3,7 +3,8 @@ import { InputError } from "../engine/errors.ts";
 import { packageVersion } from "../platform/node/machine.ts";
 import type { Postgres, Sql } from "../platform/node/postgres.ts";
 import { asCell, asRow, parseHistory, type Row } from "../study/cell.ts";
-import { checkSame, type StoredStudy, type StudyConfig } from "./store.ts";
+import type { StudyConfig } from "../read/study.ts";
+import { checkSame, type StoredStudy } from "./store.ts";
 import type { Cell, Coordinates } from "../study/study.ts";
 import type { RunSpec } from "../run/spec.ts";
 

@@ -8,7 +8,8 @@ import type { Postgres, Sql } from "../platform/node/postgres.ts";
 import { programKey } from "../run/build.ts";
 import { failedRow, type Row } from "../study/cell.ts";
 import { prepareTables, readCell, readFinished, storeStudy } from "./database.ts";
-import type { OpenStudy, StudyConfig } from "./store.ts";
+import type { StudyConfig } from "../read/study.ts";
+import type { OpenStudy } from "./store.ts";
 import type { Cell } from "../study/study.ts";
 import type { CellSource, ClaimedCell } from "../study/claims.ts";
 

@@ -12,7 +12,8 @@ import type { Outcome } from "../run/run.ts";
 import { parseSpec } from "../run/spec.ts";
 import type { RunChunk } from "../run/training.ts";
 import type { TrainingState } from "../sam/training/state.ts";
-import { continueRunFolder, createRunFolder, readRunFolder, type RunConfig } from "./run-folder.ts";
+import type { RunConfig } from "../read/run.ts";
+import { continueRunFolder, createRunFolder, readRunFolder } from "./run-folder.ts";
 
 const spec = parseSpec({ problem: "cosine", steps: 100 });
 const config: RunConfig = { spec, engine: "native", threads: 1, recordEvery: 10, version: "0.1.0" };

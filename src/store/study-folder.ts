@@ -1,53 +1,29 @@
 /** Study folders: a study on disk, append-only, readable by people, one writer at a time. */
-import { existsSync } from "node:fs";
-import { mkdir, readdir, rm } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { mkdir, rm } from "node:fs/promises";
+import { join } from "node:path";
 import { InputError } from "../engine/errors.ts";
 import { openAppend, type AppendFile } from "../platform/node/append.ts";
-import {
-  fileError,
-  makeFolder,
-  pathIn,
-  readBytes,
-  readText,
-  writeBytes,
-  writeText,
-} from "../platform/node/files.ts";
-import { completeLength, readLines } from "../platform/node/lines.ts";
+import { makeFolder, pathIn, readBytes, writeBytes, writeText } from "../platform/node/files.ts";
+import { nodeFolder } from "../platform/node/folder.ts";
+import { completeLength } from "../platform/node/lines.ts";
 import { takeLock } from "../platform/node/lock.ts";
-import { programKey } from "../run/build.ts";
-import { asCell, asRow, formatHistory, parseHistory, type Row } from "../study/cell.ts";
-import { decodeCheckpoint } from "../run/checkpoint.ts";
-import { formatChecked, fromJson, withoutCheck } from "../run/checked.ts";
-import { readChecked, writeChecked } from "./checked-file.ts";
+import { isPack } from "../read/pack.ts";
 import {
-  checkSame,
-  describeStudy,
-  parseDescription,
-  type OpenStudy,
-  type StoredStudy,
+  readDescription,
+  readRows,
+  readStudy,
+  studyFiles as files,
   type StudyConfig,
-} from "./store.ts";
-import { isPack, packed, readStudyPack } from "./study-pack.ts";
+} from "../read/study.ts";
+import { programKey } from "../run/build.ts";
+import { formatHistory, type Row } from "../study/cell.ts";
+import { decodeCheckpoint } from "../run/checkpoint.ts";
+import { formatChecked } from "../run/checked.ts";
+import { writeChecked } from "./checked-file.ts";
+import { checkSame, describeStudy, type OpenStudy, type StoredStudy } from "./store.ts";
+import { packed, readStudyPack } from "./study-pack.ts";
 import type { Cell } from "../study/study.ts";
 import type { CellSource, ClaimedCell } from "../study/claims.ts";
-
-const files = {
-  /** The study, its engine, the layout's version. Written first: a folder with it is a study. */
-  study: "study.json",
-  /** One line per cell: where it lies on the axes, and its spec. */
-  cells: "cells.jsonl",
-  /** One line per finished cell. Only ever appended to, but for `rerun`. */
-  rows: "rows.jsonl",
-  /** Rows that `rerun` took out of the way. */
-  replaced: "replaced.jsonl",
-  /** One file per cell: its thinned history, while it runs and after. */
-  metrics: "metrics",
-  /** One file per cell: its final parameters, where the study keeps them. */
-  points: "points",
-  /** One file per unfinished cell: where its run stands. */
-  running: "running",
-} as const;
 
 /**
  * Open the folder of a study for writing, making it if it does not exist. A line that a crash has
@@ -64,14 +40,14 @@ export async function openStudyFolder(
 ): Promise<OpenStudy> {
   if (isPack(path)) return openPack(path, { study, engine }, cells);
   await makeFolder(path);
-  const content = await list(path);
+  const content = await nodeFolder(path).list();
   if (!content.includes(files.study) && content.some((name) => !/^\.|^lock-/.test(name))) {
     throw new InputError(`invalid out: ${path} is not empty and no study (choose another folder)`);
   }
   const lock = await takeLock(path);
   try {
     if (content.includes(files.study)) {
-      checkSame(path, await readConfig(join(path, files.study)), { study, engine });
+      checkSame(path, await readDescription(nodeFolder(path)), { study, engine });
     }
     await writeChecked(join(path, files.study), describeStudy({ study, engine }, cells.length));
     await writeLines(join(path, files.cells), cells);
@@ -81,7 +57,7 @@ export async function openStudyFolder(
     for (const folder of [path, join(path, files.running)]) await clearTemporary(folder);
     const rowsPath = join(path, files.rows);
     const length = await completeLength(rowsPath);
-    const finished = await finishedCells(readRows(path), cells);
+    const finished = await finishedCells(readRows(nodeFolder(path)), cells);
     const rows = await openAppend(rowsPath, length);
     const source = pendingCells(
       path,
@@ -211,29 +187,8 @@ async function continueCell(path: string, checkpointPath: string, { id }: Cell) 
  */
 export async function readStudyFolder(path: string): Promise<StoredStudy> {
   if (isPack(path)) return readStudyPack(path);
-  const config = await readConfig(join(path, files.study));
-  const cells: Cell[] = [];
-  const entry = {
-    as: asCell,
-    what: "a cell",
-    remedy: "sweep the study again to have it rewritten",
-  };
-  const cellsPath = join(path, files.cells);
-  for await (const cell of readEntries(cellsPath, entry)) cells.push(cell);
-  if (cells.length !== config.cells) {
-    throw new InputError(
-      `invalid file ${cellsPath}: ${cells.length} cells where ${config.cells} were written (it has been changed; ${entry.remedy})`,
-    );
-  }
   return {
-    ...config,
-    name: path,
-    cells,
-    rows: () => readRows(path),
-    async history(cell) {
-      const file = pathIn(join(path, files.metrics), cell, ".jsonl");
-      return existsSync(file) ? parseHistory(await readText(file), file) : [];
-    },
+    ...(await readStudy(nodeFolder(path))),
     drop: (unwanted) => dropRows(path, unwanted),
     close: async () => {},
   };
@@ -270,7 +225,7 @@ async function dropRows(path: string, unwanted: (row: Row) => boolean): Promise<
   try {
     const kept: string[] = [];
     const dropped: Row[] = [];
-    for await (const row of readRows(path)) {
+    for await (const row of readRows(nodeFolder(path))) {
       if (unwanted(row)) dropped.push(row);
       else kept.push(formatRow(row));
     }
@@ -291,56 +246,11 @@ async function dropRows(path: string, unwanted: (row: Row) => boolean): Promise<
 const writeLines = (path: string, values: readonly object[]): Promise<void> =>
   writeText(path, values.map((value) => `${formatChecked(value)}\n`).join(""));
 
-/** The rows of a study folder, one by one; of a row that is being written, nothing. */
-const readRows = (path: string): AsyncGenerator<Row> =>
-  readEntries(join(path, files.rows), {
-    as: asRow,
-    what: "the row of a cell",
-    remedy: "delete the line and its cell runs again",
-  });
-
 const formatRow = (row: Row) => `${formatChecked(row)}\n`;
-
-/** What the lines of a file say, each checked by `as`. */
-async function* readEntries<T>(
-  file: string,
-  { as, what, remedy }: { as: (value: unknown) => T | undefined; what: string; remedy: string },
-): AsyncGenerator<T> {
-  let number = 0;
-  for await (const line of readLines(file)) {
-    number++;
-    const text = withoutCheck(line);
-    const value = text === undefined ? undefined : fromJson(text);
-    const entry = as(value);
-    if (entry === undefined) {
-      const fault = text === undefined ? "what was written" : value === undefined ? "JSON" : what;
-      throw new InputError(
-        `invalid file ${file}: line ${number} is not ${fault} (it has been changed; ${remedy})`,
-      );
-    }
-    yield entry;
-  }
-}
-
-async function readConfig(path: string): Promise<StudyConfig & { readonly cells: number }> {
-  const found = await readChecked(path).catch((error: unknown) => {
-    if (!(error instanceof InputError) || !error.message.startsWith("missing")) throw error;
-    throw new InputError(
-      `missing study in ${dirname(path)}: it has no ${files.study} (give a folder made by lucid sweep)`,
-    );
-  });
-  return parseDescription(found, path);
-}
-
-async function list(path: string): Promise<string[]> {
-  return readdir(path).catch((error: unknown) => {
-    throw fileError(error, "read", path);
-  });
-}
 
 /** Clear away files that a crash left half written. */
 async function clearTemporary(path: string): Promise<void> {
-  for (const name of await list(path)) {
+  for (const name of await nodeFolder(path).list()) {
     if (name.endsWith(".tmp")) await rm(join(path, name), { force: true });
   }
 }

@@ -10,7 +10,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { hostname } from "node:os";
-import { basename, dirname, join } from "node:path";
+import { basename, dirname, join, relative, sep } from "node:path";
 import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import { zipSync } from "fflate";
 import { certificateSchema } from "../../src/diagnostics/certificate/certificate.ts";
@@ -22,13 +22,17 @@ import { tensor } from "../../src/engine/tensor.ts";
 import { loadDataset } from "../../src/platform/node/data.ts";
 import { describeMachine } from "../../src/platform/node/machine.ts";
 import { takeLock } from "../../src/platform/node/lock.ts";
+import { filesInMemory } from "../../src/platform/files.ts";
 import { datasets } from "../../src/problems/datasets/registry.ts";
 import { readIdx } from "../../src/problems/datasets/idx.ts";
 import { parseCsv } from "../../src/problems/table.ts";
+import { recognize, type Found } from "../../src/read/recognize.ts";
+import type { StoredStudy } from "../../src/read/study.ts";
 import { createLogScreen } from "../../src/run/logs/log-screen.ts";
 import { readLog } from "../../src/run/logs/read-log.ts";
 import type { LogEntry } from "../../src/run/logs/rows.ts";
 import { nodeSources } from "../../src/run/node-sources.ts";
+import { formatChecked } from "../../src/run/checked.ts";
 import { createRunner } from "../../src/run/run.ts";
 import { parseSpec } from "../../src/run/spec.ts";
 import type { TrainingState } from "../../src/sam/training/state.ts";
@@ -38,7 +42,6 @@ import { continueRunFolder, createRunFolder, readRunFolder } from "../../src/sto
 import { readStudyFile } from "../../src/store/study-file.ts";
 import { openStudyFolder, readStudyFolder } from "../../src/store/study-folder.ts";
 import { packStudy } from "../../src/store/study-pack.ts";
-import type { StoredStudy } from "../../src/store/store.ts";
 import { studyStatus } from "../../src/study/status.ts";
 import { expandStudy, parseStudy } from "../../src/study/study.ts";
 import { lucid } from "../lucid.ts";
@@ -68,7 +71,7 @@ export interface Reader {
 }
 
 /** Everything of a stored study; rows by themselves, where the rest is not asked for. */
-async function readAll(stored: StoredStudy) {
+async function readAll(stored: Pick<StoredStudy, "study" | "engine" | "cells" | "rows">) {
   const rows = [];
   for await (const row of stored.rows()) rows.push(row);
   const { cells } = stored;
@@ -115,6 +118,54 @@ function fileReader(
       }
     },
   };
+}
+
+/** A folder that was dropped on a page, with one of its files damaged: held in memory. */
+function droppedReader(
+  whole: string,
+  file: string,
+  read: (found: Found) => Promise<unknown>,
+): Pick<Reader, "content" | "read" | "file" | "weight"> {
+  const entries = readdirSync(whole, { recursive: true, withFileTypes: true });
+  const files = entries
+    .filter((entry) => entry.isFile())
+    .map((entry) => {
+      const at = join(entry.parentPath, entry.name);
+      return {
+        path: relative(whole, at).replaceAll(sep, "/"),
+        bytes: new Uint8Array(readFileSync(at)),
+      };
+    });
+  return {
+    content: new Uint8Array(readFileSync(join(whole, file))),
+    file: basename(file),
+    weight: 4,
+    async read(bytes) {
+      const damaged = files.map(({ path, bytes: own }) => ({
+        path: `dropped/${path}`,
+        bytes: path === file ? new Uint8Array(bytes) : own,
+      }));
+      const all = await recognize(filesInMemory(damaged));
+      const found = all.find(({ files }) => files.includes(`dropped/${file}`));
+      if (found === undefined) throw new Error(`${file} is lost`);
+      if (found.kind === "unknown") throw new InputError(found.reason);
+      return read(found);
+    },
+  };
+}
+
+/** What a page reads, as values that can be compared. */
+async function dropped(found: Found): Promise<unknown> {
+  if (found.kind === "study") {
+    const { cells, ...rest } = await readAll(await found.read());
+    // Their order says nothing.
+    return { ...rest, cells: byName(cells.map((cell) => [cell.id, cell])) };
+  }
+  if (found.kind === "run" || found.kind === "log" || found.kind === "landscape") {
+    return found.read();
+  }
+  if (found.kind === "certificate" || found.kind === "point") return found.read();
+  throw new Error(`a page takes it for ${found.kind}`);
 }
 
 /** An .npy file of float64 numbers. */
@@ -195,6 +246,21 @@ export async function prepareReaders(folder: string): Promise<readonly Reader[]>
     "--steps",
     "20",
     "--json",
+  );
+  mkdirSync(at("lone"));
+  writeFileSync(at("lone/certificate.json"), certificate.out);
+  cpSync(at("sweep.jsonl.gz"), at("lone/s.jsonl.gz"));
+  cpSync(at("finished/final.safetensors"), at("lone/point.safetensors"));
+  cpSync(at("finished/metrics.jsonl"), at("lone/metrics.jsonl"));
+  const place = (x: number) => ({ place: [x], loss: x * x, shiftedLoss: 2 * x, cosine: null });
+  writeFileSync(
+    at("lone/landscape.jsonl"),
+    [
+      { format: 1, point: "00", axes: ["01"], rho: 1, dtype: "float64", problem: "cosine" },
+      ...[-1, -0.5, 0, 0.5, 1].map(place),
+    ]
+      .map((line) => `${formatChecked(line)}\n`)
+      .join(""),
   );
   const [dataset] = datasets.filter(({ files }) => Object.keys(files).length > 0);
   if (dataset === undefined) throw new Error("no data set with files");
@@ -500,6 +566,75 @@ export default ({ table, dtype }) => defineProblem({
       }),
       // What does not fit together is said of either file.
       file: "imported-damaged",
+    })),
+    ...(
+      [
+        ["finished", "config.json", "json", "CRC-32"],
+        ["finished", "result.json", "json", "CRC-32"],
+        ["sweep", "study.json", "json", "CRC-32"],
+        ["sweep", "cells.jsonl", "lines", "CRC-32 of each line"],
+        ["lone", "s.jsonl.gz", "binary", "CRC-32 of gzip"],
+        ["lone", "point.safetensors", "binary", "CRC-32"],
+        ["lone", "certificate.json", "json", undefined],
+        ["lone", "metrics.jsonl", "lines", undefined],
+      ] as const
+    ).map(([folder, file, kind, guard]) => ({
+      name: `dropped: ${folder}/${file}`,
+      kind,
+      ...(guard && { guard }),
+      ...droppedReader(at(folder), file, dropped),
+      // The number of cells in study.json is compared with the file of cells.
+      ...(file === "study.json" && { file: "dropped" }),
+    })),
+    {
+      name: "dropped: finished/metrics.jsonl",
+      kind: "lines",
+      guard: "CRC-32 of each line",
+      missing: "end",
+      ...droppedReader(at("finished"), "metrics.jsonl", async (found) =>
+        found.kind === "run" ? (await found.read()).rows : dropped(found),
+      ),
+    },
+    {
+      name: "dropped: lone/landscape.jsonl",
+      kind: "lines",
+      guard: "CRC-32 of each line",
+      missing: "any",
+      ...droppedReader(at("lone"), "landscape.jsonl", async (found) => {
+        if (found.kind !== "landscape") return dropped(found);
+        const { identity, places } = await found.read();
+        return { identity, ...byName(places.map((place) => [String(place.place), place])) };
+      }),
+    },
+    {
+      name: "dropped: sweep/rows.jsonl",
+      kind: "lines",
+      guard: "CRC-32 of each line",
+      missing: "any",
+      ...droppedReader(at("sweep"), "rows.jsonl", async (found) => {
+        if (found.kind !== "study") return dropped(found);
+        const { rows } = await readAll(await found.read());
+        return byName(rows.map((row) => [row.cell, row]));
+      }),
+    },
+    {
+      name: "dropped: a history",
+      kind: "lines",
+      guard: "CRC-32 of each line",
+      missing: "end",
+      ...droppedReader(at("sweep"), `metrics/${cell}.jsonl`, async (found) =>
+        found.kind === "study" ? (await found.read()).history(cell) : dropped(found),
+      ),
+    },
+    ...(["loss.onnx", "point.safetensors", "batch.safetensors"] as const).map((file) => ({
+      name: `dropped: imported/${file}`,
+      kind: "binary" as const,
+      ...droppedReader(at("imported"), file, async (found) => {
+        if (found.kind !== "problem") return dropped(found);
+        const { train, init } = await found.read("float32");
+        return { train, params: init(0) };
+      }),
+      file: "dropped",
     })),
     {
       name: "figure of a study",

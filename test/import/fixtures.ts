@@ -3,11 +3,8 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { readSafetensors } from "../../src/engine/safetensors.ts";
 import type { Tensor } from "../../src/engine/tensor.ts";
-import {
-  importedProblem,
-  importFiles,
-  type ImportContents,
-} from "../../src/problems/import/onnx/problem.ts";
+import { importFiles } from "../../src/problems/import/onnx/files.ts";
+import { importedProblem, type ImportContents } from "../../src/problems/import/onnx/problem.ts";
 import type { FloatType, Problem } from "../../src/problems/problem.ts";
 
 export const fixtures = join(import.meta.dirname, "fixtures");

@@ -16,7 +16,8 @@ import {
   type Normalization,
 } from "../../diagnostics/landscape/directions.ts";
 import { fill, layersOf, ticks, type Ticks } from "../../diagnostics/landscape/grid.ts";
-import { compileLandscape, layers } from "../../diagnostics/landscape/landscape.ts";
+import { compileLandscape } from "../../diagnostics/landscape/landscape.ts";
+import { layers } from "../../diagnostics/landscape/layers.ts";
 import { distance, minus, norm, unit, type Vector } from "../../diagnostics/algebra/vectors.ts";
 import { compileDerivatives, flatten } from "../../diagnostics/point/derivatives.ts";
 import { samPoint, type SamPoint } from "../../diagnostics/point/sam-point.ts";

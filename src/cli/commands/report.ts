@@ -3,9 +3,9 @@ import { statSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { Command } from "@commander-js/extra-typings";
-import { certificateSchema } from "../../diagnostics/certificate/certificate.ts";
 import { InputError } from "../../engine/errors.ts";
-import { makeFolder, readJson, writeText } from "../../platform/node/files.ts";
+import { makeFolder, readText, writeText } from "../../platform/node/files.ts";
+import { parseCertificate } from "../../read/certificate.ts";
 import { readRunFolder } from "../../store/run-folder.ts";
 import type { StoredStudy } from "../../store/store.ts";
 import type { Row } from "../../study/cell.ts";
@@ -59,14 +59,9 @@ function isFile(path: string): boolean {
 }
 
 async function certificateHtml(file: string): Promise<string> {
-  const parsed = certificateSchema.safeParse(await readJson(file));
-  if (!parsed.success) {
-    throw new InputError(
-      `invalid file ${file}: not a certificate (give what lucid certify --json printed)`,
-    );
-  }
+  const certificate = parseCertificate(await readText(file), file);
   const { certificatePage } = await import("../../report/certificate-page.ts");
-  return certificatePage({ certificate: parsed.data });
+  return certificatePage({ certificate });
 }
 
 async function runHtml(folder: string): Promise<string> {

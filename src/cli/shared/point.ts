@@ -3,8 +3,6 @@ import { join } from "node:path";
 import { unflatten } from "../../diagnostics/point/derivatives.ts";
 import { matchModel } from "../../problems/import/match-model.ts";
 import { InputError, show } from "../../engine/errors.ts";
-import { readNpz } from "../../engine/npz.ts";
-import { readSafetensors } from "../../engine/safetensors.ts";
 import { readBytes } from "../../platform/node/files.ts";
 import type { Tensor, Tree } from "../../engine/tensor.ts";
 import type { Progress } from "../../platform/node/progress.ts";
@@ -15,6 +13,7 @@ import { buildMethod, buildProblem } from "../../run/build.ts";
 import type { Method } from "../../sam/contract/method.ts";
 import { memoryLimit } from "../../platform/node/limits.ts";
 import { nodeSources } from "../../run/node-sources.ts";
+import { readTensors } from "../../read/tensors.ts";
 import { readRunFolder } from "../../store/run-folder.ts";
 import { lastRho } from "../../run/radius.ts";
 import { checkMemory } from "../../run/memory.ts";
@@ -164,26 +163,9 @@ export async function readModel(
     const params = unflatten(problem.init(0), Float64Array.from(coordinates));
     return { params, statistics: {} };
   }
-  const bytes = await readBytes(given);
-  if (isCheckpoint(bytes)) {
-    throw new InputError(
-      `invalid file ${given}: a checkpoint of PyTorch, which runs code when it is read (save it by: from safetensors.torch import save_file; save_file(model.state_dict(), "model.safetensors"))`,
-    );
-  }
-  // A ZIP archive begins with PK, whatever its name.
-  const archive = bytes[0] === 0x50 && bytes[1] === 0x4b;
-  const tensors = archive ? readNpz(bytes, { name: given }) : readSafetensors(bytes, given).tensors;
+  const tensors = readTensors(await readBytes(given), given);
   return matchModel(problem, tensors, given, (pairs) => {
     const read = pairs.map(({ ours, theirs }) => `${theirs} as ${ours}`);
     progress?.note(`read ${read.join(", ")}`);
   });
-}
-
-/** Whether bytes are what `torch.save` writes: a ZIP archive of a pickle, or, before 1.6, pickles. */
-function isCheckpoint(bytes: Uint8Array): boolean {
-  const [first, second] = bytes;
-  const head = new TextDecoder("latin1").decode(bytes.subarray(0, 1024));
-  if (first === 0x50 && second === 0x4b)
-    return /\/(data|constants)\.pkl|\/\.format_version/.test(head);
-  return first === 0x80 && (second ?? 0) <= 5;
 }

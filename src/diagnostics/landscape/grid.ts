@@ -1,5 +1,6 @@
 /** Grids of places: a landscape evaluated row by row, where what is already known is not computed again. */
-import type { Landscape, LandscapeValues, Layer } from "./landscape.ts";
+import type { Landscape, LandscapeValues } from "./landscape.ts";
+import type { Layer } from "./layers.ts";
 
 /** A place and what is known of it. */
 export type Place = { readonly place: readonly number[] } & {

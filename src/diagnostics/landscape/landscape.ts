@@ -26,13 +26,7 @@ import type { Vector } from "../algebra/vectors.ts";
 import { unflatten } from "../point/derivatives.ts";
 import { fixedLoss, type FixedLossOptions } from "../point/fixed-loss.ts";
 import type { Axis } from "./directions.ts";
-
-/**
- * What is known at a place p: f(p), f(p⁺), ‖∇f(p)‖, ‖∇f(p⁺)‖, and the cosine between the two
- * gradients, with p⁺ = p + ρ∇f(p)/‖∇f(p)‖.
- */
-export const layers = ["loss", "shiftedLoss", "gradNorm", "shiftedGradNorm", "cosine"] as const;
-export type Layer = (typeof layers)[number];
+import type { Layer } from "./layers.ts";
 
 /** Values at places, in the order in which they were asked for. Not finite where the loss is not. */
 export type LandscapeValues = { readonly [layer in Layer]?: readonly number[] | undefined };

@@ -2,7 +2,8 @@
 import { randomUUID } from "node:crypto";
 import { mkdir, open, readFile, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
-import { excerpt, InputError, MachineError } from "../../engine/errors.ts";
+import { InputError, MachineError } from "../../engine/errors.ts";
+import { checkFileName, parseJson } from "../files.ts";
 
 /** Read a file. */
 export async function readBytes(path: string): Promise<Uint8Array<ArrayBuffer>> {
@@ -20,12 +21,7 @@ export async function readText(path: string): Promise<string> {
 
 /** Read a JSON file. The caller validates what is in it. */
 export async function readJson(path: string): Promise<unknown> {
-  const text = await readText(path);
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    throw new InputError(`invalid file ${path}: not JSON (${(error as Error).message})`);
-  }
+  return parseJson(await readText(path), path);
 }
 
 /**
@@ -36,11 +32,7 @@ export async function readJson(path: string): Promise<unknown> {
  *   underscores, or begins with a dot.
  */
 export function pathIn(folder: string, name: string, extension = ""): string {
-  if (!/^[A-Za-z0-9_-][A-Za-z0-9._-]*$/.test(name)) {
-    throw new InputError(
-      `invalid name ${excerpt(JSON.stringify(name))}: it would be a path (give letters, digits, dots and dashes)`,
-    );
-  }
+  checkFileName(name);
   return join(folder, `${name}${extension}`);
 }
 

@@ -1,7 +1,5 @@
-/** Files of lines, read without holding them whole. */
-import { createReadStream } from "node:fs";
+/** Files of lines, looked at without holding them whole. */
 import { open } from "node:fs/promises";
-import { createInterface } from "node:readline";
 import { fileError } from "./files.ts";
 
 /** Bytes looked at in one piece. */
@@ -26,19 +24,5 @@ export async function completeLength(path: string): Promise<number> {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return 0;
     throw fileError(error, "read", path);
-  }
-}
-
-/** The complete lines of a file, one by one; none when there is no file. */
-export async function* readLines(path: string): AsyncGenerator<string> {
-  const length = await completeLength(path);
-  if (length === 0) return;
-  const stream = createReadStream(path, { encoding: "utf8", end: length - 1 });
-  try {
-    yield* createInterface({ input: stream, crlfDelay: Infinity });
-  } catch (error) {
-    throw fileError(error, "read", path);
-  } finally {
-    stream.destroy();
   }
 }

@@ -5,7 +5,9 @@ import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, expect, onTestFinished, test } from "vitest";
-import { completeLength, readLines } from "./lines.ts";
+import { linesOf } from "../files.ts";
+import { nodeFolder } from "./folder.ts";
+import { completeLength } from "./lines.ts";
 import { takeLock } from "./lock.ts";
 
 let folder = "";
@@ -115,7 +117,7 @@ test("a torn last line is not read, however long the line before it", async () =
     await writeFile(path, text);
     expect(await completeLength(path)).toBe(complete.length);
     const lines: string[] = [];
-    for await (const line of readLines(path)) lines.push(line);
+    for await (const line of linesOf(nodeFolder(folder), "rows.jsonl")) lines.push(line);
     expect(lines).toEqual(complete.split("\n").slice(0, -1));
   }
   expect(await completeLength(join(folder, "none"))).toBe(0);

@@ -1,7 +1,7 @@
 /** Logs of comma-separated values, such as those of Lightning's CSVLogger, W&B exports, spreadsheets. */
 import { csvParseRows } from "d3-dsv";
 import { toRow, type LogFormat } from "./rows.ts";
-import { splitLines } from "./split-lines.ts";
+import { splitLines } from "../../platform/split-lines.ts";
 
 /** A reader of lines of values under the names in the first line. Empty fields are left aside. */
 export function csvLines(): LogFormat {

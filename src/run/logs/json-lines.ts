@@ -2,7 +2,7 @@
 import { InputError } from "../../engine/errors.ts";
 import { withoutCheck } from "../checked.ts";
 import { toRow, type LogEntry, type LogFormat, type LogHeader } from "./rows.ts";
-import { splitLines } from "./split-lines.ts";
+import { splitLines } from "../../platform/split-lines.ts";
 
 /**
  * A reader of JSON lines. NaN and Infinity, which Python writes though JSON has none, are read.

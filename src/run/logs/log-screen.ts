@@ -14,6 +14,7 @@ type LogColumn = (typeof logColumns)[number];
 /** What rows were taken on, as a header or a flag may say it. */
 export const evidenceKinds: readonly EvidenceKind[] = ["full", "probe", "batch"];
 
+/** How a log is to be taken. */
 export interface LogScreenOptions {
   /** Names in the log by our own: `{ gradNorm: "train/gn" }`. Others are looked for under our names. */
   readonly map?: { readonly [column: string]: string } | undefined;

@@ -4,9 +4,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { InputError } from "../../engine/errors.ts";
 import { fileError } from "../../platform/node/files.ts";
-import { csvLines } from "./csv.ts";
-import { eventFile, isEventFile } from "./event-file.ts";
-import { jsonLines } from "./json-lines.ts";
+import { fewestBytes, formatOf } from "./log-format.ts";
 import type { LogEntry, LogFormat } from "./rows.ts";
 
 export interface ReadLogOptions {
@@ -96,8 +94,6 @@ interface Growing {
 const pieceSize = 1 << 20;
 /** Bytes before the place reached by which a file is known again. */
 const markSize = 64;
-/** Bytes that tell the form of a log. */
-const fewestBytes = 12;
 
 /** A file that is read from where the last look ended. */
 function growing(path: string): Growing {
@@ -155,17 +151,4 @@ function growing(path: string): Growing {
       }
     },
   };
-}
-
-/** The form of a log by how it begins. */
-function formatOf(bytes: Uint8Array, path: string): LogFormat {
-  if (isEventFile(bytes)) return eventFile(path);
-  const [first] = new TextDecoder().decode(bytes.subarray(0, 256)).trimStart();
-  if (first === "{") return jsonLines(path);
-  if (bytes.subarray(0, 1024).includes(0)) {
-    throw new InputError(
-      `invalid log ${path}: neither text nor TensorBoard events (give JSON lines, CSV or *.tfevents.*)`,
-    );
-  }
-  return csvLines();
 }

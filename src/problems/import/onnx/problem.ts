@@ -11,20 +11,9 @@ import { isRight } from "../../networks/classification.ts";
 import { roleByName, type FloatType, type Model, type Problem, type Split } from "../../problem.ts";
 import type { RandomSource } from "./call.ts";
 import { checkOperators, evaluate } from "./evaluate.ts";
+import { importFiles } from "./files.ts";
 import { readGraph, type OnnxGraph } from "./graph.ts";
 import { Known, type ElementKind, type Value } from "./known.ts";
-
-/** Files of an exported problem. */
-export const importFiles = {
-  /** Losses as a function of parameters, buffers and samples, in evaluation. */
-  loss: "loss.onnx",
-  /** The same in training; absent where that is the same function. */
-  train: "train.onnx",
-  /** Parameters and buffers by PyTorch's names. */
-  point: "point.safetensors",
-  /** Samples. */
-  batch: "batch.safetensors",
-} as const;
 
 /** Contents of {@link importFiles}; `train` may be absent. */
 export type ImportContents = {
