@@ -11,6 +11,7 @@ import { addDoctor } from "./commands/doctor.ts";
 import { addFind } from "./commands/find.ts";
 import { addExport } from "./commands/export.ts";
 import { addFigure } from "./commands/figure.ts";
+import { addLab } from "./commands/lab.ts";
 import { addLandscape } from "./commands/landscape.ts";
 import { addMethods } from "./commands/methods.ts";
 import { addProblems } from "./commands/problems.ts";
@@ -79,6 +80,7 @@ function createProgram(terminal: Terminal) {
   addReproduce(program, terminal);
   addReport(program, terminal);
   addCompare(program, terminal);
+  addLab(program, terminal);
   addExport(program, terminal);
   addPython(program, terminal);
   addMethods(program, terminal);

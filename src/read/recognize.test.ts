@@ -39,7 +39,10 @@ beforeAll(async () => {
   const point = ["--problem", "cosine", "--rho", "4", "--point", "2,0", "--steps", "20"];
   writeFileSync(at("c.json"), (await lucid("certify", ...point, "--json")).out);
   const { code } = await lucid(
-    ...["landscape", at("runs", "ä b#1"), "--line", "--points", "3", "--out", at("valley")],
+    "landscape",
+    at("runs", "ä b#1"),
+    ..."--line --points 3 --out".split(" "),
+    at("valley"),
   );
   expect(code).toBe(0);
   mkdirSync(at("torch"));
@@ -75,9 +78,12 @@ function only<Kind extends Found["kind"]>(found: readonly Found[], kind: Kind, p
   return one as Extract<Found, { kind: Kind }>;
 }
 
-async function contentOf({ study, engine, cells, rows, history }: StoredStudy) {
+async function contentOf(stored: StoredStudy) {
+  const { study, engine, cells } = stored;
   const all = [];
-  for await (const row of rows()) all.push({ row, history: await history(row.cell) });
+  for await (const row of stored.rows()) {
+    all.push({ row, history: await stored.history(row.cell) });
+  }
   return { study, engine, cells, all };
 }
 

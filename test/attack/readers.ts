@@ -631,8 +631,8 @@ export default ({ table, dtype }) => defineProblem({
       kind: "binary" as const,
       ...droppedReader(at("imported"), file, async (found) => {
         if (found.kind !== "problem") return dropped(found);
-        const { train, init } = await found.read("float32");
-        return { train, params: init(0) };
+        const problem = await found.read("float32");
+        return { train: problem.train, params: problem.init(0) };
       }),
       file: "dropped",
     })),
