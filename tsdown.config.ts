@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { defineConfig } from "tsdown";
-import { writeFile } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { cp, writeFile } from "node:fs/promises";
 import { packRuntime } from "./scripts/pack-runtime.ts";
 import { buildSurfaceViewer, builtName } from "./src/report/surface/bundle.ts";
 
@@ -26,6 +27,10 @@ export default defineConfig({
       await packRuntime(join(outDir, "onnxruntime"));
       // Pages with a surface carry their viewer, three.js included.
       await writeFile(join(outDir, "report/surface", builtName), await buildSurfaceViewer());
+      // `lucid lab` serves these; without them it says what is missing.
+      const lab = join("lab", "dist");
+      if (existsSync(lab)) await cp(lab, join(outDir, "lab"), { recursive: true });
+      else console.warn(`missing ${lab}: not in this package (npm run build -w lab)`);
     },
   },
   copy: [
