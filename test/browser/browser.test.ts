@@ -1,13 +1,16 @@
 /** The main entry point in a real browser: a plain Vite build of a page, opened in Chromium. */
 import { execFile } from "node:child_process";
-import { mkdtemp, readFile, readdir, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, readdir, rm, writeFile } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
-import { extname, join } from "node:path";
+import { extname, join, relative } from "node:path";
 import { promisify } from "node:util";
 import { build, defaultClientConditions } from "vite";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import type { StoredRun } from "../../src/read/run.ts";
+import { readRunFolder } from "../../src/store/run-folder.ts";
+import { lucid } from "../lucid.ts";
 
 const run = promisify(execFile);
 
@@ -53,8 +56,39 @@ interface Said {
   readonly halved: number[];
   readonly refused: unknown;
   readonly isolated: boolean;
+  readonly stored: readonly {
+    readonly kind: string;
+    readonly path: string;
+    readonly content?: unknown;
+    readonly rows?: readonly string[];
+    readonly refused?: string;
+  }[];
 }
 
+/** What a page shall read: a run, a packed study, and the same studies damaged. */
+async function store(at: string): Promise<void> {
+  await mkdir(at);
+  const run = ["train", "--problem", "cosine", "--rho", "1", "--steps", "20"];
+  expect((await lucid(...run, "--out", join(at, "run"))).code).toBe(0);
+  const study = { name: "s", fixed: { problem: "cosine" }, axes: { rho: [1, 2] }, steps: 10 };
+  await writeFile(join(at, "s.json"), JSON.stringify({ ...study, seeds: 1 }));
+  const sweep = ["sweep", join(at, "s.json"), "--workers", "1", "--out", join(at, "study")];
+  expect((await lucid(...sweep)).code).toBe(0);
+  const pack = join(at, "s.jsonl.gz");
+  expect((await lucid("sweep", "pack", join(at, "study"), "--to", pack)).code).toBe(0);
+  const bytes = await readFile(pack);
+  await writeFile(join(at, "cut.jsonl.gz"), bytes.subarray(0, -5));
+  bytes[60] = (bytes[60] ?? 0) ^ 1;
+  await writeFile(join(at, "flipped.jsonl.gz"), bytes);
+  const names = await readdir(at, { recursive: true, withFileTypes: true });
+  const paths = names.flatMap((entry) =>
+    entry.isFile() ? [relative(at, join(entry.parentPath, entry.name))] : [],
+  );
+  await writeFile(join(at, "list.json"), JSON.stringify(paths));
+  stored = await readRunFolder(join(at, "run"));
+}
+
+let stored: StoredRun;
 let folder = "";
 let server: Server | undefined;
 let said: Said;
@@ -71,6 +105,7 @@ beforeAll(async () => {
     resolve: { conditions: ["source", ...defaultClientConditions] },
     build: { outDir, target: "esnext" },
   });
+  await store(join(outDir, "stored"));
   server = await serve(outDir);
   const { port } = server.address() as AddressInfo;
   const flags = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"];
@@ -126,4 +161,23 @@ inBrowser("nothing of the native run time is in the page", async () => {
   const files = await readdir(join(folder, "page", "assets"));
   expect(files.length).toBeGreaterThan(0);
   expect(files.filter((file) => /\.(wasm|node)$/.test(file))).toEqual([]);
+});
+
+inBrowser("runs and studies are read as the command line reads them, and refused as there", () => {
+  const { stored: found } = said;
+  expect(found.map(({ kind, path }) => `${kind} ${path}`)).toEqual([
+    "study cut.jsonl.gz",
+    "study flipped.jsonl.gz",
+    "run run",
+    "unknown s.json",
+    "study s.jsonl.gz",
+    "study study",
+  ]);
+  const of = (name: string) => found.find(({ path }) => path === name);
+  expect(of("run")?.content).toEqual(JSON.parse(JSON.stringify(stored)));
+  expect(of("s.jsonl.gz")?.rows).toHaveLength(2);
+  expect(of("study")?.rows?.toSorted()).toEqual(of("s.jsonl.gz")?.rows?.toSorted());
+  for (const name of ["cut.jsonl.gz", "flipped.jsonl.gz"]) {
+    expect(of(name)?.refused).toMatch(new RegExp(`^InputError: invalid file ${name}: `));
+  }
 });

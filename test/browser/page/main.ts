@@ -10,6 +10,7 @@ import {
   sam,
   tensor,
 } from "lucid-sam";
+import { recognize } from "lucid-sam/read";
 
 /** Three steps x ← x/2 in float64. */
 async function halve(engine: "auto" | "native"): Promise<number[]> {
@@ -26,6 +27,31 @@ async function halve(engine: "auto" | "native"): Promise<number[]> {
   const { carry } = await program.run({ carry: x, inputs: {}, knobs: {}, steps: 3 });
   await program.dispose();
   return [...(carry as typeof x).data];
+}
+
+/** What lies below `stored/`, in words and numbers. */
+async function readStored(): Promise<object[]> {
+  const fetched = (path: string) => fetch(`stored/${path}`);
+  const found = await recognize({
+    paths: (await (await fetched("list.json")).json()) as string[],
+    read: async (path) => new Uint8Array(await (await fetched(path)).arrayBuffer()),
+  });
+  return Promise.all(
+    found.map(async (thing) => {
+      const { kind, path } = thing;
+      if (thing.kind === "unknown") return { kind, path };
+      try {
+        if (thing.kind === "study") {
+          const rows = [];
+          for await (const row of (await thing.read()).rows()) rows.push(row.cell);
+          return { kind, path, rows };
+        }
+        return { kind, path, content: thing.kind === "run" && (await thing.read()) };
+      } catch (error) {
+        return { kind, path, refused: String(error) };
+      }
+    }),
+  );
 }
 
 async function train(): Promise<object> {
@@ -48,6 +74,7 @@ async function train(): Promise<object> {
     halved: await halve("auto"),
     refused: await halve("native").catch(String),
     isolated: crossOriginIsolated,
+    stored: await readStored(),
   };
 }
 
