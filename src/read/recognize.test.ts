@@ -16,6 +16,7 @@ import { filesInMemory, type Files } from "../platform/files.ts";
 import { nodeSources } from "../run/node-sources.ts";
 import { formatChecked } from "../run/checked.ts";
 import { parseRows } from "../study/cell.ts";
+import { tensorBoardEvent, tensorBoardHeader } from "../run/tensorboard.ts";
 import { growingLog } from "../run/logs/log-format.ts";
 import { readRunFolder } from "../store/run-folder.ts";
 import { readStudyFolder } from "../store/study-folder.ts";
@@ -203,6 +204,12 @@ test("rows and logs that grow are read in pieces of any size, none twice and non
     const found = pieces(log).flatMap(entries);
     expect(found.map((entry) => ("row" in entry ? entry.row.step : undefined))).toEqual(steps);
   }
+  // The form of a log is not told by its first bytes alone.
+  const row = { step: 3, loss: 0.5, shiftedLoss: 1, gradNorm: 2, shiftedGradNorm: 3, cosine: 0 };
+  const events = Buffer.concat([tensorBoardHeader(0), tensorBoardEvent(row, 1)]);
+  const entries = growingLog("events.out.tfevents.0");
+  const found = Array.from(events, (_, i) => entries(events.subarray(i, i + 1))).flat();
+  expect(found).toMatchObject([{ row: { step: 3, values: { loss: 0.5 } } }]);
   const begun = growingRows("rows.jsonl");
   expect(begun(bytes.subarray(0, -1))).toHaveLength(1);
   expect(() => growingRows("x")(new TextEncoder().encode(`${formatChecked({ a: 1 })}\n`))).toThrow(

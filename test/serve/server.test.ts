@@ -21,6 +21,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import * as fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { createApp } from "../../src/serve/app.ts";
+import type { Shown } from "../../src/serve/shown.ts";
+import { createTokens } from "../../src/serve/tokens.ts";
 import { startLab, type LabOptions, type LabServer } from "../../src/serve/server.ts";
 import { recognize } from "../../src/read/recognize.ts";
 import { growingRows } from "../../src/read/study.ts";
@@ -580,6 +583,33 @@ describe("events", () => {
     await second.until(() => second.events.length > 1);
     // Files may be seen in two looks.
     expect(second.events.map(({ event }) => event)).toContain("anew");
+  });
+
+  test("nobody is looked after who has left", async () => {
+    const tokens = createTokens();
+    let followers = 0;
+    const shown: Pick<Shown, "follow"> = {
+      follow() {
+        followers++;
+        return () => followers--;
+      },
+    };
+    const app = createApp({
+      shown: shown as Shown,
+      site: new Map(),
+      tokens,
+      version: "",
+      signal: new AbortController().signal,
+    });
+    const headers = { host: "localhost", cookie: `lucid-lab-=${tokens.cookie}` };
+    const reader = (await app.request("/events", { headers })).body?.getReader();
+    await reader?.read();
+    expect(followers).toBe(1);
+    // It waits for changes by now.
+    await sleep(50);
+    await reader?.cancel();
+    for (let i = 0; i < 100 && followers > 0; i++) await sleep(10);
+    expect(followers).toBe(0);
   });
 
   test("there is a sign of life while nothing happens, and an end with the server", async () => {
