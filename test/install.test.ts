@@ -1,5 +1,6 @@
 /** Installation of the package as users do it: packed, in an empty project, from an npm registry. */
-import { execFile } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
+import { once } from "node:events";
 import {
   access,
   cp,
@@ -12,7 +13,7 @@ import {
   writeFile,
 } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { delimiter, dirname, join, resolve } from "node:path";
+import { basename, delimiter, dirname, join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { olderNode } from "./older-node.ts";
@@ -68,6 +69,11 @@ async function copyPackage(): Promise<void> {
     ...files.filter((name) => name === "bin"),
   );
   for (const name of names) await cp(join(root, name), join(clone, name), { recursive: true });
+  // Its pages are built here, as everywhere.
+  await cp(join(root, "lab"), join(clone, "lab"), {
+    recursive: true,
+    filter: (path) => !["node_modules", "dist"].includes(basename(path)),
+  });
 
   const modules = join(root, "node_modules");
   await mkdir(join(clone, "node_modules"));
@@ -140,6 +146,21 @@ describe.skipIf(!reached)("the package, installed from its tarball", () => {
       }
     },
   );
+
+  test("serves the lab that it carries", async () => {
+    const bin = join(project, "node_modules/lucid-sam/bin/lucid.js");
+    const child = spawn(process.execPath, [bin, "lab"], { cwd: project, env: environment });
+    const [address] = (await once(child.stdout.setEncoding("utf8"), "data")) as [string];
+    const entered = await fetch(address.trim(), { redirect: "manual" });
+    const [cookie = ""] = entered.headers.getSetCookie();
+    const get = (path: string) =>
+      fetch(new URL(path, address), { headers: { cookie: cookie.split(";", 1)[0] ?? "" } });
+    const page = await (await get("/")).text();
+    const [, script = "no script"] = /src="([^"]+\.js)"/.exec(page) ?? [];
+    expect((await get(script)).headers.get("content-type")).toMatch(/^text\/javascript/);
+    child.kill("SIGINT");
+    expect(await once(child, "exit")).toEqual([0, null]);
+  });
 
   test("copies the Python package that it carries", async () => {
     await lucid("python", "--write", "python");

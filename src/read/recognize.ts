@@ -41,7 +41,7 @@ export async function recognize(files: Files): Promise<Found[]> {
   const found: Found[] = [];
   for (const { kind, ...thing } of things) {
     const { path } = thing;
-    const folder = folderOf(files, path);
+    const folder = folderOf({ paths: thing.files, read: (file) => files.read(file) }, path);
     const bytes = () => files.read(path);
     const text = async () => new TextDecoder().decode(await bytes());
     switch (kind) {

@@ -6,6 +6,7 @@ import {
   cpSync,
   mkdirSync,
   mkdtempSync,
+  readFileSync,
   realpathSync,
   rmSync,
   symlinkSync,
@@ -23,6 +24,7 @@ import * as fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { createApp } from "../../src/serve/app.ts";
 import type { Shown } from "../../src/serve/shown.ts";
+import { contentPolicy } from "../../src/serve/headers.ts";
 import { createTokens } from "../../src/serve/tokens.ts";
 import { startLab, type LabOptions, type LabServer } from "../../src/serve/server.ts";
 import { recognize } from "../../src/read/recognize.ts";
@@ -228,6 +230,15 @@ describe("who is let in", () => {
       expect(headers["access-control-allow-origin"]).toBeUndefined();
     }
   });
+});
+
+test("the built pages carry the policy of the server", () => {
+  const config = readFileSync(resolve(import.meta.dirname, "../../lab/vite.config.ts"), "utf8");
+  const [, list = ""] = /contentSecurityPolicy = \[([^\]]*)\]/.exec(config) ?? [];
+  const directives = [...list.matchAll(/"([^"]+)"/g)].map(([, directive]) => directive);
+  expect(directives.length).toBeGreaterThan(8);
+  // A page cannot say this one itself.
+  expect([...directives, "frame-ancestors 'none'"].join("; ")).toBe(contentPolicy);
 });
 
 describe("the site", () => {
