@@ -4,6 +4,7 @@ import { once } from "node:events";
 import {
   appendFileSync,
   cpSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
@@ -674,7 +675,13 @@ describe("the command", () => {
   test("prints its address, and nothing else, and ends in good order", async () => {
     const script = join(import.meta.dirname, "lab-process.ts");
     for (const signal of ["SIGINT", "SIGTERM"] as const) {
-      const child = spawn(process.execPath, ["--conditions=source", script, at("site"), "", runs]);
+      const child = spawn(process.execPath, [
+        "--conditions=source",
+        script,
+        at("site"),
+        "{}",
+        runs,
+      ]);
       const [line] = (await once(child.stdout.setEncoding("utf8"), "data")) as [string];
       expect(line).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/\?token=[\w-]{43}\n$/);
       const address = line.trim();
@@ -691,4 +698,27 @@ describe("the command", () => {
       await expect(fetch(address)).rejects.toThrow("fetch failed");
     }
   });
+
+  test.skipIf(process.platform !== "linux")(
+    "--open hands an address to the browser that works once",
+    async () => {
+      mkdirSync(at("bin"));
+      const opener = `#!/bin/sh\necho "$1" > "${at("opened.tmp")}"; mv "${at("opened.tmp")}" "${at("opened")}"\n`;
+      writeFileSync(at("bin", "xdg-open"), opener, { mode: 0o700 });
+      const script = join(import.meta.dirname, "lab-process.ts");
+      const args = ["--conditions=source", script, at("site"), `{"open":true}`];
+      const PATH = `${at("bin")}:${process.env["PATH"]}`;
+      const child = spawn(process.execPath, args, { env: { ...process.env, PATH } });
+      const [printed] = (await once(child.stdout.setEncoding("utf8"), "data")) as [string];
+      for (let i = 0; i < 400 && !existsSync(at("opened")); i++) await sleep(25);
+      const opened = readFileSync(at("opened"), "utf8").trim();
+      expect(opened).not.toBe(printed.trim());
+      for (const status of [303, 403]) {
+        expect((await fetch(opened, { redirect: "manual" })).status).toBe(status);
+      }
+      const ended = once(child, "exit");
+      child.kill("SIGINT");
+      expect(await ended).toEqual([0, null]);
+    },
+  );
 });
