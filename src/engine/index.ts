@@ -27,6 +27,11 @@ export type {
 } from "./program.ts";
 export { randomStream } from "./random.ts";
 export { readSafetensors, writeSafetensors } from "./safetensors.ts";
+export { compileScalar, scalarJavaScript } from "./scalar/javascript.ts";
+export type { CompiledScalar } from "./scalar/javascript.ts";
+export { scalarGlsl } from "./scalar/glsl.ts";
+export { pickOutputs, traceScalar } from "./scalar/scalar.ts";
+export type { ScalarFunction, ScalarShapes } from "./scalar/scalar.ts";
 export { scalarTensor, tensor, zeros } from "./tensor.ts";
 export type { DType, Tensor, TensorType, Tree } from "./tensor.ts";
 

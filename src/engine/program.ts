@@ -91,14 +91,18 @@ export interface CompileOptions {
   readonly provider?: "cpu" | "cuda" | "webgpu" | "coreml" | undefined;
 }
 
-/** A primitive, shape or type that an engine cannot compile. `auto` falls back to jax on it. */
+/**
+ * A primitive, shape or type that an engine, or the writer of scalar code, cannot compile. `auto`
+ * falls back to jax on it.
+ */
 export class UnsupportedError extends Error {
   override readonly name = "UnsupportedError";
-  readonly engine: EngineName;
+  readonly engine: EngineName | "scalar";
   readonly primitive: string;
   /** @param detail the types at hand, and a remedy in parentheses. */
-  constructor(engine: EngineName, primitive: string, detail: string) {
-    super(`unknown primitive "${primitive}" for the ${engine} engine: ${detail}`);
+  constructor(engine: EngineName | "scalar", primitive: string, detail: string) {
+    const what = engine === "scalar" ? "scalar code" : `the ${engine} engine`;
+    super(`unknown primitive "${primitive}" for ${what}: ${detail}`);
     this.engine = engine;
     this.primitive = primitive;
   }

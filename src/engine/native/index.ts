@@ -1,13 +1,9 @@
 /** The native engine: a compiler from steps traced by jax-js to ONNX, run by ONNX Runtime in a loop. */
 import type { CompileOptions, Program, StepDefinition } from "../program.ts";
-import { Builder } from "./graph/builder.ts";
 import { emit } from "./onnx/emit.ts";
-import { isFloat } from "./graph/constants.ts";
-import { idiomsIn } from "./graph/idioms.ts";
 import { topological } from "./graph/graph.ts";
 import { lower } from "./onnx/lower.ts";
-import { translate } from "./graph/primitives.ts";
-import { simplify } from "./graph/simplify.ts";
+import { graphOfStep } from "./graph/traced.ts";
 import { layOut, portable } from "./onnx/layout.ts";
 import { openProgram, type WriteModel } from "./session.ts";
 import { targetOf } from "./target.ts";
@@ -53,17 +49,5 @@ export async function planStep(traced: TracedStep): Promise<Plan> {
 }
 
 async function lowerStep(traced: TracedStep): Promise<ReturnType<typeof lower>> {
-  const given = traced.flat.arguments;
-  const dtypes = new Set(given.map(({ dtype }) => dtype).filter(isFloat));
-  const builder = new Builder(simplify, await idiomsIn([...dtypes]));
-  const constants = traced.constants.map(({ data, dtype, shape }) =>
-    builder.constant(data ?? [], dtype, data === undefined ? [0] : shape),
-  );
-  // The step sees bytes as int32.
-  const args = given.map(({ part, path, dtype, shape }) => {
-    const argument = builder.argument(part, path, dtype, shape);
-    return dtype === "uint8" ? builder.cast(argument, "int32") : argument;
-  });
-  const results = translate(builder, traced, [...constants, ...args]);
-  return lower(results);
+  return lower(await graphOfStep(traced));
 }

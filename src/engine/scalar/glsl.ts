@@ -1,0 +1,98 @@
+/** GLSL ES 3.00 for scalar functions: float32 on a graphics processor, for pictures and not for proofs. */
+import type { Node } from "../native/graph/graph.ts";
+import { UnsupportedError } from "../program.ts";
+import { writeStatements, type Language, type ScalarFunction } from "./scalar.ts";
+
+type Write = (operands: readonly [string, string, string], node: Node) => string;
+
+const infix =
+  (sign: string): Write =>
+  ([x, y]) =>
+    `${x} ${sign} ${y}`;
+const call =
+  (name: string): Write =>
+  (operands) =>
+    `${name}(${operands.join(", ")})`;
+
+const typeNames: Readonly<Record<string, string>> = {
+  float64: "float",
+  float32: "float",
+  int32: "int",
+  uint32: "uint",
+  bool: "bool",
+};
+const typeName = ({ type: { dtype } }: Node): string => typeNames[dtype] ?? "float";
+
+const operations: Readonly<Record<string, Write>> = {
+  add: infix("+"),
+  sub: infix("-"),
+  mul: infix("*"),
+  div: infix("/"),
+  idiv: ([x, y], node) => (typeName(node) === "float" ? `trunc(${x} / ${y})` : `${x} / ${y}`),
+  // The sign of the first operand, as in JavaScript.
+  mod: ([x, y], node) =>
+    typeName(node) === "float" ? `${x} - ${y} * trunc(${x} / ${y})` : `${x} % ${y}`,
+  neg: ([x]) => `-${x}`,
+  reciprocal: ([x]) => `1.0 / ${x}`,
+  sigmoid: ([x]) => `1.0 / (1.0 + exp(-${x}))`,
+  // The built-in one overflows to NaN on some processors.
+  tanh: ([x]) => `tanh(clamp(${x}, -20.0, 20.0))`,
+  ...Object.fromEntries(
+    "floor ceil sin cos asin atan exp log sqrt abs min max"
+      .split(" ")
+      .map((name) => [name, call(name)]),
+  ),
+  not: ([x]) => `!${x}`,
+  and: infix("&&"),
+  or: infix("||"),
+  xor: infix("^^"),
+  less: infix("<"),
+  lessEqual: infix("<="),
+  equal: infix("=="),
+  notEqual: infix("!="),
+  where: ([condition, x, y]) => `${condition} ? ${x} : ${y}`,
+  cast: ([x], node) => `${typeName(node)}(${x})`,
+};
+
+/** How GLSL ES 3.00 writes scalar functions. */
+export const glsl: Language = {
+  number(value, node) {
+    const type = typeName(node);
+    if (type === "bool") return String(value !== 0);
+    if (type === "int") return value < 0 ? `(${value})` : String(value);
+    if (type === "uint") return `${value}u`;
+    const held = Math.fround(value);
+    if (Number.isNaN(held)) return "uintBitsToFloat(0x7fc00000u)";
+    if (!Number.isFinite(held)) return `uintBitsToFloat(0x${held > 0 ? "7" : "f"}f800000u)`;
+    const digits = String(Number(held.toPrecision(9)));
+    const text = /[.e]/.test(digits) ? digits : `${digits}.0`;
+    return held < 0 || Object.is(held, -0) ? `(${Object.is(held, -0) ? "-0.0" : text})` : text;
+  },
+  declare: (node, name, value) => `${typeName(node)} ${name} = ${value};`,
+  operation(node, operands) {
+    const write = operations[node.op];
+    if (write === undefined) throw new UnsupportedError("scalar", node.op, "GLSL has none");
+    return write(operands as [string, string, string], node);
+  },
+};
+
+/**
+ * Source text of a GLSL ES 3.00 function that gives its outputs by `out` parameters, of type float.
+ * It differs from the engines: numbers have 24 bits; sin, exp and their kin may have fewer, and large
+ * arguments of sin and cos far fewer; what becomes of NaN and ±Infinity, and of min and max of a NaN,
+ * is the processor's affair.
+ *
+ * @param name of the function; default `evaluate`.
+ * @example
+ * scalarGlsl(f, "loss"); // "void loss(float x1, float x2, out float value) { … }"
+ */
+export function scalarGlsl(f: ScalarFunction, name = "evaluate"): string {
+  const { lines, outputs } = writeStatements(f, glsl, f.inputs, "t");
+  const parameters = [
+    ...f.inputs.map((input) => `float ${input}`),
+    ...f.outputs.map((output) => `out float ${output}`),
+  ];
+  const results = f.outputs.map((output, i) => `${output} = float(${outputs[i] ?? "0.0"});`);
+  const body = [...lines, ...results].map((line) => `  ${line}\n`).join("");
+  return `void ${name}(${parameters.join(", ")}) {\n${body}}`;
+}
