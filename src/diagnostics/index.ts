@@ -50,6 +50,8 @@ export { refine } from "./point/refine.ts";
 export type { Refinement, RefineOptions, RefineStep } from "./point/refine.ts";
 export { construct, sweepEpsilon } from "./search/construction.ts";
 export type { Construction, ConstructionOptions } from "./search/construction.ts";
+export { searchPlane } from "./search/plane-search.ts";
+export type { PlaneSearchOptions } from "./search/plane-search.ts";
 export { searchSphere } from "./search/sphere.ts";
 export type { SphereOptions, SpherePoint, SphereSearch } from "./search/sphere.ts";
 export { continueInRho, traceHallucinated } from "./search/continuation.ts";
@@ -61,3 +63,9 @@ export type {
 } from "./search/continuation.ts";
 export { checkTheorems } from "./theorems/index.ts";
 export type { TheoremRow } from "./theorems/index.ts";
+export { traceScene } from "./plane/scene.ts";
+export type { Scene, SceneOptions } from "./plane/scene.ts";
+export { basinCode } from "./plane/basin-code.ts";
+export type { BasinCode } from "./plane/basin-code.ts";
+export { basinEnds, basinMap, fillCoarse, mergeBasins, notYet } from "./plane/basins.ts";
+export type { BasinEnd, BasinMap, BasinOptions } from "./plane/basins.ts";

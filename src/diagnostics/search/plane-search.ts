@@ -5,6 +5,7 @@ import { refine } from "../point/refine.ts";
 import type { SamPoint } from "../point/sam-point.ts";
 import { distance } from "../algebra/vectors.ts";
 
+/** Which plane is searched, and how finely. */
 export interface PlaneSearchOptions {
   readonly plane: Plane;
   readonly rho: number;
