@@ -6,6 +6,7 @@ import { imageFields, recipeFields } from "../src/problems/datasets/images.ts";
 import { isDrawn } from "../src/problems/datasets/entry.ts";
 import { datasets } from "../src/problems/datasets/registry.ts";
 import type { ProblemEntry } from "../src/problems/entry.ts";
+import { expressionEntry, functionNames } from "../src/problems/planes/index.ts";
 import { describeProblem, problemOptions, problems } from "../src/problems/registry.ts";
 import { describeOptions, type OptionDescription } from "../src/settings/fields.ts";
 import { z } from "zod";
@@ -71,7 +72,7 @@ export function problemsDocument(): Promise<string> {
     ...problems
       .filter(({ kind }) => kind !== "plane")
       .map(({ name, title }) => `| [${name}](#${name}) | ${escape(title)} |`),
-    `| ${problems.filter(({ kind }) => kind === "plane").length} [planes](#planes) | Functions of two variables with closed forms. |`,
+    `| ${problems.filter(({ kind }) => kind === "plane").length} [planes](#planes) | Functions of two variables with closed forms, and any that you type. |`,
   ].join("\n");
   const text = [
     introduction,
@@ -97,7 +98,8 @@ function section(problem: ProblemEntry): string {
 }
 
 /** Planes differ in what they show, hardly in their options. */
-function planeSection(planes: readonly ProblemEntry[]): string {
+function planeSection(all: readonly ProblemEntry[]): string {
+  const planes = all.filter(({ name }) => name !== expressionEntry.name);
   const [first] = planes;
   const own = Object.entries(first?.defaults ?? {}).map(([field, value]) => `${field} ${value}`);
   const shared = first === undefined ? [] : problemOptions(first).slice(0, 1);
@@ -111,7 +113,18 @@ function planeSection(planes: readonly ProblemEntry[]): string {
     `Functions of two variables of which everything is known: values, gradients, Hessians, critical points (\`lucid problems --json\`). Unless said otherwise: ${own.join(", ")}. Their option:`,
     ...shared.map(({ name, description }) => `- \`${name}\`: ${description}`),
     ["| plane | start | what it is |", "| --- | --- | --- |", ...rows].join("\n"),
+    ...typedPlane(),
   ].join("\n\n");
+}
+
+/** A plane that the reader writes down. */
+function typedPlane(): string[] {
+  return [
+    "### expression",
+    `Is the function you have in mind not in the list? Type it: \`lucid train --problem expression --f "sin(x1)*x2^2" --rho 0.5\`. Certificates, \`lucid find\`, landscapes and verdicts work for it as for the others. Its derivatives are those of the expression; its critical points are searched for with Newton's method from a grid in \`range\`, so a list of them is no proof that there are no others, and its least value is not known. A run begins 3/10 of the range from the left and 6/10 from below.`,
+    `Functions: ${functionNames.map((name) => `\`${name}\``).join(", ")}. \`-x1^2\` is −(x₁²), \`2^3^2\` is 2^(3²), and a power that is no whole number is NaN for a negative base. In JavaScript: \`expression("sin(x1)*x2^2")\` of \`lucid-sam/problems\`.`,
+    optionTable(problemOptions(expressionEntry)),
+  ];
 }
 
 function dataSection(): string {

@@ -38,7 +38,11 @@ export {
   bump,
   cosine,
   dome,
+  expression,
+  findCritical,
+  functionNames,
   himmelblau,
+  parseExpression,
   planeProblem,
   planes,
   quadratic,
@@ -49,6 +53,8 @@ export {
   wideNarrow,
 } from "./planes/index.ts";
 export type {
+  Expression,
+  ExpressionOptions,
   PlaneDefinition,
   PlaneEntry,
   PlaneName,

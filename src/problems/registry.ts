@@ -12,11 +12,12 @@ import { regressionEntry } from "./networks/regression.ts";
 import { resnetEntry } from "./networks/resnet.ts";
 import { vitEntry } from "./networks/vit.ts";
 import { isProblemFile, problemFileEntry } from "./own.ts";
-import { planeEntries } from "./planes/index.ts";
+import { expressionEntry, planeEntries } from "./planes/index.ts";
 
 const listed = [
   mlpEntry,
   ...planeEntries,
+  expressionEntry,
   regressionEntry,
   cnnEntry,
   resnetEntry,

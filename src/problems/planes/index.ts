@@ -50,6 +50,11 @@ export const planes = Object.fromEntries(
 ) as unknown as { readonly [Name in PlaneName]: PlaneEntry<Name> };
 
 export { bump, cosine, dome, himmelblau, quadratic, ridge, ring, rosenbrock, saddle, wideNarrow };
+export { findCritical } from "./critical.ts";
+export { functionNames, parseExpression } from "./expression.ts";
+export type { Expression } from "./expression.ts";
+export { expression, expressionEntry } from "./typed.ts";
+export type { ExpressionOptions } from "./typed.ts";
 export { planeProblem } from "./plane.ts";
 export type { PlaneDefinition, PlaneEntry, PlaneOptions, PlaneProblem } from "./plane.ts";
 export type { QuadraticOptions } from "./quadratics.ts";
