@@ -78,8 +78,8 @@ export const glsl: Language = {
 
 /**
  * Source text of a GLSL ES 3.00 function that gives its outputs by `out` parameters, of type float.
- * It differs from the engines: numbers have 24 bits; sin, exp and their kin may have fewer, and large
- * arguments of sin and cos far fewer; what becomes of NaN and ±Infinity, and of min and max of a NaN,
+ * It differs from the engines: numbers have 24 bits; sin and cos may have 11, less for large arguments,
+ * and exp and their kin fewer than 24; what becomes of NaN and ±Infinity, and of min and max of a NaN,
  * is the processor's affair.
  *
  * @param name of the function; default `evaluate`.
