@@ -154,7 +154,13 @@ void main() {
     uniforms: {
       view: plane.domain.flat(),
       size: [width, height],
-      ...{ steps, rate, rho: basins.rho, rest: 1e-5, ratio: 1e-5, minimum: 0, hasMinimum: 1 },
+      steps,
+      rate,
+      rho: basins.rho,
+      rest: 1e-5,
+      ratio: 1e-5,
+      minimum: 0,
+      hasMinimum: 1,
     },
   });
   folder = await mkdtemp(join(tmpdir(), "lucid-glsl-"));
@@ -168,8 +174,11 @@ document.body.textContent = JSON.stringify(drawAll(${JSON.stringify(drawings)}))
   const { stdout } = await run(
     chromium,
     [
-      ...["--headless", "--no-sandbox", "--disable-dev-shm-usage"],
-      ...["--use-angle=swiftshader", "--enable-unsafe-swiftshader"],
+      "--headless",
+      "--no-sandbox",
+      "--disable-dev-shm-usage",
+      "--use-angle=swiftshader",
+      "--enable-unsafe-swiftshader",
       `--user-data-dir=${join(folder, "profile")}`,
       "--dump-dom",
       pathToFileURL(page).href,

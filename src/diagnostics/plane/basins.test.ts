@@ -270,6 +270,24 @@ test("a run that goes round exactly is known to be unsettled without its whole b
   expect(Math.max(...map.used)).toBeLessThan(200);
 });
 
+test("without a known minimum the Hessian says whether a point of rest is a minimizer", async () => {
+  for (const [text, wanted] of [
+    ["x1^2/2-x2^2/2", "critical"],
+    ["-x1^2/2+x2^2/2+0*x2", "unsettled"],
+    ["x1^2/2+x2^2/2", "minimizer"],
+  ] as const) {
+    const { f } = await sceneOf(expression(text), "gd");
+    const options = { code: basinCode(f), knobs: {}, columns: 1, rows: 1, steps: 300, rate: 0.5 };
+    // One start, on the axis of x₁.
+    const view = [
+      [0.5, 0.7],
+      [-1, 1],
+    ] as const;
+    const { classes } = last(basinMap({ ...options, view }));
+    expect(basinEnds[classes[0] ?? notYet], text).toBe(wanted);
+  }
+});
+
 test("sizes, budgets and knobs that are none are refused", async () => {
   const { f } = await sceneOf(planes.ridge.create());
   const options = {

@@ -77,6 +77,53 @@ test("a small network, its views, products and gradient, agrees with plain loops
   expect(gradient).toHaveLength(6);
 });
 
+test("views put every element where NumPy puts it", async () => {
+  const f = await traceScalar(
+    ({ x }) => {
+      const cube = x.reshape([2, 3, 4]);
+      const turned = np.transpose(cube.ref, [1, 2, 0]);
+      return {
+        cut: cube.ref.slice([], [1, 3], [0, 2]),
+        flipped: np.flip(cube.ref, 1),
+        joined: np.concatenate([cube.ref, np.flip(cube.ref, 2)], 1),
+        padded: np.pad(cube.ref.slice(1), [
+          [1, 0],
+          [0, 2],
+        ]),
+        summed: np.sum(cube, 1),
+        turned,
+      };
+    },
+    { x: [24] },
+  );
+  const index = Array.from({ length: 24 }, (_, i) => i);
+  const values = compileScalar(f)(...index);
+  const part = (name: string) =>
+    values.filter((_, i) => f.outputs[i]?.replace(/\d+$/, "") === name);
+  const at = (i: number, j: number, k: number) => 12 * i + 4 * j + k;
+  const all = <T>(counts: readonly number[], of: (...position: number[]) => T): T[] =>
+    counts
+      .reduce<number[][]>(
+        (rows, count) => rows.flatMap((row) => index.slice(0, count).map((i) => [...row, i])),
+        [[]],
+      )
+      .map((position) => of(...position));
+  const three = (of: (i: number, j: number, k: number) => number, counts: readonly number[]) =>
+    all(counts, (i = 0, j = 0, k = 0) => of(i, j, k));
+  expect(part("turned")).toEqual(three((i, j, k) => at(k, i, j), [3, 4, 2]));
+  expect(part("flipped")).toEqual(three((i, j, k) => at(i, 2 - j, k), [2, 3, 4]));
+  expect(part("cut")).toEqual(three((i, j, k) => at(i, j + 1, k), [2, 2, 2]));
+  expect(part("joined")).toEqual(
+    three((i, j, k) => (j < 3 ? at(i, j, k) : at(i, j - 3, 3 - k)), [2, 6, 4]),
+  );
+  expect(part("summed")).toEqual(
+    all([2, 4], (i = 0, k = 0) => at(i, 0, k) + at(i, 1, k) + at(i, 2, k)),
+  );
+  expect(part("padded")).toEqual(
+    all([4, 6], (j = 0, k = 0) => (j > 0 && k < 4 ? at(1, j - 1, k) : 0)),
+  );
+});
+
 test("what is not finite stays what IEEE 754 says it is", async () => {
   const f = await traceScalar(
     ({ x }) => ({
@@ -91,6 +138,8 @@ test("what is not finite stays what IEEE 754 says it is", async () => {
   const run = compileScalar(pickOutputs(f, ["root", "logarithm", "inverse", "larger", "choice"]));
   expect(run(-1)).toEqual([NaN, NaN, -1, 1, -1]);
   expect(run(-0)).toEqual([-0, -Infinity, -Infinity, 1, -0]);
+  // Neither less nor more: the other branch.
+  expect(run(1)).toEqual([1, 0, 1, 1, Math.E]);
   expect(run(NaN)).toEqual([NaN, NaN, NaN, NaN, NaN]);
   expect(run(Infinity)).toEqual([Infinity, Infinity, 0, Infinity, Infinity]);
 });
