@@ -357,7 +357,10 @@ export function jetOf(tree: Expression, at: Point): Jet {
       const t = quotient.value;
       const first = (isFlat ? 1 : -1) / (1 + t * t);
       const turned = chain([0, first, (-2 * t * first) / (1 + t * t)], quotient);
-      return { ...turned, value: Math.atan2(x.value, y.value) };
+      // A zero has no sign in a formula: −0 + 0 is 0, and on the left the angle is π.
+      // The origin has no angle.
+      const value = Number.isNaN(t) ? NaN : Math.atan2(x.value + 0, y.value);
+      return { ...turned, value };
     }
     case "^": {
       if (!usesVariables(q)) {
