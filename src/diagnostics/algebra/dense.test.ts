@@ -1,7 +1,7 @@
-/** Dense matrices: products and singular values, beside those of the library. */
-import { Matrix, SingularValueDecomposition } from "ml-matrix";
+/** Products of dense matrices, beside those of the library. */
+import { Matrix } from "ml-matrix";
 import { expect, test } from "vitest";
-import { clearSingularValues, product } from "./dense.ts";
+import { product } from "./dense.ts";
 import { randomUnit } from "./vectors.ts";
 
 const random = (rows: number, columns: number) =>
@@ -17,20 +17,4 @@ test.each([
 ])("a product of %i×%i with %i columns is the library's", async (rows, inner, columns) => {
   const [a, b] = [random(rows, inner), random(inner, columns)];
   expect(Matrix.sub(await product(a, b), a.mmul(b)).norm("frobenius")).toBeLessThan(1e-12);
-});
-
-test("singular values by squares are those of a decomposition, and small ones are not squared", async () => {
-  const n = 104;
-  const regular = random(n, n).add(Matrix.eye(n));
-  const singular = await product(random(n, n - 1), random(n - 1, n));
-  for (const matrix of [regular, singular]) {
-    const wanted = new SingularValueDecomposition(matrix).diagonal.sort((a, b) => b - a);
-    const found = await clearSingularValues(matrix);
-    const most = wanted[0] ?? NaN;
-    expect(found).toHaveLength(n);
-    found.forEach((value, i) => {
-      expect(Math.abs(value - (wanted[i] ?? NaN)) / most).toBeLessThan(1e-10);
-    });
-  }
-  expect((await clearSingularValues(singular)).at(-1)).toBeLessThan(1e-12);
 });

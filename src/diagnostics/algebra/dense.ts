@@ -5,7 +5,7 @@ import { np } from "../../engine/jax-js.ts";
 import { scalarTensor, tensor, typesOf, type Tensor } from "../../engine/tensor.ts";
 import type { ComplexEigenvalue } from "./arnoldi.ts";
 import { denseSpectrum, entriesOf, symmetricEigenvalues, type Spectrum } from "./eigen.ts";
-import type { Vector } from "./vectors.ts";
+import { dot, type Vector } from "./vectors.ts";
 
 /** A dense computation did not come to an end within its bounds, or its input is not finite. */
 export class NotConverged extends Error {
@@ -59,27 +59,6 @@ export function singularValues(a: Matrix): number[] {
   return new SingularValueDecomposition(a).diagonal.sort((x, y) => y - x);
 }
 
-/** Eigenvalues of MᵀM from which on their roots are singular values to seven digits. */
-const clear = 1e-8;
-
-/**
- * Singular values, descending, like {@link singularValues}: by the eigenvalues of MᵀM, some times as
- * fast, where none is so small that squaring loses it.
- *
- * @throws {NotConverged}
- */
-export async function clearSingularValues(a: Matrix): Promise<number[]> {
-  if (a.rows > smallSize) {
-    const squares = symmetricSpectrum(await product(a.transpose(), a));
-    const [least = 0, most = 0] = [squares[0], squares.at(-1)];
-    if (least > clear * most) return squares.map(Math.sqrt).reverse();
-  }
-  return singularValues(a);
-}
-
-/** Rows up to which the way that is exact for every matrix takes no time to speak of. */
-const smallSize = 100;
-
 /**
  * Left singular vectors, as columns, with their singular values.
  *
@@ -130,6 +109,4 @@ export const fromRows = (rows: readonly Vector[]): Matrix => new Matrix(rows);
 
 /** A x. */
 export const apply = (a: Matrix, x: Vector): Vector =>
-  Float64Array.from({ length: a.rows }, (_, i) =>
-    a.getRow(i).reduce((sum, value, j) => sum + value * (x[j] as number), 0),
-  );
+  Float64Array.from({ length: a.rows }, (_, i) => dot(Float64Array.from(a.getRow(i)), x));

@@ -1,6 +1,6 @@
 /** Eigenvalues of dense matrices: every iteration is bounded, and what did not converge is said. */
 import type { Matrix } from "ml-matrix";
-import { randomUnit, type Vector } from "./vectors.ts";
+import { addTo, dot, randomUnit, type Vector } from "./vectors.ts";
 
 /** Iterations for one eigenvalue; three are usual. */
 export const mostIterations = 60;
@@ -448,18 +448,56 @@ function francis(h: Vector, n: number): DenseEigenvalue[] | undefined {
     }
     let start = m;
     const apply = (until: number) => {
-      // Rows above the block, which the block itself never read: all its reflections at once.
-      for (let i = l; i < start; i++) {
-        for (let k = start, b = 0; k < until; k++, b += 5) {
+      // Rows above the block, which the block itself never read: all its reflections at once. Two rows
+      // at a time, for each reflection waits for the one before.
+      const whole = Math.min(until, end - 1);
+      let i = l;
+      for (; i + 1 < start; i += 2) {
+        let c = i * n + start;
+        let [a0, a1] = [get(h, c), get(h, c + 1)];
+        let [b0, b1] = [get(h, c + n), get(h, c + n + 1)];
+        for (let k = start, b = 0; k < whole; k++, b += 5, c++) {
+          const a2 = get(h, c + 2);
+          const b2 = get(h, c + n + 2);
+          const u0 = get(block, b);
+          const u1 = get(block, b + 1);
+          const u2 = get(block, b + 2);
+          const q = get(block, b + 3);
+          const r = get(block, b + 4);
+          const sumA = u0 * a0 + u1 * a1 + u2 * a2;
+          const sumB = u0 * b0 + u1 * b1 + u2 * b2;
+          h[c] = a0 - sumA;
+          h[c + n] = b0 - sumB;
+          a0 = a1 - sumA * q;
+          b0 = b1 - sumB * q;
+          a1 = a2 - sumA * r;
+          b1 = b2 - sumB * r;
+        }
+        h[c] = a0;
+        h[c + 1] = a1;
+        h[c + n] = b0;
+        h[c + n + 1] = b1;
+      }
+      for (; i < start; i++) {
+        for (let k = start, b = 0; k < whole; k++, b += 5) {
           const c = i * n + k;
-          const third = k < end - 1;
           const h0 = get(h, c);
           const h1 = get(h, c + 1);
-          const h2 = third ? get(h, c + 2) : 0;
+          const h2 = get(h, c + 2);
           const sum = get(block, b) * h0 + get(block, b + 1) * h1 + get(block, b + 2) * h2;
           h[c] = h0 - sum;
           h[c + 1] = h1 - sum * get(block, b + 3);
-          if (third) h[c + 2] = h2 - sum * get(block, b + 4);
+          h[c + 2] = h2 - sum * get(block, b + 4);
+        }
+      }
+      // The last reflection has two entries.
+      if (until === end) {
+        const b = 5 * (end - 1 - start);
+        for (let i = l; i < start; i++) {
+          const c = i * n + end - 1;
+          const sum = get(block, b) * get(h, c) + get(block, b + 1) * get(h, c + 1);
+          h[c] = get(h, c) - sum;
+          h[c + 1] = get(h, c + 1) - sum * get(block, b + 3);
         }
       }
       start = until;
@@ -563,10 +601,14 @@ export function vectorsOf(
     productRe += yr * vr + yi * vi;
     productIm += yr * vi - yi * vr;
   }
-  // X cancels in y*v and changes both lengths.
-  const turned = { re: right(v.re), im: right(v.im) };
+  // X cancels in y*v and changes both lengths. Of a real eigenvalue both vectors are real.
+  const turn = (map: (part: Vector) => Vector, { re, im }: Complex): Complex => ({
+    re: map(re),
+    im: value.im === 0 ? im : map(im),
+  });
+  const turned = turn(right, v);
   const back = left ? normalized(turned) : turned;
-  const stretch = left ? sizeOf(turned) * sizeOf({ re: left(y.re), im: left(y.im) }) : 1;
+  const stretch = left ? sizeOf(turned) * sizeOf(turn(left, y)) : 1;
   const { re: backRe, im: backIm } = back;
   let residual = 0;
   for (let i = 0; i < n; i++) {
@@ -736,10 +778,8 @@ const sizeOf = ({ re, im }: Complex): number => Math.hypot(length(re), length(im
 export function turnBack(reflectors: readonly Reflector[], given: Vector): Vector {
   const x = given.slice();
   for (const { from, v, factor } of [...reflectors].reverse()) {
-    let sum = 0;
-    for (let i = 0; i < v.length; i++) sum += get(v, i) * get(x, from + i);
-    sum *= factor;
-    for (let i = 0; i < v.length; i++) x[from + i] = get(x, from + i) - sum * get(v, i);
+    const part = x.subarray(from, from + v.length);
+    addTo(part, -factor * dot(v, part), v);
   }
   return x;
 }
@@ -753,7 +793,7 @@ function length(values: Vector): number {
 }
 
 /** The largest |entry|; NaN where one is not a number. */
-function largest(values: Vector): number {
+export function largest(values: Vector): number {
   let most = 0;
   for (const value of values) {
     const size = Math.abs(value);

@@ -22,7 +22,7 @@ import {
   type Reflector,
   type Spectrum,
 } from "./eigen.ts";
-import { norm, scaled, type Vector } from "./vectors.ts";
+import { combine, dot, norm, scaled, type Vector } from "./vectors.ts";
 
 /** A = P (N + c wᵀ) + λ I, and what it is made of. */
 export interface NearlySymmetric {
@@ -68,20 +68,20 @@ export async function nearlySymmetricSpectrum(
         ? // P N = P L Lᵀ, X = L⁻ᵀ
           {
             symmetric: middle,
-            a: apply(transposed, apply(left, column)),
+            a: combine(apply(left, column), l),
             b: solveLower(l, row),
             coordinates: {
               right: (v: Vector) => solveUpper(l, v),
-              left: (y: Vector) => apply(factor, y),
+              left: (y: Vector) => timesRows(l, y),
             },
           }
         : // P N = ± L Lᵀ N, X = L
           {
             symmetric: sign === 1 ? middle : middle.mul(-1),
-            a: scaled(sign, apply(transposed, column)),
-            b: apply(transposed, row),
+            a: scaled(sign, combine(column, l)),
+            b: combine(row, l),
             coordinates: {
-              right: (v: Vector) => apply(factor, v),
+              right: (v: Vector) => timesRows(l, v),
               left: (y: Vector) => solveUpper(l, y),
             },
           };
@@ -360,6 +360,10 @@ function partOf(a: Vector, b: Vector, count: number): number {
   for (; i < count; i++) s0 += get(a, i) * get(b, i);
   return s0 + s1 + (s2 + s3);
 }
+
+/** L v. */
+const timesRows = (rows: readonly Vector[], v: Vector): Vector =>
+  Float64Array.from(rows, (row) => dot(row, v));
 
 /** L⁻¹ v. */
 function solveLower(rows: readonly Vector[], v: Vector): Vector {

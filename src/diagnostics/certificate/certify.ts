@@ -483,7 +483,7 @@ function steepestRate({ hessian, shiftedHessian }: Curvature): number {
 
 /** Steps that are not exceeded, however slow the slowest rate: about as long for every size. */
 export const mostSteps = (dimension: number): number =>
-  Math.min(20_000, Math.max(1000, Math.floor(5e6 / dimension)));
+  Math.min(20_000, Math.max(1000, Math.floor(1e6 / dimension)));
 
 /** How good the model is on its data, where the problem says how to tell. */
 async function scoresOf({

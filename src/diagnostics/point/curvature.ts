@@ -2,21 +2,20 @@
 import type { Matrix } from "ml-matrix";
 import { spectrumEdges, type ComplexEigenvalue } from "../algebra/arnoldi.ts";
 import type { CertificateTolerances } from "../certificate/certificate.ts";
-import {
-  clearSingularValues,
-  leftSingular,
-  NotConverged,
-  product,
-  symmetricPart,
-  symmetricSpectrum,
-  wholeSpectrum,
-} from "../algebra/dense.ts";
+import { leftSingular, NotConverged, product, wholeSpectrum } from "../algebra/dense.ts";
 import type { DenseEigenvalue, Spectrum } from "../algebra/eigen.ts";
 import { nearlySymmetricSpectrum, type NearlySymmetric } from "../algebra/rank-one.ts";
 import type { Derivatives } from "./derivatives.ts";
 import { extremeEigenvalues } from "../algebra/lanczos.ts";
 import type { RestPoint } from "./rest-point.ts";
 import { denseSamPoint, type SamPoint } from "./sam-point.ts";
+import {
+  eigenvaluesWithin,
+  endsOf,
+  perturbationForm,
+  tridiagonalForm,
+  type Tridiagonal,
+} from "../algebra/tridiagonal.ts";
 import { addTo, along, dot, norm, scaled, type Operator, type Vector } from "../algebra/vectors.ts";
 
 /** The two ends of a real spectrum. */
@@ -144,60 +143,62 @@ async function denseCurvature(
   if (!rests && f.dimension > wholeLimit) return sparseCurvature(f, point, options);
   onProgress?.("whole spectra");
   const matrices = await denseSamPoint(f, sam);
-  const ends = (values: readonly number[]): Ends => ({
-    min: values[0] as number,
-    max: values.at(-1) as number,
-    residual: 0,
-    converged: true,
-  });
-  const kernel = (sizes: readonly number[]) => {
-    const limit = tolerances.curvature * Math.max(...sizes);
-    return sizes.filter((size) => size <= limit).length;
-  };
-  const hessian = symmetricSpectrum(matrices.hessian);
-  const shiftedHessian = symmetricSpectrum(matrices.shiftedHessian);
+  // In coordinates in which H is tridiagonal and u a unit vector, M is tridiagonal as well.
+  const hessian = tridiagonalForm(matrices.hessian, sam.direction);
+  const shiftedHessian = tridiagonalForm(matrices.shiftedHessian);
+  const ends = (form: Tridiagonal): Ends => ({ ...endsOf(form), residual: 0, converged: true });
   const base = { dense: true, hessian: ends(hessian), shiftedHessian: ends(shiftedHessian) };
   const critical = relativeGradient(descentNorm, options.length, base) <= tolerances.zeroGradient;
   if (critical || sam.gradNorm === 0) {
     return { ...base, motions: undefined, sam: undefined, kernels: undefined };
   }
   const jacobian = await point.dense(matrices);
+  const perturbation =
+    isSam && finite(matrices.perturbation)
+      ? perturbationForm(hessian, sam.rho / sam.gradNorm)
+      : undefined;
+  // σ(H⁺M) ≥ σ(H⁺) σ(M), for the smallest singular values.
+  const { min, max } = base.shiftedHessian;
+  const regular =
+    perturbation && point.weightDecay === 0 && min * max > 0
+      ? Math.min(Math.abs(min), Math.abs(max)) * perturbation.minSingular
+      : 0;
   const motions = finite(jacobian)
     ? await motionsOf(
         jacobian,
         isSam ? { ...matrices.factors, shift: point.weightDecay } : undefined,
+        regular,
       )
     : undefined;
-  if (!isSam || !finite(matrices.perturbation)) {
-    return { ...base, motions, sam: undefined, kernels: undefined };
-  }
-  const singular = await clearSingularValues(matrices.perturbation);
+  if (perturbation === undefined) return { ...base, motions, sam: undefined, kernels: undefined };
   const exact = (value: number): Estimate => ({ value, residual: 0, converged: true });
-  const ofShifted = kernel(shiftedHessian.map(Math.abs));
-  const ofPerturbation = singular.filter((value) => value <= tolerances.singular).length;
+  const kernel = (form: Tridiagonal, { min, max } = endsOf(form)) =>
+    eigenvaluesWithin(form, tolerances.curvature * Math.max(Math.abs(min), Math.abs(max)));
+  const ofShifted = kernel(shiftedHessian, base.shiftedHessian);
+  const ofPerturbation = perturbation.singularAtMost(tolerances.singular);
+  const sizes = (motions?.eigenvalues ?? []).flatMap(({ re, im }) =>
+    (im === 0 ? [re] : [re, re]).map((part) => Math.hypot(part, im)),
+  );
+  const limit = tolerances.curvature * Math.max(...sizes);
   return {
     ...base,
     motions,
     sam: {
-      minSymmetric: exact(symmetricSpectrum(symmetricPart(matrices.perturbation))[0] as number),
-      minSingular: exact(singular.at(-1) as number),
+      minSymmetric: exact(perturbation.minSymmetric),
+      minSingular: exact(perturbation.minSingular),
     },
     kernels: {
       shiftedHessian: ofShifted,
       perturbation: ofPerturbation,
-      samJacobian: kernel(
-        (motions?.eigenvalues ?? []).flatMap(({ re, im }) =>
-          (im === 0 ? [re] : [re, re]).map((part) => Math.hypot(part, im)),
-        ),
-      ),
-      // Regular factors make a regular product.
+      samJacobian: sizes.filter((size) => size <= limit).length,
+      // A regular M keeps the inertia of H⁺   (Sylvester).
       surrogateHessian:
-        ofShifted + ofPerturbation === 0
-          ? 0
+        ofPerturbation === 0
+          ? ofShifted
           : kernel(
-              symmetricSpectrum(
+              tridiagonalForm(
                 await product(matrices.perturbation.transpose(), matrices.samJacobian),
-              ).map(Math.abs),
+              ),
             ),
     },
   };
@@ -215,8 +216,13 @@ const rounding = 100 * Number.EPSILON;
  * The whole spectrum of Dv, with error bars for all eigenvalues, or for those that decide.
  *
  * @param factors of Dv, where it is a product of symmetric matrices but for a rank-one term.
+ * @param regular no singular value of Dv is smaller; 0 where nothing is known.
  */
-async function motionsOf(jacobian: Matrix, factors: NearlySymmetric | undefined): Promise<Motions> {
+async function motionsOf(
+  jacobian: Matrix,
+  factors: NearlySymmetric | undefined,
+  regular: number,
+): Promise<Motions> {
   const found =
     (factors && jacobian.rows > conditionedLimit
       ? await nearlySymmetricSpectrum(jacobian, factors)
@@ -246,9 +252,10 @@ async function motionsOf(jacobian: Matrix, factors: NearlySymmetric | undefined)
     leftmostVector: leftmost?.vector ?? new Float64Array(jacobian.rows),
     leftmost: { condition: leftmost?.condition, error: leftmost?.error },
     // Zero eigenvalues come out as large as 1e-8 where several are one.
-    kernel: values.some(({ re, im }) => Math.hypot(re, im) <= 1e-6 * largest)
-      ? await leftKernel(jacobian, 1e-10 * largest)
-      : [],
+    kernel:
+      regular <= 1e-9 * largest && values.some(({ re, im }) => Math.hypot(re, im) <= 1e-6 * largest)
+        ? await leftKernel(jacobian, 1e-10 * largest)
+        : [],
   };
 }
 
@@ -263,8 +270,8 @@ function decisive(values: readonly DenseEigenvalue[], { size }: Spectrum): Dense
 /** Orthonormal left singular vectors whose singular values are at most `limit`. */
 async function leftKernel(matrix: Matrix, limit: number): Promise<Vector[]> {
   // Where no eigenvalue of AAᵀ can be so small there is nothing to look for.
-  const values = symmetricSpectrum(await product(matrix, matrix.transpose()));
-  if ((values[0] ?? 0) > (10 * limit) ** 2) return [];
+  const squares = tridiagonalForm(await product(matrix, matrix.transpose()));
+  if (endsOf(squares).min > (10 * limit) ** 2) return [];
   const { u, s } = leftSingular(matrix);
   return s.flatMap((value, k) => (value <= limit ? [Float64Array.from(u.getColumn(k))] : []));
 }

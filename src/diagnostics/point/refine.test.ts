@@ -58,3 +58,19 @@ test("keeps within its budget of products", async () => {
   expect(f.cost.products - before).toBeLessThanOrEqual(5);
   expect(sentence).toMatch(/budget of 5 products|No damped step/);
 });
+
+test("from rounding on, a step that does not lower ‖v‖ to a tenth is the last", async () => {
+  // Without a zero ‖g⁺‖ falls by a little each time, as rounding does.
+  const options = { f: plane("quadratic"), x: vector(3, 1), rho: 0.5, tolerance: 0 };
+  const first = (await refine(options)).steps;
+  expect(first.length).toBeGreaterThan(2);
+  const slow = first.findIndex(
+    ({ shiftedGradNorm }, i) =>
+      i > 0 && shiftedGradNorm > (first[i - 1]?.shiftedGradNorm ?? 0) / 10,
+  );
+  const { steps, sentence, converged } = await refine({ ...options, rounding: Infinity });
+  expect([sentence, converged]).toEqual(["‖g⁺‖ has come down to rounding.", false]);
+  expect(steps).toHaveLength(slow + 1);
+  const above = await refine({ ...options, rounding: (first.at(-2)?.shiftedGradNorm ?? 0) / 2 });
+  expect(above.steps).toHaveLength(first.length);
+});

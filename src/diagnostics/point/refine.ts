@@ -25,6 +25,8 @@ export interface RefineOptions extends Motion {
   readonly longestStep?: number;
   /** Go no farther from the start than this; default: anywhere. */
   readonly reach?: number;
+  /** ‖v‖ from which on rounding counts: a step that does not lower it to a tenth is the last; default 0. */
+  readonly rounding?: number;
   /** Told after every step. */
   readonly onStep?: (step: RefineStep) => void;
 }
@@ -75,6 +77,7 @@ export async function refine({
   subspace = 40,
   longestStep,
   reach = Infinity,
+  rounding = 0,
   onStep,
   ...motion
 }: RefineOptions): Promise<Refinement> {
@@ -132,8 +135,12 @@ export async function refine({
       );
     }
     const length = distance(best.rest.x, rest.x);
+    const before = rest.directionNorm;
     rest = best.rest;
     log(length, best.damping);
+    if (before <= rounding && rest.directionNorm > before / 10) {
+      return end(rest.ratio <= tolerance, `‖${name}‖ has come down to rounding.`);
+    }
   }
 }
 

@@ -56,6 +56,7 @@ export async function findZero(
     maxProducts,
     subspace: 60,
     reach,
+    rounding: await roundingOf(start, seed),
   });
   const roundingLevel = await roundingOf(point, seed);
   const kantorovich = await constantsOf(motion, point, seed);

@@ -1,0 +1,105 @@
+/** Tridiagonal forms, beside decompositions of the library and closed forms. */
+import { EigenvalueDecomposition, Matrix, SingularValueDecomposition } from "ml-matrix";
+import { expect, test } from "vitest";
+import { NotConverged } from "./dense.ts";
+import { eigenvaluesWithin, endsOf, perturbationForm, tridiagonalForm } from "./tridiagonal.ts";
+import { randomUnit } from "./vectors.ts";
+
+const symmetric = (n: number, name: string) => {
+  const a = Matrix.from1DArray(n, n, randomUnit(n * n, n, name)).mul(n);
+  return Matrix.add(a, a.transpose());
+};
+
+/** Of rank n − 2, where there is room. */
+const flat = (n: number) => {
+  const a = symmetric(n, "flat");
+  for (let i = 0; i < n; i++) {
+    for (const k of n > 3 ? [0, 2] : []) {
+      a.set(i, k, 0);
+      a.set(k, i, 0);
+    }
+  }
+  return a;
+};
+
+const cases = [1, 2, 3, 4, 5, 8, 33].flatMap((n) => [
+  { n, kind: "random", hessian: symmetric(n, "h"), u: randomUnit(n, n, "u") },
+  { n, kind: "flat", hessian: flat(n), u: randomUnit(n, n, "u") },
+  { n, kind: "zero", hessian: Matrix.zeros(n, n), u: randomUnit(n, n, "u") },
+  { n, kind: "with u as an axis", hessian: symmetric(n, "a"), u: axis(n) },
+  { n, kind: "diagonal", hessian: Matrix.diag(Array.from(randomUnit(n, n, "d"))), u: axis(n) },
+]);
+
+function axis(n: number) {
+  const u = new Float64Array(n);
+  u[0] = 1;
+  return u;
+}
+
+test.each(cases)("$kind, $n rows: ends and counts are those of eigenvalues", ({ n, hessian }) => {
+  const form = tridiagonalForm(hessian);
+  const values = new EigenvalueDecomposition(hessian, { assumeSymmetric: true }).realEigenvalues;
+  const [least, most] = [Math.min(...values), Math.max(...values)];
+  const size = Math.max(-least, most);
+  const { min, max } = endsOf(form);
+  expect(Math.abs(min - least)).toBeLessThanOrEqual(1e-14 * n * size);
+  expect(Math.abs(max - most)).toBeLessThanOrEqual(1e-14 * n * size);
+  for (const part of [1e-6, 0.1, 0.5, 1.001]) {
+    const within = values.filter((value) => Math.abs(value) <= part * size).length;
+    expect([part, eigenvaluesWithin(form, part * size)]).toEqual([part, within]);
+  }
+});
+
+test.each(cases)("$kind, $n rows: M is as it is written down", ({ n, hessian, u }) => {
+  for (const stretch of [0, 0.3, 1e4]) {
+    // M = I + s(I − uuᵀ)H
+    const across = Matrix.eye(n).sub(Matrix.columnVector(u).mmul(Matrix.rowVector(u)));
+    const m = Matrix.eye(n).add(across.mmul(hessian).mul(stretch));
+    const wanted = new SingularValueDecomposition(m).diagonal.toSorted((a, b) => a - b);
+    const part = Matrix.add(m, m.transpose()).mul(0.5);
+    const symmetrical = new EigenvalueDecomposition(part, { assumeSymmetric: true });
+    const found = perturbationForm(tridiagonalForm(hessian, u), stretch);
+    const [least = NaN, most = NaN] = [wanted[0], wanted.at(-1)];
+    // In one dimension rounding of u is all that is left of H.
+    const rounding = 1e-14 * n * (most + stretch * hessian.norm("frobenius"));
+    expect(Math.abs(found.minSingular - least)).toBeLessThanOrEqual(rounding);
+    const lowest = Math.min(...symmetrical.realEigenvalues);
+    expect(Math.abs(found.minSymmetric - lowest)).toBeLessThanOrEqual(rounding);
+    for (const limit of [0.999 * least, 1.001 * least, 0.6 * most, 1.001 * most]) {
+      const count = wanted.filter((value) => value <= limit).length;
+      expect([limit, found.singularAtMost(limit)]).toEqual([limit, count]);
+    }
+  }
+});
+
+test("a singular M is seen to be one, however large it is", () => {
+  // On the sphere of radius ρ = ‖g‖ around a maximizer of curvature 1, M = uuᵀ.
+  const n = 6;
+  for (const size of [1, 1e-200, 1e200]) {
+    const found = perturbationForm(tridiagonalForm(Matrix.eye(n).mul(-size), axis(n)), 1 / size);
+    expect(found.minSingular).toBeLessThan(1e-15);
+    expect([found.singularAtMost(1e-8), found.singularAtMost(2)]).toEqual([n - 1, n]);
+  }
+});
+
+test("a kernel is counted to the last dimension", () => {
+  for (const n of [5, 33]) {
+    const form = tridiagonalForm(flat(n));
+    const { max } = endsOf(form);
+    expect([1e-14, 1e-9].map((part) => eigenvaluesWithin(form, part * max))).toEqual([2, 2]);
+  }
+  expect(eigenvaluesWithin(tridiagonalForm(Matrix.zeros(7, 7)), 0)).toBe(7);
+  expect(eigenvaluesWithin(tridiagonalForm(Matrix.diag([-2, 1, 2])), 2)).toBe(3);
+});
+
+test("what is not finite is refused", () => {
+  for (const wrong of [NaN, Infinity]) {
+    const matrix = new Matrix([
+      [1, wrong],
+      [wrong, 3],
+    ]);
+    expect(() => tridiagonalForm(matrix)).toThrow(NotConverged);
+  }
+  const form = tridiagonalForm(Matrix.eye(3));
+  expect(() => perturbationForm(form, Infinity)).toThrow(NotConverged);
+});

@@ -1,0 +1,216 @@
+/**
+ * Tridiagonal forms: ends of spectra, counts of eigenvalues and singular values, in O(n) each once a
+ * matrix is reduced.
+ */
+import type { Matrix } from "ml-matrix";
+import { NotConverged } from "./dense.ts";
+import { entriesOf, largest, tridiagonalize } from "./eigen.ts";
+import { norm, type Vector } from "./vectors.ts";
+
+/** A symmetric tridiagonal matrix in units of `scale`: diagonal `d`, `e[i]` left of `d[i]`. */
+export interface Tridiagonal {
+  readonly d: Vector;
+  /** `e[0]` stands for nothing. */
+  readonly e: Vector;
+  readonly scale: number;
+}
+
+/**
+ * The tridiagonal form QᵀAQ of a symmetric matrix. Only its symmetric part is seen.
+ *
+ * @param last Qᵀ turns this vector into a multiple of the last unit vector; default: any.
+ * @throws {NotConverged} when an entry is not finite.
+ */
+export function tridiagonalForm(a: Matrix, last?: Vector): Tridiagonal {
+  const n = a.rows;
+  const entries = entriesOf(a);
+  const scale = largest(entries);
+  if (!Number.isFinite(scale)) throw new NotConverged("no spectrum of a symmetric matrix");
+  if (scale === 0) return { d: new Float64Array(n), e: new Float64Array(n), scale };
+  for (let i = 0; i < n; i++) {
+    for (let j = 0; j <= i; j++) {
+      entries[i * n + j] = (0.5 * (get(entries, i * n + j) + get(entries, j * n + i))) / scale;
+    }
+  }
+  // A direction of any length does, and one that is nothing turns nothing.
+  const length = last ? norm(last) : 0;
+  const toward = last && length > 0 ? last.map((value) => value / length) : undefined;
+  return { ...tridiagonalize(entries, n, toward), scale };
+}
+
+/** The smallest and the largest eigenvalue. */
+export function endsOf({ d, e, scale }: Tridiagonal): { min: number; max: number } {
+  const reach = rowSum({ d, e });
+  const end = (below: number) =>
+    scale * lastWith((x) => eigenvaluesBelow(d, e, x) <= below, -reach, reach);
+  return { min: end(0), max: end(d.length - 1) };
+}
+
+/** How many eigenvalues lie within ± `limit`. */
+export function eigenvaluesWithin({ d, e, scale }: Tridiagonal, limit: number): number {
+  if (scale === 0) return d.length;
+  const x = limit / scale;
+  // Those at the limit itself are within.
+  const above = x * (1 + Number.EPSILON) + Number.MIN_VALUE;
+  return eigenvaluesBelow(d, e, above) - eigenvaluesBelow(d, e, -x);
+}
+
+/**
+ * The Jacobian of x ↦ x⁺ in the coordinates in which H is tridiagonal and u the last unit vector. Of
+ * (I − uuᵀ)H the last row is gone, so that M = I + s(I − uuᵀ)H is tridiagonal too.
+ */
+export interface PerturbationForm {
+  /** The smallest eigenvalue of (M + Mᵀ)/2. */
+  readonly minSymmetric: number;
+  /** The smallest singular value of M. */
+  readonly minSingular: number;
+  /** How many singular values are at most so large. */
+  singularAtMost(limit: number): number;
+}
+
+/**
+ * What can be said about M = I + s(I − uuᵀ)H.
+ *
+ * @param hessian the form of H whose last coordinate is u's.
+ * @param stretch s = ρ/‖g‖.
+ */
+export function perturbationForm({ d, e, scale }: Tridiagonal, stretch: number): PerturbationForm {
+  const n = d.length;
+  const factor = stretch * scale;
+  const diagonal = d.map((value, i) => (i < n - 1 ? 1 + factor * value : 1));
+  const above = e.map((value) => factor * value);
+  const below = above.slice();
+  below[n - 1] = 0;
+  const unit = Math.max(largest(diagonal), largest(above));
+  if (!Number.isFinite(unit)) throw new NotConverged("no singular values");
+  const scaled = (values: Vector) => values.map((value) => value / unit);
+  const beside = scaled(above);
+  if (n > 1) beside[n - 1] = get(beside, n - 1) / 2;
+  const zigzag = golubKahan(bidiagonal(scaled(diagonal), scaled(above), scaled(below)));
+  const none = new Float64Array(2 * n);
+  /** Eigenvalues of [0 B; Bᵀ 0] are ± the singular values. */
+  const singularBelow = (x: number) => eigenvaluesBelow(none, zigzag, x) - n;
+  const least = lastWith((x) => x <= 0 || singularBelow(x) <= 0, 0, rowSum({ d: none, e: zigzag }));
+  return {
+    minSymmetric: endsOf({ d: scaled(diagonal), e: beside, scale: unit }).min,
+    minSingular: unit * least,
+    singularAtMost: (limit) => singularBelow((limit / unit) * (1 + Number.EPSILON)),
+  };
+}
+
+/** An upper bidiagonal matrix: diagonal, and `above[i]` over `diagonal[i]`. */
+interface Bidiagonal {
+  readonly diagonal: Vector;
+  readonly above: Vector;
+}
+
+/**
+ * Turn a tridiagonal matrix by rotations from both sides into an upper bidiagonal one, which has the
+ * same singular values: what is below the diagonal first, then what that put two above it, row by
+ * row, chasing what comes up instead off the end   (Schwarz 1968, for bands).
+ *
+ * @param above `above[i]` over `diagonal[i]`.
+ * @param below `below[i]` left of `diagonal[i]`.
+ */
+function bidiagonal(diagonal: Vector, above: Vector, below: Vector): Bidiagonal {
+  const n = diagonal.length;
+  /** Entries from one left of the diagonal to three right of it, with room for rows past the end. */
+  const width = 5;
+  const band = new Float64Array((n + 1) * width);
+  const place = (i: number, j: number) => i * width + j - i + 1;
+  for (let i = 0; i < n; i++) {
+    band[place(i, i)] = get(diagonal, i);
+    if (i + 1 < n) {
+      band[place(i, i + 1)] = get(above, i + 1);
+      band[place(i + 1, i)] = get(below, i + 1);
+    }
+  }
+  /** Rotate the entries at `p` and `q`, of which the second is to vanish. */
+  const rotation = (p: number, q: number) => {
+    const length = Math.hypot(p, q);
+    return length === 0 ? ([1, 0] as const) : ([p / length, q / length] as const);
+  };
+  const turn = (one: number, other: number, c: number, s: number) => {
+    const [a, b] = [get(band, one), get(band, other)];
+    band[one] = c * a + s * b;
+    band[other] = c * b - s * a;
+  };
+  /** Rows i and i + 1, so that what is below the diagonal in column i vanishes. */
+  const rows = (i: number, until: number) => {
+    const [c, s] = rotation(get(band, place(i, i)), get(band, place(i + 1, i)));
+    for (let j = i; j <= Math.min(until, n - 1); j++) turn(place(i, j), place(i + 1, j), c, s);
+    band[place(i + 1, i)] = 0;
+  };
+  /** Columns j and j + 1, so that the entry of row i in the second vanishes. */
+  const columns = (i: number, j: number) => {
+    const [c, s] = rotation(get(band, place(i, j)), get(band, place(i, j + 1)));
+    for (let k = i; k <= j + 1; k++) turn(place(k, j), place(k, j + 1), c, s);
+    band[place(i, j + 1)] = 0;
+  };
+  for (let i = 0; i + 1 < n; i++) rows(i, i + 2);
+  for (let i = 0; i + 2 < n; i++) {
+    // The entry two above the diagonal, then those that come up three above it.
+    for (let [row, j] = [i, i + 1]; j + 1 < n; [row, j] = [j, j + 2]) {
+      columns(row, j);
+      rows(j, j + 3);
+    }
+  }
+  return {
+    diagonal: diagonal.map((_, i) => get(band, place(i, i))),
+    above: diagonal.map((_, i) => (i === 0 ? 0 : get(band, place(i - 1, i)))),
+  };
+}
+
+/** What stands beside the diagonal, which is 0, of [0 B; Bᵀ 0] in its tridiagonal order   (Golub & Kahan 1965). */
+function golubKahan({ diagonal, above }: Bidiagonal): Vector {
+  const e = new Float64Array(2 * diagonal.length);
+  diagonal.forEach((value, i) => {
+    e[2 * i] = get(above, i);
+    e[2 * i + 1] = value;
+  });
+  return e;
+}
+
+/** Pivots smaller than this, in units of the largest entry, count as positive ones of this size. */
+const leastPivot = 1e-290;
+
+/** Eigenvalues below x: negative pivots of T − x I   (Sylvester's law of inertia). */
+function eigenvaluesBelow(d: Vector, e: Vector, x: number): number {
+  let count = 0;
+  let pivot = 1;
+  for (let i = 0; i < d.length; i++) {
+    const side = i === 0 ? 0 : get(e, i);
+    pivot = get(d, i) - x - (side / pivot) * side;
+    if (Math.abs(pivot) < leastPivot) pivot = leastPivot;
+    if (pivot < 0) count++;
+  }
+  return count;
+}
+
+/** A bound of all |eigenvalues|, by sums of rows   (Gershgorin). */
+function rowSum({ d, e }: Pick<Tridiagonal, "d" | "e">): number {
+  let most = 0;
+  for (let i = 0; i < d.length; i++) {
+    const sides = Math.abs(i === 0 ? 0 : get(e, i)) + Math.abs(e[i + 1] ?? 0);
+    most = Math.max(most, Math.abs(get(d, i)) + sides);
+  }
+  return most * (1 + 4 * Number.EPSILON);
+}
+
+/** In units of the largest entry, what is nothing beside rounding. */
+const nothing = 1e-20;
+
+/** The last x between two bounds at which a condition holds that holds from the first on. */
+function lastWith(holds: (x: number) => boolean, first: number, last: number): number {
+  let [low, high] = [first, last];
+  if (holds(high)) return high;
+  while (high - low > nothing) {
+    const middle = (low + high) / 2;
+    if (middle <= low || middle >= high) break;
+    if (holds(middle)) low = middle;
+    else high = middle;
+  }
+  return low;
+}
+
+const get = (values: Vector, i: number): number => values[i] as number;
