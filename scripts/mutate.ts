@@ -24,12 +24,12 @@ const rooms: { readonly [name: string]: Room } = {
     mutate: [
       "src/diagnostics/verdict.ts",
       "src/diagnostics/screen/*.ts",
-      "src/diagnostics/certificate/{stability,judgment,certificate}.ts",
+      "src/diagnostics/certificate/{stability,judgment,certificate,nearby-runs}.ts",
     ],
     tests: [
       "src/diagnostics/verdict.test.ts",
       "src/diagnostics/screen/*.test.ts",
-      "src/diagnostics/certificate/{stability,judgment,judgment-words,certificate}.test.ts",
+      "src/diagnostics/certificate/{stability,judgment,judgment-words,certificate,nearby-runs}.test.ts",
     ],
   },
   sam: {

@@ -1,5 +1,6 @@
 /** Krylov subspaces with thick restarts: what Lanczos and Arnoldi iterations share. */
 import { Matrix } from "ml-matrix";
+import { NotConverged } from "./dense.ts";
 import { addTo, combine, mostVectors, norm, orthogonalize, randomUnit, scaled } from "./vectors.ts";
 import type { Operator, Vector } from "./vectors.ts";
 
@@ -46,6 +47,8 @@ const negligible = 1e-13;
  * shrink it to what the judge keeps and extend it again   (Stewart 2001, Krylov–Schur; for symmetric
  * operators Wu & Simon 2000, thick-restart Lanczos). Every new vector is orthogonalized against the
  * whole basis.
+ *
+ * @throws {NotConverged} when the operator leads to what is not finite.
  */
 export async function krylov({
   operator,
@@ -72,6 +75,8 @@ export async function krylov({
       coupling.slice(0, column).forEach((b, i) => matrix.set(column, i, b));
       const image = await operator(next);
       applications++;
+      // Iterations on what is not finite would not end.
+      if (!Number.isFinite(norm(image))) throw new NotConverged("a product is not finite");
       orthogonalize(image, without);
       orthogonalize(image, basis).forEach((h, i) => {
         matrix.set(i, column, h);

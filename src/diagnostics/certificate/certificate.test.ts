@@ -127,6 +127,9 @@ const nullable = [
   ["perturbationJacobian.minSymmetric", "perturbationJacobian.minSingular"],
   ["details.perturbationResiduals.minSymmetric", "details.perturbationResiduals.minSingular"],
   ["details.spectrum.0.maxStableLearningRate", "details.kernels", "details.learningRate"],
+  ["finalDistance", "initialShiftedGradNorm", "finalShiftedGradNorm"].map(
+    (name) => `details.runs.0.${name}`,
+  ),
   ["subject.relativeRho", "zero.kantorovich", "zero.kantorovich.radius"],
 ].flat();
 

@@ -66,9 +66,10 @@ export const nearbyRunSchema = z.object({
   outcome: z.enum(["returned", "stayed", "left"]),
   steps: z.number(),
   initialDistance: z.number(),
-  finalDistance: z.number(),
-  initialShiftedGradNorm: z.number(),
-  finalShiftedGradNorm: z.number(),
+  /** `null`, as ‖g⁺‖ below, where the run had no finite number left to give. */
+  finalDistance: maybe,
+  initialShiftedGradNorm: maybe,
+  finalShiftedGradNorm: maybe,
 });
 
 /** What was certified: enough to see whether it is one's own network. */

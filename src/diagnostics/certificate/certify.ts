@@ -282,13 +282,13 @@ export async function certifyPoint(
     onProgress?.(`${name} from the point itself`);
     const steps = options.steps ?? (blocks ? blockedSteps : 1000);
     const run = await runFrom(runner, { x, learningRate, steps });
-    const { moved, firstLoss: lossBefore, endLoss: lossAfter } = run;
-    drift = { steps, learningRate, moved, lossBefore, lossAfter };
+    const { moved, firstLoss: lossBefore, endLoss: lossAfter, finite } = run;
+    if (finite) drift = { steps, learningRate, moved, lossBefore, lossAfter };
     if (still.moving) verdict = judgeMotion(still, run, curvature, tolerances, words(name));
-    else if (run.finite) {
+    else if (finite) {
       const seen = describeDrift(run, steps, learningRate);
       verdict = { ...still, because: `${still.because} ${seen}` };
-    } else drift = null;
+    }
   }
   if (smoothness && needsCurvature(verdict.name)) {
     const nearby = describeSmoothness(smoothness);
@@ -339,7 +339,7 @@ export async function certifyPoint(
       minSymmetric: samCurvature?.minSymmetric.value ?? null,
       minSingular: samCurvature?.minSingular.value ?? null,
     },
-    maxStableLearningRate: stable ?? null,
+    maxStableLearningRate: finite(stable ?? NaN),
     ...(subject.mode && { mode: subject.mode }),
     tolerances: { ...tolerances },
     dtype: "float64",
@@ -366,7 +366,7 @@ export async function certifyPoint(
       spectrum: (motions?.eigenvalues ?? []).map(({ re, im, condition, error }) => ({
         re,
         im,
-        maxStableLearningRate: largestRate({ re, im }, optimizer) ?? null,
+        maxStableLearningRate: finite(largestRate({ re, im }, optimizer) ?? NaN),
         ...(condition !== undefined && Number.isFinite(condition) && { condition }),
         ...(error !== undefined && Number.isFinite(error) && { error }),
       })),

@@ -101,14 +101,18 @@ export async function runCopies(
         outcome: outcomeOf(radius, finalDistance),
         steps,
         initialDistance: radius,
-        finalDistance,
-        initialShiftedGradNorm: shiftedGradNorms[0] ?? NaN,
-        finalShiftedGradNorm: shiftedGradNorms.at(-1) ?? NaN,
+        finalDistance: finite(finalDistance),
+        initialShiftedGradNorm: finite(shiftedGradNorms[0]),
+        finalShiftedGradNorm: finite(shiftedGradNorms.at(-1)),
       });
     }
   });
   return runs;
 }
+
+/** JSON has no infinity and no NaN. */
+const finite = (value: number | undefined): number | null =>
+  value !== undefined && Number.isFinite(value) ? value : null;
 
 /** Run a method from the point itself, and average over the second half. */
 export async function runFrom(

@@ -274,7 +274,9 @@ function runTable({ subject, details }: Certificate): string[] {
       runs.map(({ start, outcome, initialDistance, finalDistance }) => [
         start,
         outcome,
-        `distance ${brief(initialDistance)} became ${brief(finalDistance)}`,
+        finalDistance === null
+          ? `distance ${brief(initialDistance)}, then not finite`
+          : `distance ${brief(initialDistance)} became ${brief(finalDistance)}`,
       ]),
     ),
     "",

@@ -1,6 +1,7 @@
 /** Curvature at a point a method made: every spectrum a certificate rests on, with its residuals. */
 import type { Matrix } from "ml-matrix";
 import { spectrumEdges, type ComplexEigenvalue } from "../algebra/arnoldi.ts";
+import { InputError } from "../../engine/errors.ts";
 import type { CertificateTolerances } from "../certificate/certificate.ts";
 import { leftSingular, NotConverged, product, wholeSpectrum } from "../algebra/dense.ts";
 import type { DenseEigenvalue, Spectrum } from "../algebra/eigen.ts";
@@ -116,6 +117,8 @@ const wholeLimit = 300;
 /**
  * Compute every spectrum, whole or by its ends. Where a dense routine does not converge the
  * iterations take over.
+ *
+ * @throws {InputError} when a Hessian is not finite.
  */
 export async function curvatureAt(
   f: Derivatives,
@@ -283,15 +286,20 @@ async function sparseCurvature(
 ): Promise<Curvature> {
   const { dimension } = f;
   const { sam, isSam } = point;
-  const ends = async (what: string, operator: Operator): Promise<Ends> => {
-    onProgress?.(what);
+  const ends = async (name: string, where: string, operator: Operator): Promise<Ends> => {
+    onProgress?.(`spectrum of ${name}`);
     const found = await extremeEigenvalues({
       operator,
       dimension,
       tolerance: tolerances.eigenvalue,
       maxApplications: 400,
       seed,
-    });
+    }).catch(undecided);
+    if (found === undefined) {
+      throw new InputError(
+        `invalid point: the Hessian of its loss is not finite at ${where} (give a point beside which the loss has second derivatives)`,
+      );
+    }
     return {
       min: found.lowest.value,
       max: found.highest.value,
@@ -299,8 +307,8 @@ async function sparseCurvature(
       converged: found.converged,
     };
   };
-  const hessian = await ends("spectrum of H", sam.hessian);
-  const shiftedHessian = await ends("spectrum of H⁺", sam.shiftedHessian);
+  const hessian = await ends("H", "x", sam.hessian);
+  const shiftedHessian = await ends("H⁺", "x⁺", sam.shiftedHessian);
   const base = { dense: false, hessian, shiftedHessian, kernels: undefined };
   if (point.descentNorm === 0 || sam.gradNorm === 0) {
     return { ...base, motions: undefined, sam: undefined };
