@@ -129,6 +129,14 @@ function madeBy(method: string, spec: RunSpec): object {
   return Object.fromEntries(Object.entries(spec).filter(([field]) => !own.includes(field)));
 }
 
+/** Fields that make another loss of the same network and data, in words, and what stands for none. */
+const shaping = [
+  ["pool", "pooled by", 1],
+  ["labelNoise", "label noise", 0],
+  ["labelSmoothing", "label smoothing", 0],
+  ["penalty", "penalty in the loss", 0],
+] as const;
+
 async function build(spec: RunSpec, progress: Progress): Promise<Target> {
   const loader = nodeSources({
     onProgress: (file, received, total) =>
@@ -140,7 +148,11 @@ async function build(spec: RunSpec, progress: Progress): Promise<Target> {
   const entry = findProblem(spec.problem);
   const about = [
     entry.describe(entry.options.parse(spec)),
-    ...(spec.data === undefined ? [] : [spec.data]),
+    ...(spec.data === undefined ? [] : [`data ${spec.data}`]),
+    ...shaping.flatMap(([field, words, nothing]) => {
+      const value: unknown = Reflect.get(spec, field);
+      return value === undefined || value === nothing ? [] : [`${words} ${value}`];
+    }),
   ];
   return {
     problem,
@@ -148,7 +160,7 @@ async function build(spec: RunSpec, progress: Progress): Promise<Target> {
     learningRate: spec.lr,
     method: buildMethod(spec),
     // Of a plane its name says it all, and where its runs begin does not matter.
-    description: entry.kind === "plane" ? undefined : about.join(", data "),
+    description: entry.kind === "plane" ? undefined : about.join(", "),
   };
 }
 

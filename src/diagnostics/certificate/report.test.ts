@@ -1,15 +1,24 @@
 import { expect, test } from "vitest";
 import { tensor } from "../../engine/tensor.ts";
 import { planes } from "../../problems/planes/index.ts";
+import type { Method } from "../../sam/contract/method.ts";
+import { sam } from "../../sam/methods/sam.ts";
+import { sgd } from "../../sam/parts/outer.ts";
 import { certify } from "./certify.ts";
 import { describeCertificate } from "./report.ts";
 
-const report = async (name: keyof typeof planes, rho: number, x: [number, number]) =>
+const report = async (
+  name: keyof typeof planes,
+  rho: number,
+  x: [number, number],
+  method?: Method,
+) =>
   describeCertificate(
     await certify({
       problem: planes[name].create(),
       point: { x: tensor(x, [2], "float64") },
       rho,
+      method,
       steps: 300,
     }),
   );
@@ -32,6 +41,17 @@ test("what was certified first, then the verdict, every number with its meaning,
   expect(text).toMatch(/\n {2}random 3 +returned +distance 0\.004 became /);
   expect(text).toMatch(/Tolerances: zeroGradient 0\.000001/);
   expect(text.split("\n").every((line) => line.length <= 160)).toBe(true);
+});
+
+test("with weight decay the matrix is no longer H⁺M alone, and is not called so", async () => {
+  const rho = 4;
+  const x: [number, number] = [2 * Math.PI - 4, 0];
+  // v = g⁺ + λx vanishes a little beside the zero of g⁺.
+  const decayed = sam({ rho, outer: sgd({ weightDecay: 1e-3 }) });
+  const text = await report("cosine", rho, x, decayed);
+  expect(text).toMatch(/\nhallucinated-rest\n[^]* {2}Re spectrum of Dv +1\.001 … /);
+  expect(text).not.toContain("spectrum of H⁺M");
+  expect(await report("cosine", rho, x, sam({ rho }))).toContain("Re spectrum of H⁺M");
 });
 
 test("where the gradient vanishes, what rests on its direction is not printed", async () => {

@@ -125,8 +125,9 @@ export function certificateNumbers(
         : `${done ? "" : "not converged, "}residual ${brief(residual)}`;
   const { direction, zero, drift, maxStableLearningRate } = certificate;
   const isSam = direction?.samLike ?? true;
+  const decays = (certificate.subject?.method.weightDecay ?? 0) > 0;
   const hasAscent = details.rho > 0;
-  const matrix = isSam ? "H⁺M" : "Dv";
+  const matrix = isSam && !decays ? "H⁺M" : "Dv";
   const rests = zero === undefined || zero?.exact === true;
   const rows: (readonly [string, string, string] | undefined)[] = [
     ["f(x)", number(certificate.loss), "loss where the weights are"],
