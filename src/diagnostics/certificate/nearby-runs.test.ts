@@ -2,7 +2,8 @@
 import { describe, expect, test } from "vitest";
 import { planes } from "../../problems/planes/index.ts";
 import { gradientDescent, sam } from "../../sam/methods/sam.ts";
-import { sgd } from "../../sam/parts/outer.ts";
+import { switchingInWindow } from "../../sam/methods/switching.ts";
+import { clipped, sgd } from "../../sam/parts/outer.ts";
 import { linear } from "../../settings/schedules.ts";
 import { compileDerivatives } from "../point/derivatives.ts";
 import {
@@ -163,6 +164,17 @@ describe("the method itself", () => {
     expect(end[0]).toBeCloseTo(2 - learningRate * 2.5, 5);
   });
 
+  test("so are schedules within schedules, and only learning rates are replaced", async () => {
+    const rho = linear({ initial: 5, final: 0.5 });
+    const outer = clipped({ maxNorm: linear({ initial: 9, final: 2 }), outer: sgd() });
+    const method = switchingInWindow({ from: gradientDescent({ outer }), to: sam({ rho, outer }) });
+    const runner = compiledRunner({ problem, method });
+    const { end } = await runner({ learningRate, steps: 1 }, (run) => run(vector(1, 0)));
+    expect(end[0]).toBeCloseTo(1 - learningRate * 1.5, 5);
+    const far = await runner({ learningRate, steps: 1 }, (run) => run(vector(7, 0)));
+    expect(far.end[0]).toBeCloseTo(7 - learningRate * 2, 5);
+  });
+
   test.each([
     ["plain", {}],
     ["a heavy ball", { momentum: 0.9 }],
@@ -174,11 +186,13 @@ describe("the method itself", () => {
     const traceOf = (own: Parameters<typeof compiledRunner>[0]) =>
       compiledRunner(own)({ learningRate, steps }, (run) => run(vector(2, -1)));
     const compiled = await traceOf({ problem, method });
-    const formula = await traceOf({ problem, method, sam: { f, rho: 0.5 } });
+    // The problem is not asked again.
+    const other = planes.saddle.create();
+    const formula = await traceOf({ problem: other, method, sam: { f, rho: 0.5 } });
     for (const name of ["end", "losses", "gradNorms", "shiftedGradNorms", "cosines"] as const) {
-      const [one, other] = [Array.from(compiled[name]), Array.from(formula[name])];
-      expect(other).toHaveLength(name === "end" ? 2 : steps);
-      expect(other).toEqual(one.map((value) => expect.closeTo(value, 10)));
+      const [one, two] = [Array.from(compiled[name]), Array.from(formula[name])];
+      expect(two).toHaveLength(name === "end" ? 2 : steps);
+      expect(two).toEqual(one.map((value) => expect.closeTo(value, 10)));
     }
     await f.dispose();
   });
