@@ -701,6 +701,12 @@ function factor(h: Vector, n: number, lambdaRe: number, lambdaIm: number): Facto
   return { re, im, lRe, lIm, swapped };
 }
 
+/** Im (H − iδ)⁻¹ b for a Hessenberg matrix H and real vectors b. */
+export function imaginaryResolvent(h: Vector, n: number, delta: number): (b: Vector) => Vector {
+  const factors = factor(h, n, 0, delta);
+  return (b) => solve(factors, n, { re: b, im: new Float64Array(n) }).im;
+}
+
 /** (H − λI)⁻¹ b. */
 function solve({ re, im, lRe, lIm, swapped }: Factors, n: number, b: Complex): Complex {
   const [xr, xi] = [b.re.slice(), b.im.slice()];
@@ -773,6 +779,16 @@ function normalized({ re, im }: Complex): Complex {
 }
 
 const sizeOf = ({ re, im }: Complex): number => Math.hypot(length(re), length(im));
+
+/** Qᵀ v: from the coordinates of a matrix to those of its reduced form. */
+export function turn(reflectors: readonly Reflector[], given: Vector): Vector {
+  const x = given.slice();
+  for (const { from, v, factor } of reflectors) {
+    const part = x.subarray(from, from + v.length);
+    addTo(part, -factor * dot(v, part), v);
+  }
+  return x;
+}
 
 /** Q v: from the Hessenberg form's coordinates to those of the matrix. */
 export function turnBack(reflectors: readonly Reflector[], given: Vector): Vector {

@@ -15,6 +15,7 @@ import {
   entriesOf,
   mostIterations,
   tridiagonalize,
+  turn,
   turnBack,
   vectorsOf,
   type Coordinates,
@@ -382,16 +383,6 @@ function solveUpper(rows: readonly Vector[], v: Vector): Vector {
     const value = get(x, i) / get(row, i);
     x[i] = value;
     for (let j = 0; j < i; j++) x[j] = get(x, j) - value * get(row, j);
-  }
-  return x;
-}
-
-/** Qᵀ v. */
-function turn(reflectors: readonly Reflector[], given: Vector): Vector {
-  const x = given.slice();
-  for (const { v, factor } of reflectors) {
-    const sum = factor * partOf(v, x, v.length);
-    for (let i = 0; i < v.length; i++) x[i] = get(x, i) - sum * get(v, i);
   }
   return x;
 }

@@ -2,7 +2,13 @@
 import { EigenvalueDecomposition, Matrix, SingularValueDecomposition } from "ml-matrix";
 import { expect, test } from "vitest";
 import { NotConverged } from "./dense.ts";
-import { eigenvaluesWithin, endsOf, perturbationForm, tridiagonalForm } from "./tridiagonal.ts";
+import {
+  eigenvaluesWithin,
+  endsOf,
+  kernelPart,
+  perturbationForm,
+  tridiagonalForm,
+} from "./tridiagonal.ts";
 import { randomUnit } from "./vectors.ts";
 
 const symmetric = (n: number, name: string) => {
@@ -90,6 +96,35 @@ test("a kernel is counted to the last dimension", () => {
   }
   expect(eigenvaluesWithin(tridiagonalForm(Matrix.zeros(7, 7)), 0)).toBe(7);
   expect(eigenvaluesWithin(tridiagonalForm(Matrix.diag([-2, 1, 2])), 2)).toBe(3);
+});
+
+test("the kernel's part of a vector is its projection, and the rest has none", () => {
+  const n = 33;
+  // A of rank n − 5 with a basis of its kernel, and eigenvalues from 1e-6 on.
+  const { eigenvectorMatrix: q } = new EigenvalueDecomposition(symmetric(n, "q"));
+  const values = Array.from({ length: n }, (_, i) =>
+    i < 5 ? 0 : (i % 2 ? -1 : 1) * 10 ** (i / 5 - 7),
+  );
+  const a = q.mmul(Matrix.diag(values)).mmul(q.transpose());
+  const basis = q.subMatrixColumn([0, 1, 2, 3, 4]);
+  for (const size of [1, 1e-100, 1e100]) {
+    const form = tridiagonalForm(Matrix.mul(a, size));
+    const part = kernelPart(form, 1e-10 * endsOf(form).max);
+    for (const name of ["one", "two", "three"]) {
+      const v = randomUnit(n, 0, name);
+      const column = Matrix.columnVector(Array.from(v));
+      const wanted = basis.mmul(basis.transpose().mmul(column)).to1DArray();
+      expect([...part(v)]).toEqual(wanted.map((value) => expect.closeTo(value, 7)));
+    }
+  }
+  // (δ²/(λ² + δ²))², δ = 1e-9
+  const between = kernelPart(tridiagonalForm(Matrix.diag([0, -1e-10, 1e-8, 1])), 1e-10);
+  const ones = Float64Array.of(1, 1, 1, 1);
+  expect([...between(ones)]).toEqual(
+    [1, 1 / 1.01 ** 2, 1 / 101 ** 2, 0].map((value) => expect.closeTo(value, 9)),
+  );
+  const v = randomUnit(4, 0, "v");
+  expect([...kernelPart(tridiagonalForm(Matrix.zeros(4, 4)), 0)(v)]).toEqual([...v]);
 });
 
 test("what is not finite is refused", () => {

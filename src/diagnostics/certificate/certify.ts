@@ -30,9 +30,7 @@ import { checkTensors, fixedLoss, type FixedLossOptions } from "../point/fixed-l
 import { restPoint, scaleOf, type Motion } from "../point/rest-point.ts";
 import { findZero, type Zero } from "../point/zero.ts";
 import {
-  addTo,
   distance,
-  dot,
   mostVectors,
   norm,
   randomUnit,
@@ -514,13 +512,12 @@ async function scoresOf({
  */
 function displacements(
   x: Vector,
-  { leftmostVector, kernel }: Motions,
+  { leftmostVector, offKernel }: Motions,
   copies: number,
   seed: number,
 ): Displacement[] {
   const without = (given: Vector): Vector => {
-    const v = given.slice();
-    for (const q of kernel) addTo(v, -dot(q, v), q);
+    const v = offKernel(given);
     // Nothing but the kernel is left where all of it is one.
     return norm(v) > 1e-3 * norm(given) ? unit(v) : unit(given);
   };

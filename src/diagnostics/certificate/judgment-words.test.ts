@@ -342,7 +342,7 @@ describe("of attraction", () => {
         condition: error === undefined || condition === "unknown" ? undefined : condition,
         error,
       },
-      kernel: [],
+      offKernel: (v) => v,
     };
     return judgeAttraction(
       {

@@ -304,7 +304,7 @@ describe("attraction", () => {
       whole,
       leftmostVector: Float64Array.of(1, 0),
       leftmost: { condition: error === undefined ? undefined : 2, error },
-      kernel: [],
+      offKernel: (v) => v,
     };
     return judgeAttraction(
       {

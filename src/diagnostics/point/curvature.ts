@@ -13,11 +13,22 @@ import { denseSamPoint, type SamPoint } from "./sam-point.ts";
 import {
   eigenvaluesWithin,
   endsOf,
+  kernelPart,
   perturbationForm,
   tridiagonalForm,
+  type ReducedForm,
   type Tridiagonal,
 } from "../algebra/tridiagonal.ts";
-import { addTo, along, dot, norm, scaled, type Operator, type Vector } from "../algebra/vectors.ts";
+import {
+  addTo,
+  along,
+  dot,
+  minus,
+  norm,
+  scaled,
+  type Operator,
+  type Vector,
+} from "../algebra/vectors.ts";
 
 /** The two ends of a real spectrum. */
 export interface Ends {
@@ -49,8 +60,8 @@ export interface Motions {
   readonly leftmostVector: Vector;
   /** Of the eigenvalue with the least real part: 1/|y*v|, and how far off it may be. */
   readonly leftmost: { readonly condition: number | undefined; readonly error: number | undefined };
-  /** An orthonormal basis of the kernel of Dvᵀ; none where it is not known. */
-  readonly kernel: readonly Vector[];
+  /** Takes off a vector its component in the kernel of Dvᵀ; nothing where that is not known. */
+  readonly offKernel: (v: Vector) => Vector;
 }
 
 /** What only SAM has, where g does not vanish. */
@@ -160,25 +171,24 @@ async function denseCurvature(
     isSam && finite(matrices.perturbation)
       ? perturbationForm(hessian, sam.rho / sam.gradNorm)
       : undefined;
-  // σ(H⁺M) ≥ σ(H⁺) σ(M), for the smallest singular values.
-  const { min, max } = base.shiftedHessian;
-  const regular =
-    perturbation && point.weightDecay === 0 && min * max > 0
-      ? Math.min(Math.abs(min), Math.abs(max)) * perturbation.minSingular
-      : 0;
+  const ofPerturbation = perturbation?.singularAtMost(tolerances.singular);
   const motions = finite(jacobian)
     ? await motionsOf(
         jacobian,
         isSam ? { ...matrices.factors, shift: point.weightDecay } : undefined,
-        regular,
+        // Of MᵀH⁺ with a regular M the kernel is that of H⁺.
+        ofPerturbation === 0 && point.weightDecay === 0
+          ? () => offKernelOf(shiftedHessian, base.shiftedHessian)
+          : undefined,
       )
     : undefined;
-  if (perturbation === undefined) return { ...base, motions, sam: undefined, kernels: undefined };
+  if (perturbation === undefined || ofPerturbation === undefined) {
+    return { ...base, motions, sam: undefined, kernels: undefined };
+  }
   const exact = (value: number): Estimate => ({ value, residual: 0, converged: true });
   const kernel = (form: Tridiagonal, { min, max } = endsOf(form)) =>
     eigenvaluesWithin(form, tolerances.curvature * Math.max(Math.abs(min), Math.abs(max)));
   const ofShifted = kernel(shiftedHessian, base.shiftedHessian);
-  const ofPerturbation = perturbation.singularAtMost(tolerances.singular);
   const sizes = (motions?.eigenvalues ?? []).flatMap(({ re, im }) =>
     (im === 0 ? [re] : [re, re]).map((part) => Math.hypot(part, im)),
   );
@@ -219,12 +229,12 @@ const rounding = 100 * Number.EPSILON;
  * The whole spectrum of Dv, with error bars for all eigenvalues, or for those that decide.
  *
  * @param factors of Dv, where it is a product of symmetric matrices but for a rank-one term.
- * @param regular no singular value of Dv is smaller; 0 where nothing is known.
+ * @param offKernel makes what takes the kernel of Dvᵀ off a vector, where that is known.
  */
 async function motionsOf(
   jacobian: Matrix,
   factors: NearlySymmetric | undefined,
-  regular: number,
+  offKernel: (() => Motions["offKernel"]) | undefined,
 ): Promise<Motions> {
   const found =
     (factors && jacobian.rows > conditionedLimit
@@ -255,10 +265,9 @@ async function motionsOf(
     leftmostVector: leftmost?.vector ?? new Float64Array(jacobian.rows),
     leftmost: { condition: leftmost?.condition, error: leftmost?.error },
     // Zero eigenvalues come out as large as 1e-8 where several are one.
-    kernel:
-      regular <= 1e-9 * largest && values.some(({ re, im }) => Math.hypot(re, im) <= 1e-6 * largest)
-        ? await leftKernel(jacobian, 1e-10 * largest)
-        : [],
+    offKernel: values.some(({ re, im }) => Math.hypot(re, im) <= 1e-6 * largest)
+      ? (offKernel?.() ?? (await offLeftKernel(jacobian, kernelTolerance * largest)))
+      : (v) => v,
   };
 }
 
@@ -270,13 +279,31 @@ function decisive(values: readonly DenseEigenvalue[], { size }: Spectrum): Dense
   return [...new Set([...values.slice(0, 4), ...shortest, ...values.slice(-1)])];
 }
 
-/** Orthonormal left singular vectors whose singular values are at most `limit`. */
-async function leftKernel(matrix: Matrix, limit: number): Promise<Vector[]> {
+/** Eigenvalues and singular values up to this fraction of the largest make a kernel to stay out of. */
+const kernelTolerance = 1e-10;
+
+/** What takes off a vector its component in the kernel of a symmetric matrix. */
+function offKernelOf(form: ReducedForm, { min, max }: Ends): Motions["offKernel"] {
+  const limit = kernelTolerance * Math.max(Math.abs(min), Math.abs(max));
+  if (eigenvaluesWithin(form, limit) === 0) return (v) => v;
+  const part = kernelPart(form, limit);
+  return (v) => minus(v, part(v));
+}
+
+/** What takes off a vector its components along left singular vectors whose singular values are at most `limit`. */
+async function offLeftKernel(matrix: Matrix, limit: number): Promise<Motions["offKernel"]> {
   // Where no eigenvalue of AAᵀ can be so small there is nothing to look for.
   const squares = tridiagonalForm(await product(matrix, matrix.transpose()));
-  if (endsOf(squares).min > (10 * limit) ** 2) return [];
+  if (endsOf(squares).min > (10 * limit) ** 2) return (v) => v;
   const { u, s } = leftSingular(matrix);
-  return s.flatMap((value, k) => (value <= limit ? [Float64Array.from(u.getColumn(k))] : []));
+  const kernel = s.flatMap((value, k) =>
+    value <= limit ? [Float64Array.from(u.getColumn(k))] : [],
+  );
+  return (given) => {
+    const v = given.slice();
+    for (const q of kernel) addTo(v, -dot(q, v), q);
+    return v;
+  };
 }
 
 async function sparseCurvature(
@@ -387,7 +414,7 @@ async function sparseMotions(
       condition,
       error: condition === undefined ? undefined : condition * leftmost.residual,
     },
-    kernel: [],
+    offKernel: (v) => v,
   };
 }
 
