@@ -2,6 +2,7 @@
 import { engineChoices, engines, type EngineChoice } from "./engines.ts";
 import { InputError, show, unknownName } from "./errors.ts";
 import { loadJax } from "./jax-js.ts";
+import type { EnsemblePlan } from "./native/index.ts";
 import {
   MissingEngineError,
   UnsupportedError,
@@ -15,6 +16,7 @@ export { InputError, MachineError, unknownName } from "./errors.ts";
 export { engineChoices, engineNames } from "./engines.ts";
 export type { EngineChoice, EngineName } from "./engines.ts";
 export { MissingEngineError, UnsupportedError } from "./program.ts";
+export type { EnsemblePlan } from "./native/index.ts";
 export type {
   ArrayTree,
   CompileOptions,
@@ -71,6 +73,20 @@ export async function compile(
     onFallback(`${error.message}; running on the jax engine`);
     return (await engines.jax.load())(definition, options);
   }
+}
+
+/**
+ * Plan a step for several runs side by side, on the native engine: see `planEnsemble` in
+ * native/index.ts.
+ *
+ * @throws {UnsupportedError} when the step cannot be compiled so.
+ */
+export async function planEnsemble(
+  definition: StepDefinition,
+  members: number,
+): Promise<EnsemblePlan> {
+  await loadJax();
+  return (await import("./native/index.ts")).planEnsemble(definition, members);
 }
 
 function unknownEngine(engine: string): InputError {

@@ -53,6 +53,8 @@ export function encodeModel({ params, statistics }: Model): Uint8Array<ArrayBuff
 /** A checkpoint as it was stored; its tensors find their places in the state of a run's start. */
 export interface StoredCheckpoint {
   readonly metricsLength: number;
+  /** Steps taken. */
+  readonly step: number;
   readonly restore: (start: TrainingState) => Checkpoint;
 }
 
@@ -65,6 +67,7 @@ export function decodeCheckpoint(bytes: Uint8Array, file: string): StoredCheckpo
   const { step, metricsLength, ...rest } = parseSaved(metadata["lucid"], file);
   return {
     metricsLength,
+    step,
     restore: ({ carry }) => ({ ...rest, state: { step, carry: fill(carry, tensors, file) } }),
   };
 }

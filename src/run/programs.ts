@@ -2,7 +2,9 @@
 import type { EngineOptions } from "../engine/index.ts";
 import type { Sources } from "../problems/sources.ts";
 import type { Problem } from "../problems/problem.ts";
+import type { OpenEnsemble } from "../sam/training/ensemble.ts";
 import { buildMethod, buildProblem, hashData, programKey } from "./build.ts";
+import type { Alone } from "./ensembles.ts";
 import type { RunSpec } from "./spec.ts";
 import { prepareTraining, type Training } from "./training.ts";
 
@@ -14,6 +16,8 @@ export interface Prepared {
   fullBatch(): Promise<Training>;
   /** SHA-256 of the samples. */
   dataHash(): Promise<string>;
+  /** See `Training.ensemble`; the last one is kept. */
+  ensemble(members: number): Promise<OpenEnsemble | Alone>;
   dispose(): Promise<void>;
 }
 
@@ -73,13 +77,26 @@ async function prepare(
   const isPlainFull = spec.batch === "full" && !("prepare" in problem);
   let full: Promise<Training> | undefined;
   let hash: Promise<string> | undefined;
+  let ensemble: { readonly members: number; readonly opened: OpenEnsemble | Alone } | undefined;
+  const disposeEnsemble = async () => {
+    if (ensemble && "seats" in ensemble.opened) await ensemble.opened.dispose();
+    ensemble = undefined;
+  };
   return {
     problem,
     training,
     fullBatch: () =>
       (full ??= isPlainFull ? Promise.resolve(training) : prepareBatch(plain, "full")),
     dataHash: () => (hash ??= hashData(problem)),
+    async ensemble(members) {
+      if (ensemble?.members !== members) {
+        await disposeEnsemble();
+        ensemble = { members, opened: await training.ensemble(members) };
+      }
+      return ensemble.opened;
+    },
     async dispose() {
+      await disposeEnsemble();
       await training.dispose();
       await (await full)?.dispose();
     },

@@ -16,6 +16,8 @@ import { specHash, type RunSpec } from "./spec.ts";
 import { blockOf } from "../sam/training/pass-memory.ts";
 import { samRadius } from "../sam/training/full-pass.ts";
 import type { Method } from "../sam/contract/method.ts";
+import type { Seat } from "../sam/training/ensemble.ts";
+import type { Alone } from "./ensembles.ts";
 import type { Prepared } from "./programs.ts";
 import type { Scores } from "./scores.ts";
 import type { RunChunk, RunTrainingOptions, ScoredModel } from "./training.ts";
@@ -29,8 +31,10 @@ export interface Provenance extends Machine {
   readonly dtype: FloatType;
   /** SHA-256 of all samples as the problem sees them. */
   readonly dataHash: string;
-  /** Time spent in steps, in seconds; interruptions do not count. */
+  /** Time spent in steps, in seconds; interruptions do not count. In an ensemble, in those of all members. */
   readonly seconds: number;
+  /** Runs that took their steps side by side, this one among them; absent of a run alone. */
+  readonly ensemble?: number | undefined;
 }
 
 /** What a finished run is remembered by. */
@@ -105,9 +109,22 @@ export interface RunnerOptions extends EngineOptions {
   readonly programs?: number | undefined;
 }
 
-/** Runs specs one after the other, compiling each kind of step once. */
+/** One of several runs that are to be taken together. */
+export interface RunBeside {
+  readonly spec: RunSpec;
+  readonly options?: RunOptions | undefined;
+}
+
+/** Runs specs one after the other, or side by side, compiling each kind of step once. */
 export interface Runner {
   run(spec: RunSpec, options?: RunOptions): Promise<Outcome>;
+  /**
+   * Run specs of one {@link ensembleKey}, all from the same step on, side by side in one program;
+   * where that cannot be or gains nothing, one after the other. The results are the same.
+   */
+  runTogether(runs: readonly RunBeside[]): readonly Promise<Outcome>[];
+  /** What so many runs of this spec's kind would gain side by side, or why they had better be taken alone. */
+  planEnsemble(spec: RunSpec, members: number): Promise<{ readonly gain: number } | Alone>;
   dispose(): Promise<void>;
 }
 
@@ -120,62 +137,120 @@ export interface Runner {
  */
 export function createRunner({ sources, machine, programs = 4, ...engine }: RunnerOptions): Runner {
   const cache = createProgramCache(sources, engine, programs);
+  const context = { machine, threads: engine.threads ?? 1 };
   return {
     dispose: () => cache.dispose(),
     async run(spec, options = {}) {
-      const prepared = await cache.prepare(spec, options.signal);
-      const { training, problem } = prepared;
-      const { engine: engineName, device } = training.program;
-      const method = buildMethod(spec);
-      const begin = training.start(spec.seed);
-      const from = options.from?.(begin);
-      const dataHash = await prepared.dataHash();
-      const step = from?.state.step ?? 0;
-      await options.onStart?.({ spec, engine: engineName, device, step, dataHash });
-      const { steps, seed } = spec;
-      const { recordEvery, evaluateEvery, probeEvery, counterfactual, signal } = options;
-      const { onChunk, onScores } = options;
-      const run = await training.run({
-        steps,
-        seed,
-        method,
-        from: from ?? begin,
-        recordEvery,
-        counterfactual,
-        evaluateEvery,
-        probeEvery,
-        signal,
-        onChunk,
-        onScores,
-      });
-      const { checkpoint, model, verdict, warning } = run;
-      if (checkpoint.state.step < steps) return { status: "interrupted", checkpoint };
-
-      const last = await lastRow(prepared, checkpoint.state, spec, method);
-      const scoreOn = async (split: Split | undefined) =>
-        problem.score && split ? ((await training.evaluate(model, split)).score ?? null) : null;
-      const result: RunResult = {
-        spec,
-        hash: await specHash(spec),
-        final: finalOf(last, await scoreOn(problem.train), await scoreOn(problem.test)),
-        relativeRho: relativeRho(spec.rho, steps, modelOf(begin).params),
-        verdict,
-        warning: warning ?? null,
-        evaluations: checkpoint.evaluations,
-        ...(run.scores.length > 0 && { scores: run.scores, best: run.best }),
-        provenance: {
-          ...machine,
-          engine: engineName,
-          device,
-          threads: engine.threads ?? 1,
-          dtype: spec.dtype,
-          dataHash,
-          seconds: checkpoint.seconds,
-        },
+      return runOne(await cache.prepare(spec, options.signal), spec, options, context);
+    },
+    runTogether(runs) {
+      const open = async () => {
+        const { spec, options } = runs[0] as RunBeside;
+        const prepared = await cache.prepare(spec, options?.signal);
+        const ensemble = runs.length > 1 ? await prepared.ensemble(runs.length) : undefined;
+        const seats = ensemble && "seats" in ensemble ? ensemble.seats(runs.length) : undefined;
+        return { prepared, seats };
       };
-      return { status: "finished", result, last, model, checkpoint };
+      const opened = open();
+      let last: Promise<unknown> = opened;
+      /** One after the other: a worker has one core, and programs one run at a time. */
+      const inTurn: InTurn = (work) => {
+        const result = last.then(work);
+        last = result.catch(() => undefined);
+        return result;
+      };
+      return runs.map(async ({ spec, options = {} }, i) => {
+        const { prepared, seats } = await opened;
+        const seat = seats?.[i];
+        if (!seat) return inTurn(() => runOne(prepared, spec, options, context));
+        const company = { seat, inTurn, members: runs.length };
+        return runOne(prepared, spec, options, context, company).finally(() => seat.leave());
+      });
+    },
+    async planEnsemble(spec, members) {
+      return (await cache.prepare(spec)).training.planEnsemble(members);
     },
   };
+}
+
+/** Waits for its turn, and works. */
+type InTurn = <Result>(work: () => Promise<Result>) => Promise<Result>;
+
+/** How a run is taken beside others. */
+interface Company {
+  readonly seat: Seat;
+  readonly members: number;
+  readonly inTurn: InTurn;
+}
+
+interface RunContext {
+  readonly machine: Machine;
+  readonly threads: number;
+}
+
+async function runOne(
+  prepared: Prepared,
+  spec: RunSpec,
+  options: RunOptions,
+  { machine, threads }: RunContext,
+  company?: Company,
+): Promise<Outcome> {
+  const { training, problem } = prepared;
+  const { engine: engineName, device } = training.program;
+  const method = buildMethod(spec);
+  const begin = training.start(spec.seed);
+  const from = options.from?.(begin);
+  const dataHash = await prepared.dataHash();
+  const step = from?.state.step ?? 0;
+  await options.onStart?.({ spec, engine: engineName, device, step, dataHash });
+  const { steps, seed } = spec;
+  const { recordEvery, evaluateEvery, probeEvery, counterfactual, signal } = options;
+  const { onChunk, onScores } = options;
+  const run = await training.run({
+    steps,
+    seed,
+    method,
+    from: from ?? begin,
+    recordEvery,
+    counterfactual,
+    evaluateEvery,
+    probeEvery,
+    signal,
+    seat: company?.seat,
+    onChunk,
+    onScores,
+  });
+  const { checkpoint, model, verdict, warning } = run;
+  if (checkpoint.state.step < steps) return { status: "interrupted", checkpoint };
+
+  const finish = async (): Promise<Outcome> => {
+    const last = await lastRow(prepared, checkpoint.state, spec, method);
+    const scoreOn = async (split: Split | undefined) =>
+      problem.score && split ? ((await training.evaluate(model, split)).score ?? null) : null;
+    const result: RunResult = {
+      spec,
+      hash: await specHash(spec),
+      final: finalOf(last, await scoreOn(problem.train), await scoreOn(problem.test)),
+      relativeRho: relativeRho(spec.rho, steps, modelOf(begin).params),
+      verdict,
+      warning: warning ?? null,
+      evaluations: checkpoint.evaluations,
+      ...(run.scores.length > 0 && { scores: run.scores, best: run.best }),
+      provenance: {
+        ...machine,
+        engine: engineName,
+        device,
+        threads,
+        dtype: spec.dtype,
+        dataHash,
+        seconds: checkpoint.seconds,
+        ...(company && { ensemble: company.members }),
+      },
+    };
+    return { status: "finished", result, last, model, checkpoint };
+  };
+  company?.seat.leave();
+  return company ? company.inTurn(finish) : finish();
 }
 
 /**

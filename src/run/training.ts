@@ -25,6 +25,7 @@ import { gradientDescent } from "../sam/methods/sam.ts";
 import type { Method, Outer } from "../sam/contract/method.ts";
 import { isOuter } from "../sam/parts/outer.ts";
 import { prepareEvaluation, type EvaluationResult } from "../sam/training/evaluation.ts";
+import type { OpenEnsemble, Seat } from "../sam/training/ensemble.ts";
 import type { Records } from "../sam/training/records.ts";
 import { modelOf, type TrainingState } from "../sam/training/state.ts";
 import {
@@ -41,6 +42,7 @@ import {
 } from "../sam/training/full-pass.ts";
 import { blockOf } from "../sam/training/pass-memory.ts";
 import { decodeCheckpoint, encodeCheckpoint, type Checkpoint } from "./checkpoint.ts";
+import { openMembers, planMembers, type Alone } from "./ensembles.ts";
 import { bestOf, type Scores } from "./scores.ts";
 import { defaultStride, rowAt, thin, type MetricRow } from "./history.ts";
 
@@ -91,6 +93,8 @@ export interface RunTrainingOptions extends Omit<TrainOptions, "from" | "method"
    * Normalization layers use their running statistics. For SAM and plain descent. Default: never.
    */
   readonly probeEvery?: number | undefined;
+  /** Take the steps beside other runs: a seat of {@link Training.ensemble}. Default: alone. */
+  readonly seat?: Seat | undefined;
   /** Awaited after every evaluation. */
   readonly onScores?: ((scores: Scores, scored: ScoredModel) => void | Promise<void>) | undefined;
   /** Told, once, when the evidence first supports a warning. */
@@ -146,6 +150,13 @@ export interface Training {
     state: TrainingState,
     options: { readonly steps: number; readonly method?: Method | Outer | undefined },
   ): Promise<MetricRow>;
+  /** What runs would gain in an ensemble of so many, or why they had better be taken alone. */
+  planEnsemble(members: number): Promise<{ readonly gain: number } | Alone>;
+  /**
+   * A program that takes the steps of several runs side by side, every run with the numbers it has
+   * alone; or why there is none. Whoever asks for it disposes it.
+   */
+  ensemble(members: number): Promise<OpenEnsemble | Alone>;
   /** Free what the compiled programs hold. A second call does nothing. */
   dispose(): Promise<void>;
 }
@@ -169,7 +180,8 @@ export async function prepareTraining(given: TrainingOptions): Promise<Training>
     );
   }
   checkProblem(problem);
-  const compiled = await compileTraining({ ...options, method: asMethod(method) });
+  const stepOptions = { ...options, method: asMethod(method) };
+  const compiled = await compileTraining(stepOptions);
   const { program } = compiled;
   const evaluation = prepareEvaluation(problem, engineOf(options));
   /** What a counterfactual is asked with, compiled when the first run asks. */
@@ -227,7 +239,8 @@ export async function prepareTraining(given: TrainingOptions): Promise<Training>
     async run(given) {
       alive();
       checkNames("option", given, runNames);
-      const { evaluateEvery, recordEvery, probeEvery, counterfactual, from, ...others } = given;
+      const { evaluateEvery, recordEvery, probeEvery, counterfactual, from, seat, ...others } =
+        given;
       const { method: tuned, onRecords, ...options } = others;
       const { every: askEvery, steps: askSteps = 8 } = counterfactual ?? {};
       const { steps, seed, until = steps, onScores, onWarning, onChunk, signal } = options;
@@ -290,7 +303,7 @@ export async function prepareTraining(given: TrainingOptions): Promise<Training>
           probed = take(asked ? { ...columnsOf(row), ...lookColumns(asked) } : columnsOf(row));
         }
         const next = Math.min(after(evaluateEvery), after(askEvery), after(probeEvery));
-        await compiled.run({
+        await (seat ?? compiled).run({
           steps,
           seed,
           until: Math.min(next, until),
@@ -330,6 +343,8 @@ export async function prepareTraining(given: TrainingOptions): Promise<Training>
         warning: watch.warning,
       };
     },
+    planEnsemble: (members) => planMembers(compiled, stepOptions, members),
+    ensemble: (members) => openMembers(compiled, stepOptions, members),
     async dispose() {
       isDisposed = true;
       await compiled.dispose();
@@ -473,6 +488,7 @@ const runNames: readonly (keyof RunTrainingOptions)[] = [
   "evaluateEvery",
   "probeEvery",
   "counterfactual",
+  "seat",
   "onRecords",
   "onScores",
   "onWarning",

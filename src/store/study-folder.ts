@@ -16,6 +16,7 @@ import {
   type StudyConfig,
 } from "../read/study.ts";
 import { programKey } from "../run/build.ts";
+import { ensembleKey } from "../run/ensembles.ts";
 import { formatHistory, type Row } from "../study/cell.ts";
 import { decodeCheckpoint } from "../run/checkpoint.ts";
 import { formatChecked } from "../run/checked.ts";
@@ -118,10 +119,31 @@ function pendingCells(
     if (key !== undefined && group?.length === 0) groups.delete(key);
     return cell;
   };
+  const giveBack = (cell: Cell) => {
+    const key = programKey(cell.spec);
+    groups.set(key, [...(groups.get(key) ?? []), cell]);
+  };
+  const claimed = (cell: Cell) => claim(path, rows, finished, cell, giveBack);
+  const like = (cell: Cell) => {
+    const key = ensembleKey(cell.spec);
+    const group = groups.get(programKey(cell.spec)) ?? [];
+    return group.filter(({ spec }) => ensembleKey(spec) === key);
+  };
   return {
     async take(program) {
       const cell = next(program);
-      return cell && claim(path, rows, finished, cell);
+      return cell && claimed(cell);
+    },
+    beside: {
+      count: (cell) => like(cell).length,
+      async take(cell, most) {
+        const taken = new Set(like(cell).slice(0, Math.max(0, most)));
+        const key = programKey(cell.spec);
+        const left = (groups.get(key) ?? []).filter((other) => !taken.has(other));
+        if (left.length === 0) groups.delete(key);
+        else groups.set(key, left);
+        return Promise.all([...taken].map(claimed));
+      },
     },
   };
 }
@@ -139,6 +161,7 @@ async function claim(
   rows: AppendFile,
   finished: Set<string>,
   cell: Cell,
+  giveBack: (cell: Cell) => void,
 ): Promise<ClaimedCell> {
   const checkpointPath = pathIn(join(path, files.running), cell.id, ".safetensors");
   const { metrics, from } = await continueCell(path, checkpointPath, cell);
@@ -163,7 +186,10 @@ async function claim(
       await rm(checkpointPath, { force: true });
       return true;
     },
-    release: () => metrics.close(),
+    async release() {
+      await metrics.close();
+      giveBack(cell);
+    },
   };
 }
 

@@ -19,7 +19,7 @@ export interface ClaimedCell {
    * @returns whether it was still ours to finish.
    */
   finish(row: Row, parameters?: Uint8Array): Promise<boolean>;
-  /** Give the cell back unfinished. */
+  /** Give the cell back unfinished: it can be taken again. */
   release(): Promise<void>;
 }
 
@@ -30,4 +30,14 @@ export interface CellSource {
    * are none left.
    */
   take(program: string | undefined): Promise<ClaimedCell | undefined>;
+  /** Where several cells may be claimed at once; absent where they are claimed one by one. */
+  readonly beside?: CellsBeside | undefined;
+}
+
+/** Cells of which runs may be taken side by side: those of one `ensembleKey`. */
+export interface CellsBeside {
+  /** How many cells beside this one are left. */
+  count(cell: Cell): number;
+  /** Claim at most so many of them. */
+  take(cell: Cell, most: number): Promise<ClaimedCell[]>;
 }

@@ -8,14 +8,21 @@ import type { Machine } from "../platform/machine.ts";
 import { openThread, siblingModule, type Thread } from "../platform/node/workers.ts";
 import { programKey } from "../run/build.ts";
 import { failedRow, historyStride, type Row } from "../study/cell.ts";
-import type { CellProtocol } from "./cell-thread.ts";
+import { ensembleKey, mostMembers } from "../run/ensembles.ts";
+import type { CellEnd, CellProtocol } from "./cell-thread.ts";
 import type { RunSpec } from "../run/spec.ts";
 import type { CellSource, ClaimedCell } from "../study/claims.ts";
 import type { StepTimes } from "../study/pace.ts";
 import type { Cell } from "../study/study.ts";
 
 export type SweepEvent =
-  | { readonly kind: "step"; readonly cell: Cell; readonly step: number }
+  | {
+      readonly kind: "step";
+      readonly cell: Cell;
+      readonly step: number;
+      /** Runs that take their steps side by side, this one among them. */
+      readonly members: number;
+    }
   | { readonly kind: "row"; readonly cell: Cell; readonly row: Row }
   | { readonly kind: "released"; readonly cell: Cell };
 
@@ -31,6 +38,8 @@ export interface SweepOptions {
   readonly keep: boolean;
   /** Certify end points; default false. */
   readonly certify?: boolean;
+  /** Run cells side by side in one program where that gains much; default true. */
+  readonly ensembles?: boolean;
   /** Stops all cells where they stand and gives them back. */
   readonly signal: AbortSignal;
   readonly onEvent?: (event: SweepEvent) => void;
@@ -39,8 +48,12 @@ export interface SweepOptions {
 /** A set of worker threads that run cells. */
 export interface Sweeper {
   readonly workers: number;
-  /** Time a few steps per distinct program, until the signal; programs left out count as average. */
-  estimate(cells: readonly Cell[], signal: AbortSignal): Promise<StepTimes>;
+  /**
+   * Time a few steps per distinct program, until the signal; programs left out count as average.
+   *
+   * @param ensembles whether cells are run side by side.
+   */
+  estimate(cells: readonly Cell[], signal: AbortSignal, ensembles: boolean): Promise<StepTimes>;
   /** Run cells until the source has none left, or the signal. */
   run(options: SweepOptions): Promise<void>;
   close(): Promise<void>;
@@ -72,8 +85,9 @@ export function openSweeper({
 
   return {
     workers,
-    async estimate(cells, signal) {
+    async estimate(cells, signal, ensembles) {
       const examples = new Map<string, RunSpec>();
+      const alike = Map.groupBy(cells, ({ spec }) => ensembleKey(spec));
       for (const { spec } of cells) {
         const key = programKey(spec);
         if (!examples.has(key)) examples.set(key, spec);
@@ -85,16 +99,33 @@ export function openSweeper({
           const next = queue.shift();
           if (next === undefined) return;
           const [key, spec] = next;
-          const result = await (threads[slot] as Thread<CellProtocol>).run({ kind: "time", spec });
+          const members = ensembles
+            ? shareOf(alike.get(ensembleKey(spec))?.length ?? 1, workers)
+            : 1;
+          const task = { kind: "time", spec, members } as const;
+          const result = await (threads[slot] as Thread<CellProtocol>).run(task);
           if (result.kind === "timed") secondsPerStep.set(key, result.secondsPerStep);
         }
       });
       return { secondsPerStep, programs: examples.size };
     },
-    async run({ source, recordEvery, keep, certify = false, signal, onEvent }) {
+    async run({ source, recordEvery, keep, certify = false, ensembles = true, signal, onEvent }) {
       // A fault of the machine stops everything: it would only fail every cell in turn.
       const fault = new AbortController();
       const stop = AbortSignal.any([signal, fault.signal]);
+      /** Members of the ensembles of each kind of run; 1: they are taken alone. */
+      const sizes = new Map<string, Promise<number>>();
+      /** The claimed cell, and those that are to be run beside it. */
+      const withCompany = async (thread: Thread<CellProtocol>, claimed: ClaimedCell) => {
+        const { cell } = claimed;
+        const others = source.beside?.count(cell) ?? 0;
+        if (!ensembles || source.beside === undefined || others === 0) return [claimed];
+        const key = ensembleKey(cell.spec);
+        const known =
+          sizes.get(key) ?? plannedSize(thread, cell.spec, shareOf(others + 1, workers));
+        sizes.set(key, known);
+        return [claimed, ...(await source.beside.take(cell, (await known) - 1))];
+      };
       await onAll(async (slot) => {
         let program: string | undefined;
         while (!stop.aborted) {
@@ -102,14 +133,12 @@ export function openSweeper({
           if (claimed === undefined) return;
           program = programKey(claimed.cell.spec);
           try {
-            await runCell(threads[slot] as Thread<CellProtocol>, claimed, {
-              recordEvery,
-              keep,
-              certify,
-              stop,
-              machine,
-              onEvent,
-            });
+            const thread = threads[slot] as Thread<CellProtocol>;
+            const cells = await withCompany(thread, claimed);
+            const options = { recordEvery, keep, certify, stop, machine, onEvent };
+            const ended = await runCells(thread, cells, options);
+            // What one of many runs may have broken they are all spared, one by one.
+            if (!ended) sizes.set(ensembleKey(claimed.cell.spec), Promise.resolve(1));
           } catch (error) {
             fault.abort();
             throw error;
@@ -124,6 +153,24 @@ export function openSweeper({
   };
 }
 
+/** How many of so many runs of one kind a worker takes side by side. */
+const shareOf = (runs: number, workers: number): number =>
+  Math.min(mostMembers, Math.ceil(runs / workers));
+
+/** `members`, or 1 where runs of this kind are better taken alone. */
+async function plannedSize(
+  thread: Thread<CellProtocol>,
+  spec: RunSpec,
+  members: number,
+): Promise<number> {
+  if (members === 1) return 1;
+  // What is wrong with the spec is told where it is run.
+  const plan = await thread.run({ kind: "plan", spec, members }).catch((error: unknown) => {
+    if (error instanceof MachineError) throw error;
+  });
+  return plan?.kind === "planned" && plan.gain > 1 ? members : 1;
+}
+
 interface CellOptions {
   readonly recordEvery: number | null;
   readonly keep: boolean;
@@ -133,16 +180,22 @@ interface CellOptions {
   readonly onEvent: ((event: SweepEvent) => void) | undefined;
 }
 
-/** Run one cell to its row; give it back when stopped. */
-async function runCell(
+/**
+ * Run cells of one kind side by side, or one alone, to their rows; give them back when stopped.
+ *
+ * @returns false when the thread was lost with several: those that had not ended are given back.
+ */
+async function runCells(
   thread: Thread<CellProtocol>,
-  claimed: ClaimedCell,
+  claimed: readonly ClaimedCell[],
   { recordEvery, keep, certify, stop, machine, onEvent }: CellOptions,
-): Promise<void> {
-  const { cell, from, lost } = claimed;
+): Promise<boolean> {
   const began = performance.now();
-  const signal = lost ? AbortSignal.any([stop, lost]) : stop;
-  // Writes happen in order; the first failure stops the run and is thrown at its end.
+  const members = claimed.length;
+  const [{ cell: first }] = claimed as readonly [ClaimedCell];
+  const unfinished = new Set(claimed);
+  const signal = AbortSignal.any([stop, ...claimed.flatMap(({ lost }) => lost ?? [])]);
+  // Writes happen in order; the first failure stops the runs and is thrown at their end.
   let writes = Promise.resolve();
   const write = (work: () => Promise<void>) => {
     writes = writes.then(work);
@@ -150,48 +203,69 @@ async function runCell(
   };
   const onStop = () => thread.stop();
   signal.addEventListener("abort", onStop);
-  const finish = async (row: Row, parameters?: Uint8Array) => {
-    const kept = await claimed.finish(row, parameters);
+  const release = async (each: ClaimedCell) => {
+    unfinished.delete(each);
+    await each.release();
+    onEvent?.({ kind: "released", cell: each.cell });
+  };
+  const finish = async (each: ClaimedCell, row: Row, parameters?: Uint8Array) => {
+    unfinished.delete(each);
+    const { cell } = each;
+    const kept = await each.finish(row, parameters);
     onEvent?.(kept ? { kind: "row", cell, row } : { kind: "released", cell });
+  };
+  const fail = (each: ClaimedCell, reason: string) => {
+    const wallSeconds = (performance.now() - began) / 1000;
+    const finished = new Date().toISOString();
+    return finish(each, failedRow(each.cell, reason, { ...machine, finished, wallSeconds }));
+  };
+  const conclude = async (each: ClaimedCell, end: CellEnd) => {
+    if (end.kind === "stopped") {
+      if (!each.lost?.aborted) await each.save(end.checkpoint);
+      await release(each);
+    } else if (end.kind === "finished") {
+      await each.append(end.history);
+      await finish(each, end.row, end.parameters);
+    } else await fail(each, end.reason);
   };
   try {
     if (signal.aborted) {
-      await claimed.release();
-      return;
+      for (const each of claimed) await each.release();
+      return true;
     }
-    const result = await thread
+    let lost: string | undefined;
+    await thread
       .run(
         {
           kind: "run",
-          cell,
-          recordEvery: recordEvery ?? historyStride(cell.spec.steps),
+          cells: claimed.map(({ cell, from }) => ({ cell, from })),
+          recordEvery: recordEvery ?? historyStride(first.spec.steps),
           keep,
           certify,
-          from,
         },
-        ({ step, history, checkpoint }) => {
-          onEvent?.({ kind: "step", cell, step });
-          if (history !== "") write(() => claimed.append(history));
-          if (checkpoint) write(() => claimed.save(checkpoint));
+        (event) => {
+          const each = claimed[event.index] as ClaimedCell;
+          if (event.kind === "end") {
+            write(() => conclude(each, event.end));
+            return;
+          }
+          const { step, history, checkpoint } = event;
+          onEvent?.({ kind: "step", cell: each.cell, step, members });
+          if (history !== "") write(() => each.append(history));
+          if (checkpoint) write(() => each.save(checkpoint));
         },
       )
       .catch((error: unknown) => {
         if (error instanceof MachineError) throw error;
-        return { kind: "failed", reason: reasonOf(error) } as const;
+        lost = reasonOf(error);
       });
     await writes;
-    if (result.kind === "stopped") {
-      if (!lost?.aborted) await claimed.save(result.checkpoint);
-      await claimed.release();
-      onEvent?.({ kind: "released", cell });
-    } else if (result.kind === "finished") {
-      await claimed.append(result.history);
-      await finish(result.row, result.parameters);
-    } else if (result.kind === "failed") {
-      const wallSeconds = (performance.now() - began) / 1000;
-      const finished = new Date().toISOString();
-      await finish(failedRow(cell, result.reason, { ...machine, finished, wallSeconds }));
+    if (lost === undefined) return true;
+    for (const each of unfinished) {
+      if (members === 1) await fail(each, lost);
+      else await release(each);
     }
+    return members === 1;
   } finally {
     signal.removeEventListener("abort", onStop);
   }

@@ -1,6 +1,6 @@
 /** `lucid sweep`: all cells of a study, stopped and started as often as you like. */
 import type { Command } from "@commander-js/extra-typings";
-import { InputError, MachineError } from "../../engine/errors.ts";
+import { InputError, MachineError, unknownName } from "../../engine/errors.ts";
 import { pathIn } from "../../platform/node/files.ts";
 import { describeMachine } from "../../platform/node/machine.ts";
 import { memoryLimit } from "../../platform/node/limits.ts";
@@ -37,6 +37,7 @@ interface SweepFlags {
   readonly preset?: string;
   readonly workers?: string;
   readonly engine?: string;
+  readonly ensemble?: string;
   readonly dryRun?: boolean;
   readonly json?: boolean;
 }
@@ -57,6 +58,12 @@ export function addSweep(program: Command, terminal: Terminal): void {
     )
     .addOption(workersOption())
     .addOption(engineOption())
+    .addOption(
+      option(
+        "--ensemble <when>",
+        "whether small runs that differ in seed and knobs take their steps in one program: auto or off (default: auto)",
+      ),
+    )
     .option("--dry-run", "say what would run and how long it would take")
     .option("--json", "print one JSON document instead of a table")
     .action((file, flags) => {
@@ -74,6 +81,7 @@ async function run(file: string, flags: SweepFlags, terminal: Terminal): Promise
     engine: chooseEngine(flags.engine),
   };
   const workers = chooseWorkers(flags.workers);
+  const ensembles = chooseEnsemble(flags.ensemble);
   const cells = await expandStudy(config.study);
   const atOnce = Math.min(workers, cells.length);
   for (const { spec } of cells) checkMemory(spec, memoryLimit(), atOnce);
@@ -84,7 +92,7 @@ async function run(file: string, flags: SweepFlags, terminal: Terminal): Promise
   const sweeper = openSweeper({ workers, engine: config.engine, machine });
   try {
     if (flags.dryRun) {
-      const estimate = await sweeper.estimate(cells, signal);
+      const estimate = await sweeper.estimate(cells, signal, ensembles);
       if (signal.aborted) throw new Interrupted("");
       if (flags.json) printJson(terminal, planJson(config.study, cells, estimate, workers));
       else terminal.out(`${describePlan(config.study, cells, cells, estimate, workers)}\n`);
@@ -93,7 +101,8 @@ async function run(file: string, flags: SweepFlags, terminal: Terminal): Promise
     const destination = await chooseDestination(flags, config, cells, { machine, signal });
     try {
       const { study } = config;
-      await sweepAll({ study, cells, open: destination.open, sweeper, progress, signal });
+      const { open } = destination;
+      await sweepAll({ study, cells, open, sweeper, ensembles, progress, signal });
       await destination.open.close();
       const finished = await studyStatus(cells, (await destination.read()).rows());
       if (signal.aborted && finished.done < finished.cells) {
@@ -116,6 +125,11 @@ async function run(file: string, flags: SweepFlags, terminal: Terminal): Promise
     interrupt.dispose();
     await sweeper.close();
   }
+}
+
+function chooseEnsemble(when = "auto"): boolean {
+  if (when === "auto" || when === "off") return when === "auto";
+  throw unknownName("ensemble", when, ["auto", "off"]);
 }
 
 /** Where the rows of a sweep go. */
@@ -158,6 +172,7 @@ interface SweepTask {
   readonly cells: readonly Cell[];
   readonly open: OpenStudy;
   readonly sweeper: Sweeper;
+  readonly ensembles: boolean;
   readonly progress: Progress;
   readonly signal: AbortSignal;
 }
@@ -174,6 +189,7 @@ async function sweepAll({
   cells,
   open,
   sweeper,
+  ensembles,
   progress,
   signal,
 }: SweepTask): Promise<void> {
@@ -181,13 +197,15 @@ async function sweepAll({
   if (pending.length === 0) return;
   const { workers } = sweeper;
   const enough = AbortSignal.any([signal, AbortSignal.timeout(timingLimit)]);
-  const estimate = await sweeper.estimate(pending, enough);
+  const isBeside = ensembles && open.source.beside !== undefined;
+  const estimate = await sweeper.estimate(pending, enough, isBeside);
   if (signal.aborted) return;
   progress.note(describePlan(study, cells, pending, estimate, workers));
   const pace = createPace(pending, estimate, workers);
   const finished = new Set(open.finished);
   const running = new Set<string>();
   let failed = 0;
+  let members = 1;
   const finish = (cell: Cell) => {
     running.delete(cell.id);
     if (finished.has(cell.id)) return;
@@ -198,7 +216,7 @@ async function sweepAll({
     progress.update(() =>
       [
         `cells ${whole(finished.size)}/${whole(cells.length)}`,
-        `${running.size} running`,
+        `${running.size} running${members > 1 ? `, ${members} side by side` : ""}`,
         ...(failed > 0 ? [`${failed} failed`] : []),
         `${duration(pace.secondsLeft())} left`,
       ].join("  "),
@@ -207,6 +225,7 @@ async function sweepAll({
     const { cell } = event;
     if (event.kind === "step") {
       running.add(cell.id);
+      ({ members } = event);
       pace.reach(cell, event.step);
     } else if (event.kind === "row") {
       const { status, error, at } = event.row;
@@ -233,6 +252,7 @@ async function sweepAll({
       recordEvery: study.record,
       keep: study.keep,
       certify: study.certify,
+      ensembles,
       signal,
       onEvent,
     });

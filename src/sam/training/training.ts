@@ -9,9 +9,13 @@ import { toRecords, type Records } from "./records.ts";
 import { initialCarry, type TrainingState } from "./state.ts";
 import { drawsRandom, trainingInputs, trainingStep, type StepOptions } from "./step.ts";
 
-/** Steps whose knobs are laid out at once: bounds the memory of schedules and batch indices. */
-const segmentSteps = 8192;
-const segmentIndices = 1 << 22;
+/**
+ * Steps whose knobs are laid out at once: bounds the memory of schedules and batch indices.
+ *
+ * @param samples of a step's batch, those of all runs that take it together.
+ */
+export const stepsPerSegment = (samples: number): number =>
+  Math.max(1, Math.min(8192, Math.floor((1 << 22) / samples)));
 
 /** What is compiled, and how: a method on a problem. */
 export interface CompiledTrainingOptions extends StepOptions, EngineOptions {}
@@ -58,33 +62,21 @@ export interface CompiledTraining {
   dispose(): Promise<void>;
 }
 
-/**
- * Compile the training step of a method on a problem.
- *
- * @throws {InputError} when there are not as many samples as a batch has.
- * @example
- * const training = await compileTraining({ problem, method: sam({ rho: 0.05 }), batchSize: 128 });
- * const state = await training.run({ steps: 1000 });
- */
-export async function compileTraining(options: CompiledTrainingOptions): Promise<CompiledTraining> {
-  const { problem, method, batchSize = "full", engine, threads, provider, onFallback } = options;
-  const program = await compile(trainingStep(options), { engine, threads, provider, onFallback });
+/** What a program is given for `count` steps of a run from `state` on. */
+export type LayOutRun = (
+  tuned: Method,
+  seed: number,
+  steps: number,
+  state: TrainingState,
+  count: number,
+) => ProgramRun;
+
+/** The layout of runs of one training. */
+export function layOutRuns({ problem, method, batchSize = "full" }: StepOptions): LayOutRun {
   const { size } = problem.train;
   const samples = samplesPerStep(problem, batchSize);
   const random = drawsRandom(problem, method);
-  const start = (seed = 0): TrainingState => ({
-    step: 0,
-    carry: initialCarry(problem, method, samples, seed),
-  });
-
-  /** What `count` steps from `state` on are run with. */
-  const feeds = (
-    tuned: Method,
-    seed: number,
-    steps: number,
-    state: TrainingState,
-    count: number,
-  ) => {
+  return (tuned, seed, steps, state, count) => {
     const layOut = <T>(at: (t: number) => T): T[] =>
       Array.from({ length: count }, (_, i) => at(state.step + i));
     return {
@@ -109,6 +101,26 @@ export async function compileTraining(options: CompiledTrainingOptions): Promise
       steps: count,
     };
   };
+}
+
+/**
+ * Compile the training step of a method on a problem.
+ *
+ * @throws {InputError} when there are not as many samples as a batch has.
+ * @example
+ * const training = await compileTraining({ problem, method: sam({ rho: 0.05 }), batchSize: 128 });
+ * const state = await training.run({ steps: 1000 });
+ */
+export async function compileTraining(options: CompiledTrainingOptions): Promise<CompiledTraining> {
+  const { problem, method, batchSize = "full", engine, threads, provider, onFallback } = options;
+  const program = await compile(trainingStep(options), { engine, threads, provider, onFallback });
+  const samples = samplesPerStep(problem, batchSize);
+  const start = (seed = 0): TrainingState => ({
+    step: 0,
+    carry: initialCarry(problem, method, samples, seed),
+  });
+
+  const feeds = layOutRuns(options);
 
   return {
     program,
@@ -117,7 +129,7 @@ export async function compileTraining(options: CompiledTrainingOptions): Promise
       feeds(method, seed, steps, from, until - from.step),
     async run({ steps, seed = 0, from, until = steps, signal, method: tuned = method, onRecords }) {
       let state = from ?? start(seed);
-      const perSegment = Math.max(1, Math.min(segmentSteps, Math.floor(segmentIndices / samples)));
+      const perSegment = stepsPerSegment(samples);
       while (state.step < Math.min(until, steps) && !signal?.aborted) {
         const first = state.step;
         const count = Math.min(perSegment, until - first);

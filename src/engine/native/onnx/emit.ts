@@ -18,6 +18,7 @@ import {
   type NodeMessage,
   type TensorMessage,
 } from "./messages.ts";
+import { range } from "../graph/shapes.ts";
 import type { Argument, Leaf } from "../../step.ts";
 import { isBranches, type Region, type Plan, type Unit } from "./plan.ts";
 
@@ -185,8 +186,8 @@ class Emitter {
       const reworded = this.#reword(unit);
       if (reworded !== undefined) return reworded;
       // A node's further results are named after it, whether anything reads them or not.
-      const outputs =
-        resultCount(unit.op) === 1 ? [nameOf(unit)] : [nameOf(unit), `${nameOf(unit)}.1`];
+      const further = range(1, resultCount(unit)).map((i) => `${nameOf(unit)}.${i}`);
+      const outputs = [nameOf(unit), ...further];
       return nodeMessage(unit.op, unit.inputs.map(nameOf), outputs, unit.attributes);
     });
   }
@@ -203,7 +204,8 @@ class Emitter {
 
 const sources = new Set(["constant", "argument", "iteration"]);
 
-const resultCount = (op: string): number => (op === "TopK" ? 2 : 1);
+const resultCount = ({ op, attributes }: Node): number =>
+  op === "TopK" ? 2 : op === "Split" ? Number(attributes["num_outputs"]) : 1;
 
 /** A value's name. Only arguments have names of their own. */
 function nameOf(node: Node): string {
