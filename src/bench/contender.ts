@@ -16,6 +16,7 @@ import {
   type ResidualSize,
   type TransformerSize,
 } from "./networks.ts";
+import { openRuns, type RunsSize } from "./runs.ts";
 import { matrixProduct, mlpWorkload, type MlpSize, type Workload } from "./workloads.ts";
 
 /** A network with its sizes. */
@@ -31,10 +32,19 @@ export interface ContenderSpec {
   readonly workload:
     | ({ readonly kind: "mlp" } & MlpSize)
     | NetworkSize
-    | { readonly kind: "product"; readonly side: number };
+    | { readonly kind: "product"; readonly side: number }
+    | ({ readonly kind: "runs" } & RunsSize);
 }
 
-function makeWorkload({ workload }: ContenderSpec): Workload {
+/** What is timed. */
+export interface Timed {
+  readonly compileMilliseconds: number;
+  run(steps: number): Promise<unknown>;
+}
+
+type StepSize = Exclude<ContenderSpec["workload"], { readonly kind: "runs" }>;
+
+function makeWorkload(workload: StepSize): Workload {
   switch (workload.kind) {
     case "mlp":
       return mlpWorkload(workload);
@@ -52,26 +62,35 @@ function makeWorkload({ workload }: ContenderSpec): Workload {
 
 const say = (message: object) => process.stdout.write(`${JSON.stringify(message)}\n`);
 
-async function serve(spec: ContenderSpec): Promise<void> {
-  const { definition, data } = makeWorkload(spec);
-  const { engine, threads } = spec;
+async function openSteps(
+  workload: StepSize,
+  { engine, threads }: ContenderSpec,
+): Promise<Timed & { readonly firstCompileMilliseconds: number }> {
+  const { definition, data } = makeWorkload(workload);
   const program = await compile(definition, { engine, threads });
   // A second compilation shows what the first one costs without loading the libraries.
   const again = await compile(definition, { engine, threads });
-  const { compileMilliseconds } = again;
   await again.dispose();
-  const run = (steps: number) => program.run({ ...data, steps, chunk: steps });
-  await run("steps" in spec.workload ? spec.workload.steps : 1);
-  say({
-    version: process.version,
-    compileMilliseconds,
+  return {
+    compileMilliseconds: again.compileMilliseconds,
     firstCompileMilliseconds: program.compileMilliseconds,
-  });
+    run: (steps) => program.run({ ...data, steps, chunk: steps }),
+  };
+}
+
+async function serve(spec: ContenderSpec): Promise<void> {
+  const { workload, engine, threads } = spec;
+  const timed =
+    workload.kind === "runs"
+      ? await openRuns(workload, engine, threads)
+      : await openSteps(workload, spec);
+  await timed.run("steps" in workload ? workload.steps : 1);
+  say({ ...timed, version: process.version });
   for await (const line of createInterface({ input: process.stdin })) {
     const steps = Number(line);
     const began = performance.now();
     const before = process.cpuUsage();
-    await run(steps);
+    await timed.run(steps);
     const milliseconds = (performance.now() - began) / steps;
     const { user, system } = process.cpuUsage(before);
     const cpuMilliseconds = (user + system) / 1000 / steps;

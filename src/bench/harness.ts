@@ -186,6 +186,18 @@ export const groups: readonly Group[] = [
           : [peer(python, "torch_mlp.py", "PyTorch eager", 1, { ...small })]),
       ].map((contender) => ({ ...contender, copies: 2 })),
   },
+  {
+    name: "64 runs of the regression network",
+    steps: 500,
+    operations: 0,
+    contenders: () =>
+      ([true, false] as const).map((sideBySide) =>
+        ours(
+          { engine: "native", threads: 1, workload: { kind: "runs", runs: 64, sideBySide } },
+          sideBySide ? "native" : "native, one by one",
+        ),
+      ),
+  },
   mlpGroup({ batch: 8192, inputs: 784, hidden: 128 }, 3),
   mlpGroup({ batch: 60_000, inputs: 784, hidden: 128 }, 1, {
     only: "most threads",

@@ -119,11 +119,7 @@ function pendingCells(
     if (key !== undefined && group?.length === 0) groups.delete(key);
     return cell;
   };
-  const giveBack = (cell: Cell) => {
-    const key = programKey(cell.spec);
-    groups.set(key, [...(groups.get(key) ?? []), cell]);
-  };
-  const claimed = (cell: Cell) => claim(path, rows, finished, cell, giveBack);
+  const claimed = (cell: Cell) => claim(path, rows, finished, cell);
   const like = (cell: Cell) => {
     const key = ensembleKey(cell.spec);
     const group = groups.get(programKey(cell.spec)) ?? [];
@@ -144,6 +140,10 @@ function pendingCells(
         else groups.set(key, left);
         return Promise.all([...taken].map(claimed));
       },
+      putBack(cell) {
+        const key = programKey(cell.spec);
+        groups.set(key, [...(groups.get(key) ?? []), cell]);
+      },
     },
   };
 }
@@ -161,7 +161,6 @@ async function claim(
   rows: AppendFile,
   finished: Set<string>,
   cell: Cell,
-  giveBack: (cell: Cell) => void,
 ): Promise<ClaimedCell> {
   const checkpointPath = pathIn(join(path, files.running), cell.id, ".safetensors");
   const { metrics, from } = await continueCell(path, checkpointPath, cell);
@@ -186,10 +185,7 @@ async function claim(
       await rm(checkpointPath, { force: true });
       return true;
     },
-    async release() {
-      await metrics.close();
-      giveBack(cell);
-    },
+    release: () => metrics.close(),
   };
 }
 

@@ -19,7 +19,7 @@ export interface ClaimedCell {
    * @returns whether it was still ours to finish.
    */
   finish(row: Row, parameters?: Uint8Array): Promise<boolean>;
-  /** Give the cell back unfinished: it can be taken again. */
+  /** Give the cell back unfinished. */
   release(): Promise<void>;
 }
 
@@ -40,4 +40,6 @@ export interface CellsBeside {
   count(cell: Cell): number;
   /** Claim at most so many of them. */
   take(cell: Cell, most: number): Promise<ClaimedCell[]>;
+  /** Let a cell that was released be claimed again. */
+  putBack(cell: Cell): void;
 }

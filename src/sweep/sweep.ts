@@ -136,9 +136,10 @@ export function openSweeper({
             const thread = threads[slot] as Thread<CellProtocol>;
             const cells = await withCompany(thread, claimed);
             const options = { recordEvery, keep, certify, stop, machine, onEvent };
-            const ended = await runCells(thread, cells, options);
-            // What one of many runs may have broken they are all spared, one by one.
-            if (!ended) sizes.set(ensembleKey(claimed.cell.spec), Promise.resolve(1));
+            const left = await runCells(thread, cells, options);
+            // One of several runs may have been too much for the thread: they go on one by one.
+            if (left.length > 0) sizes.set(ensembleKey(claimed.cell.spec), Promise.resolve(1));
+            for (const cell of left) source.beside?.putBack(cell);
           } catch (error) {
             fault.abort();
             throw error;
@@ -183,13 +184,13 @@ interface CellOptions {
 /**
  * Run cells of one kind side by side, or one alone, to their rows; give them back when stopped.
  *
- * @returns false when the thread was lost with several: those that had not ended are given back.
+ * @returns cells that were released because the thread was lost with several.
  */
 async function runCells(
   thread: Thread<CellProtocol>,
   claimed: readonly ClaimedCell[],
   { recordEvery, keep, certify, stop, machine, onEvent }: CellOptions,
-): Promise<boolean> {
+): Promise<Cell[]> {
   const began = performance.now();
   const members = claimed.length;
   const [{ cell: first }] = claimed as readonly [ClaimedCell];
@@ -231,7 +232,7 @@ async function runCells(
   try {
     if (signal.aborted) {
       for (const each of claimed) await each.release();
-      return true;
+      return [];
     }
     let lost: string | undefined;
     await thread
@@ -260,12 +261,11 @@ async function runCells(
         lost = reasonOf(error);
       });
     await writes;
-    if (lost === undefined) return true;
-    for (const each of unfinished) {
-      if (members === 1) await fail(each, lost);
-      else await release(each);
-    }
-    return members === 1;
+    const left = [...unfinished];
+    if (lost !== undefined && members === 1) await fail(left[0] as ClaimedCell, lost);
+    if (lost === undefined || members === 1) return [];
+    for (const each of left) await release(each);
+    return left.map(({ cell }) => cell);
   } finally {
     signal.removeEventListener("abort", onStop);
   }

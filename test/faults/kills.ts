@@ -162,7 +162,11 @@ async function prepare(
   };
   if (victim === "sweep") {
     return {
-      next: async (round) => ["sweep", studyFile(round).path, "--out", at(round)],
+      // Killed are cells side by side in one program; left alone is one after the other.
+      next: async (round) => {
+        const when = round < 0 ? "off" : "auto";
+        return ["sweep", studyFile(round).path, "--out", at(round), "--ensemble", when];
+      },
       results: async (round) => ({
         rows: rowsOf(at(round)),
         files: filesOf(join(at(round), "metrics")),

@@ -213,11 +213,16 @@ export class Signals {
   window(from: number, to: number): WindowAverages {
     let first = this.bin(from);
     const end = this.bin(to) + 1;
-    const rowsFrom = (bin: number) => this.bins.rows.slice(bin, end).some((rows) => rows > 0);
-    while (first > 0 && !rowsFrom(first)) first--;
-    const total = Object.fromEntries(
-      sums.map((name) => [name, this.bins[name].slice(first, end).reduce((a, b) => a + b, 0)]),
-    ) as { readonly [Name in Sum]: number };
+    const sumOf = (name: Sum) => {
+      const column = this.bins[name];
+      let sum = 0;
+      for (let bin = first; bin < Math.min(end, column.length); bin++) sum += column[bin] as number;
+      return sum;
+    };
+    while (first > 0 && !(sumOf("rows") > 0)) first--;
+    const total = Object.fromEntries(sums.map((name) => [name, sumOf(name)])) as {
+      readonly [Name in Sum]: number;
+    };
     const { rows } = total;
     return {
       rows,
@@ -260,8 +265,9 @@ export class Signals {
     if (n < 4) return undefined;
     const slopes = new Float64Array((n * (n - 1)) / 2);
     let count = 0;
-    points.forEach((a, i) => {
-      for (const b of points.slice(i + 1)) {
+    points.forEach((b, i) => {
+      for (let j = 0; j < i; j++) {
+        const a = points[j] as (typeof points)[number];
         slopes[count++] = (b.loss - a.loss) / (b.step - a.step);
       }
     });
