@@ -45,7 +45,7 @@ const rooms: { readonly [name: string]: Room } = {
     mutate: ["src/engine/**/*.ts", "!src/engine/**/{index,jax-js,ort-absent}.ts"],
     tests: [
       "src/engine/**/*.test.ts",
-      "test/engine/{primitives,choices,float64,native,agreement,bytes,step}.test.ts",
+      "test/engine/{rules,lowering,primitives,choices,float64,native,agreement,bytes,step}.test.ts",
     ],
   },
   study: {

@@ -34,6 +34,7 @@ test("equal expressions are one node, in any order of commuting operands", () =>
   expect(b.mul(b.add(x, y), y)).toBe(b.mul(y, b.add(y, x)));
   expect(b.constant([1, 2], "float32", [2])).toBe(b.constant([1, 2], "float32", [2]));
   const many = (first: number) => b.constant([first, ...range(99)], "float32", [100]);
+  expect(b.constant([1, 11], "float32", [2])).not.toBe(b.constant([11, 1], "float32", [2]));
   expect(many(0)).toBe(many(0));
   expect(many(0)).not.toBe(many(-0));
   expect(b.scalar(0, "float32")).not.toBe(b.scalar(-0, "float32"));
@@ -137,9 +138,31 @@ test("idioms are found, and so are their derivatives", async () => {
   expect(slope).toBe("sub(1 mul(tanh(x) tanh(x)))");
   const bell = await graphOf((a) => grad((v: np.Array) => np.sum(nn.sigmoid(v)))(a));
   expect(bell).toBe("sub(sigmoid(x) mul(sigmoid(x) sigmoid(x)))");
+  // With a cotangent other than 1.
+  const chained = (f: (v: np.Array) => np.Array) =>
+    graphOf((a) => grad((v: np.Array) => np.sum(np.sin(f(v))))(a));
+  expect(await chained(np.tanh)).toBe("mul(sub(1 mul(tanh(x) tanh(x))) cos(tanh(x)))");
+  expect(await chained(nn.sigmoid)).toBe(
+    "mul(sub(sigmoid(x) mul(sigmoid(x) sigmoid(x))) cos(sigmoid(x)))",
+  );
   const error = await graphOf((a) =>
     grad((v: np.Array) => np.sum(nn.logSoftmax(v, -1).slice(0, [0, 1])))(a),
   );
   expect(error).toContain("softmax(x 1)");
   expect(error).not.toContain("exp");
+});
+
+test("GELU takes as few passes as it can, and so does its derivative", async () => {
+  const gelu = (v: np.Array) => nn.gelu(v, { approximate: false });
+  const root = Math.fround(-Math.SQRT1_2);
+  const z = `mul(x ${root})`;
+  const u = `sub(1 erf(${z}))`;
+  const value = `mul(mul(${z} ${u}) ${root})`;
+  const slope = `sub(${u} mul(${z} exp(sub(${Math.fround(Math.log(4 / Math.PI) / 2)} mul(${z} ${z})))))`;
+  expect(await graphOf(gelu)).toBe(value);
+  expect(await graphOf((a) => grad((v: np.Array) => np.sum(gelu(v)))(a))).toBe(`mul(${slope} 0.5)`);
+  expect(await graphOf((a) => grad((v: np.Array) => np.sum(np.sin(gelu(v))))(a))).toBe(
+    `mul(mul(${slope} cos(${value})) 0.5)`,
+  );
+  expect(await graphOf((v) => nn.gelu(v, { approximate: true }))).toContain("tanh");
 });

@@ -98,9 +98,7 @@ export function reshapeBeforeTranspose(
     return skipsOnes ? (axes[0] ?? shape.length) : undefined;
   });
   if (starts.includes(undefined)) return undefined;
-  const order = range(groups.length).sort(
-    (a, b) => (starts[a] as number) - (starts[b] as number) || a - b,
-  );
+  const order = range(groups.length).sort((a, b) => (starts[a] as number) - (starts[b] as number));
   const source = order.flatMap((g) => groups[g]?.to ?? []);
   return {
     shape: source.map((axis) => to[axis] as number),

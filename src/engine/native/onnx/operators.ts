@@ -43,7 +43,9 @@ export class Operators {
   reshape(x: Node, shape: readonly number[]): Node {
     if (sameShape(x.type.shape, shape)) return x;
     if (x.op === "Reshape") return this.reshape(x.inputs[0], shape);
-    return this.op("Reshape", [x, this.integers(shape)], {}, x.type.dtype, shape);
+    // Without the attribute a side of 0 stands for the side that was there.
+    const attributes: Attributes = shape.includes(0) ? { allowzero: 1 } : {};
+    return this.op("Reshape", [x, this.integers(shape)], attributes, x.type.dtype, shape);
   }
 
   transpose(x: Node, perm: readonly number[]): Node {

@@ -1,0 +1,516 @@
+/** What ONNX Runtime computes for expressions, many in one model, against loops over plain numbers. */
+import { InferenceSession, Tensor as OrtTensor } from "onnxruntime-node";
+import { describe, expect, test } from "vitest";
+import { Builder } from "../../src/engine/native/graph/builder.ts";
+import { topological, type Node, type ValueType } from "../../src/engine/native/graph/graph.ts";
+import { simplify } from "../../src/engine/native/graph/simplify.ts";
+import { emit } from "../../src/engine/native/onnx/emit.ts";
+import { layOut, portable } from "../../src/engine/native/onnx/layout.ts";
+import { lower } from "../../src/engine/native/onnx/lower.ts";
+import { planExecution } from "../../src/engine/native/onnx/plan.ts";
+import { tensor, type TensorType } from "../../src/engine/tensor.ts";
+import { cases, entries, expectEqual, given, scalarLike, type, values } from "./expressions.ts";
+import { onNodes, plain, type Operations, type Plain } from "./plain.ts";
+
+/** Where arguments come from: the same in every step, or not. */
+type Place = "inputs" | "carry";
+
+interface Named {
+  readonly [name: string]: ValueType;
+}
+
+type Writes<T extends Named> = <V>(o: Operations<V>, a: { readonly [name in keyof T]: V }) => V;
+
+/** What ONNX Runtime makes of the expressions, and the operators that compute each of them. */
+async function run<T extends Named>(
+  named: T,
+  arrays: { readonly [name in keyof T]: Plain },
+  place: Place,
+  expressions: readonly Writes<T>[],
+): Promise<{ results: Plain[]; operators: string[][] }> {
+  const b = new Builder(simplify);
+  // Arguments have no type of indices.
+  const leaves = Object.entries(named).map(([name, { dtype, shape }]) => ({
+    part: place,
+    path: `${place}/${name}`,
+    dtype: (dtype === "int64" ? "int32" : dtype) as TensorType["dtype"],
+    shape,
+  }));
+  const nodes = leaves.map(({ part, path, dtype, shape }) => b.argument(part, path, dtype, shape));
+  const byName = Object.fromEntries(
+    Object.entries(named).map(([name, { dtype }], i) => [name, b.cast(nodes[i] as Node, dtype)]),
+  );
+  const wanted = expressions.map((each) => each(onNodes(b), byName as never));
+  const carried = place === "carry" ? nodes : [];
+  const { operators, roots } = lower([...carried, ...wanted]);
+  const paths = leaves.map(({ path }) => path);
+  const laidOut = layOut(operators, roots, place === "carry" ? paths : [], portable);
+  const plan = planExecution(operators.graph, laidOut.roots);
+  const records = wanted.map((node, i) => ({
+    path: `records/${i}`,
+    ...(node.type as TensorType),
+  }));
+  const session = await InferenceSession.create(emit(plan, leaves, records, laidOut.blockedCarry), {
+    logSeverityLevel: 3,
+    intraOpNumThreads: 1,
+  });
+  const feeds = Object.fromEntries(
+    leaves.map(({ path, dtype, shape }) => {
+      const { values: list } = arrays[path.replace(`${place}/`, "")] as Plain;
+      return [path, new OrtTensor(dtype, tensor(list, shape, dtype).data as Float32Array, shape)];
+    }),
+  );
+  const out = await session.run({ ...feeds, steps: new OrtTensor("int64", [1n], []) });
+  await session.release();
+  const results = records.map(({ path, dtype }) => {
+    const { data, dims } = out[path] as OrtTensor;
+    return { dtype, shape: dims.slice(1), values: Array.from(data as Float32Array, Number) };
+  });
+  const own = plan.roots.slice(carried.length);
+  return { results, operators: own.map((root) => topological([root]).map(({ op }) => op)) };
+}
+
+/** Expressions in one program, each against its plain value. */
+async function compareAll<T extends Named>(
+  named: T,
+  arrays: { readonly [name in keyof T]: Plain },
+  place: Place,
+  expressions: readonly Writes<T>[],
+  tolerance: number,
+) {
+  const { results, operators } = await run(named, arrays, place, expressions);
+  expect(results.length).toBeGreaterThan(0);
+  expressions.forEach((each, i) => {
+    const wanted = each(plain, arrays as never);
+    try {
+      expectEqual(results[i] as Plain, wanted, tolerance);
+    } catch (error) {
+      throw new Error(`${i}: ${String(each)}: ${String(error)}`, { cause: error });
+    }
+  });
+  return operators;
+}
+
+describe.each(["inputs", "carry"] as const)("with arguments in the %s", (place) => {
+  test("every rule's expression", async () => {
+    const named = Object.fromEntries(
+      entries.filter(([name]) => place === "inputs" || name !== "bytes"),
+    );
+    const own = Object.values(cases)
+      .flat()
+      .map(([expression]) => expression)
+      // A step's carry has no bytes.
+      .filter((expression) => place === "inputs" || !String(expression).includes("bytes"));
+    await compareAll(named, given as never, place, own as never, 2e-5);
+  });
+});
+
+/** Arguments of operators in one type of floats. */
+const floats = (dtype: "float32" | "float64") =>
+  ({
+    x: type(dtype, 4, 3),
+    y: type(dtype, 4, 3),
+    edges: type(dtype, 4, 3),
+    row: type(dtype, 3),
+    column: type(dtype, 4, 1),
+    s: type(dtype),
+    cube: type(dtype, 2, 3, 4),
+    right: type(dtype, 2, 4, 5),
+    w: type(dtype, 3, 5),
+    thin: type(dtype, 2, 1, 4),
+    signal: type(dtype, 2, 3, 9),
+    filter: type(dtype, 4, 3, 3),
+    image: type(dtype, 2, 3, 6, 5),
+    kernel: type(dtype, 4, 3, 3, 2),
+    pixels: type(dtype, 4, 3, 1, 1),
+    cotangent: type(dtype, 3, 2, 5, 4),
+    odd: type(dtype, 8),
+    p: type("bool", 4, 3),
+    q: type("bool", 4, 3),
+    on: type("bool"),
+    i: type("int32", 4, 3),
+    j: type("int32", 4, 3),
+    words: type("uint32", 4),
+    others: type("uint32", 4),
+    place: type("int64"),
+    few: type("int64", 2),
+    block: type("int64", 3, 2),
+  }) as const satisfies Named;
+
+type Floats = ReturnType<typeof floats>;
+type Operator = Writes<Floats>;
+
+function drawn(named: Floats): { readonly [name in keyof Floats]: Plain } {
+  const all = Object.entries(named).map(([name, each], i): [string, Plain] => {
+    const { dtype, shape } = each;
+    const of = (list: number[]): Plain => ({ dtype, shape, values: list });
+    if (name === "odd") return [name, of([NaN, Infinity, -Infinity, 3e9, -3e9, 0.9, -0.9, 5e9])];
+    if (name === "edges") return [name, of([0, -0, 1, -1, 0, 2, -0, -2, 1e-3, -1e-3, 3, 0])];
+    if (name === "place") return [name, of([1])];
+    if (name === "few") return [name, of([2, 0])];
+    if (name === "block") return [name, of([0, 1, 1, 0, 0, 0])];
+    return [name, values(each, 40 + i)];
+  });
+  return Object.fromEntries(all) as { readonly [name in keyof Floats]: Plain };
+}
+
+/** The side of a convolution's result. */
+function outputs(
+  [n, ...of]: readonly number[],
+  [o, , ...window]: readonly number[],
+  c: {
+    strides: number[];
+    padding: [number, number][];
+    lhsDilation: number[];
+    rhsDilation: number[];
+  },
+): number[] {
+  const sides = window.map((side, i) => {
+    const spread = ((of[i + 1] ?? 1) - 1) * (c.lhsDilation[i] ?? 1) + 1;
+    const [low, high] = c.padding[i] ?? [0, 0];
+    const reach = (side - 1) * (c.rhsDilation[i] ?? 1) + 1;
+    return Math.floor((spread + low + high - reach) / (c.strides[i] ?? 1)) + 1;
+  });
+  return [n ?? 0, o ?? 0, ...sides];
+}
+
+/** A convolution of one argument with another. */
+const convolution =
+  (
+    from: "signal" | "image" | "turned",
+    by: "filter" | "kernel" | "pixels" | "cotangent" | "flipped",
+    strides: number[],
+    padding: [number, number][],
+    lhsDilation = strides.map(() => 1),
+    rhsDilation = strides.map(() => 1),
+  ): Operator =>
+  (o, a) => {
+    const named = floats("float32");
+    // As gradients are written: channels exchanged, windows turned around.
+    const x = from === "turned" ? o.transpose(a.image, [1, 0, 2, 3]) : a[from];
+    const exchanged = o.transpose(a.cotangent, [1, 0, 2, 3]);
+    const k = by === "flipped" ? o.flip(exchanged, [2, 3]) : a[by];
+    const shapes = [
+      from === "turned" ? [3, 2, 6, 5] : named[from].shape,
+      by === "flipped" ? [2, 3, 5, 4] : named[by].shape,
+    ] as const;
+    const settings = { strides, padding, lhsDilation, rhsDilation };
+    return o.convolve(x, k, outputs(...shapes, settings), settings);
+  };
+
+/** `where(x op 0, …)` in the four ways to compare, with 0 on either side of the choice. */
+const signMasks: readonly Operator[] = (["less", "lessEqual"] as const).flatMap((op) =>
+  [false, true].flatMap((isSwapped) =>
+    [false, true].flatMap((isKept) =>
+      (["edges", "x"] as const).map((name): Operator => (o, a) => {
+        const zero = scalarLike(o, a.x, 0);
+        const test = isSwapped ? o.compare(op, zero, a[name]) : o.compare(op, a[name], zero);
+        return isKept ? o.where(test, a.y, zero) : o.where(test, zero, a.y);
+      }),
+    ),
+  ),
+);
+
+/** The operators of every element type, by what they do. */
+const operators: { readonly [about: string]: readonly Operator[] } = {
+  "functions of one number": [
+    (o, a) => o.neg(a.x),
+    (o, a) => o.unary("sigmoid", a.x),
+    (o, a) => o.unary("reciprocal", a.x),
+    (o, a) => o.unary("floor", a.x),
+    (o, a) => o.unary("ceil", a.x),
+    (o, a) => o.unary("sin", a.x),
+    (o, a) => o.unary("cos", a.x),
+    (o, a) => o.unary("asin", o.unary("sin", a.x)),
+    (o, a) => o.unary("atan", a.x),
+    (o, a) => o.unary("exp", a.x),
+    (o, a) => o.unary("log", o.unary("exp", a.y)),
+    (o, a) => o.unary("erf", a.x),
+    (o, a) => o.unary("erfc", a.x),
+    (o, a) => o.unary("sqrt", o.unary("abs", a.x)),
+    (o, a) => o.unary("abs", a.x),
+    (o, a) => o.unary("tanh", a.x),
+    (o, a) => o.neg(a.i),
+    (o, a) => o.unary("abs", a.i),
+    (o, a) => o.neg(a.words),
+    (o, a) => o.unary("not", a.p),
+  ],
+  arithmetic: [
+    (o, a) => o.add(a.x, a.y),
+    (o, a) => o.sub(a.x, a.row),
+    (o, a) => o.mul(a.column, a.row),
+    (o, a) => o.div(a.x, a.y),
+    (o, a) => o.binary("idiv", o.times(a.x, 7), a.y),
+    (o, a) => o.binary("mod", a.x, a.y),
+    (o, a) => o.binary("min", a.x, a.y),
+    (o, a) => o.binary("max", a.x, a.row),
+    (o, a) => o.binary("max", a.x, scalarLike(o, a.x, 0)),
+    (o, a) => o.binary("max", scalarLike(o, a.x, 0), a.edges),
+    (o, a) => o.binary("max", a.x, scalarLike(o, a.x, 1)),
+    (o, a) => o.binary("max", a.i, scalarLike(o, a.i, 0)),
+    (o, a) => o.add(o.mul(a.x, a.row), a.column),
+    (o, a) => o.times(o.add(a.x, a.row), 3),
+    (o, a) => o.add(a.i, a.j),
+    (o, a) => o.sub(a.i, a.j),
+    (o, a) => o.mul(a.i, a.j),
+    (o, a) => o.binary("min", a.i, a.j),
+    (o, a) => o.binary("max", a.i, a.j),
+    (o, a) => o.binary("idiv", a.i, scalarLike(o, a.i, 4)),
+    (o, a) => o.binary("mod", a.i, scalarLike(o, a.i, 4)),
+    (o, a) => o.add(a.words, a.others),
+    (o, a) => o.sub(a.words, a.others),
+    (o, a) => o.mul(a.words, a.others),
+    (o, a) => o.binary("idiv", a.words, scalarLike(o, a.words, 1000)),
+    (o, a) => o.binary("mod", a.words, scalarLike(o, a.words, 1000)),
+    (o, a) => o.binary("min", a.words, a.others),
+    (o, a) => o.binary("max", a.words, a.others),
+  ],
+  bits: (["and", "or", "xor"] as const)
+    .flatMap((op): Operator[] => [
+      (o, a) => o.binary(op, a.p, a.q),
+      (o, a) => o.binary(op, a.i, a.j),
+      (o, a) => o.binary(op, a.words, a.others),
+    ])
+    .concat(
+      (["shiftLeft", "shiftRight"] as const).flatMap((op): Operator[] => [
+        (o, a) => o.binary(op, a.words, scalarLike(o, a.words, 5)),
+        (o, a) => o.binary(op, o.unary("abs", a.i), scalarLike(o, a.i, 2)),
+      ]),
+      [(o, a) => o.bitcast(a.words, "float32"), (o, a) => o.bitcast(a.words, "int32")],
+      // Subnormal numbers, 1, and both zeros.
+      [3, 0x3f800000, 0x80000000, 0xbf800001, 0x00800000].map(
+        (word): Operator =>
+          (o, a) =>
+            o.bitcast(
+              o.binary("xor", o.binary("xor", a.words, a.words), scalarLike(o, a.words, word)),
+              "float32",
+            ),
+      ),
+    ),
+  comparisons: (["less", "lessEqual", "equal", "notEqual"] as const).flatMap((op): Operator[] => [
+    (o, a) => o.compare(op, a.x, a.y),
+    (o, a) => o.compare(op, a.edges, scalarLike(o, a.x, 0)),
+    (o, a) => o.compare(op, a.i, a.j),
+    (o, a) => o.compare(op, a.words, a.others),
+    (o, a) => o.compare(op, a.p, a.q),
+  ]),
+  choices: [
+    (o, a) => o.where(a.p, a.x, a.y),
+    (o, a) => o.where(a.p, a.row, a.column),
+    (o, a) => o.where(a.p, a.s, a.y),
+    (o, a) => o.where(a.on, a.x, a.y),
+    (o, a) => o.where(a.on, a.row, a.y),
+    (o, a) => o.where(o.unary("not", a.on), a.column, a.row),
+    (o, a) => o.where(a.p, a.i, a.j),
+    (o, a) => o.where(a.on, a.i, a.j),
+    (o, a) => o.where(a.on, a.words, a.others),
+    (o, a) => o.where(o.compare("less", a.words, a.others), a.words, a.others),
+    (o, a) => o.where(a.p, a.q, o.unary("not", a.q)),
+    (o, a) => o.where(a.on, a.q, a.p),
+  ],
+  "masks by sign": signMasks,
+  casts: [
+    ...(["int32", "uint32"] as const).flatMap((to): Operator[] => [
+      (o, a) => o.cast(a.odd, to),
+      (o, a) => o.cast(o.times(a.x, 9), to),
+      (o, a) => o.cast(a.i, to),
+      (o, a) => o.cast(a.words, to),
+      (o, a) => o.cast(a.p, to),
+    ]),
+    (o, a) => o.cast(a.x, "float32"),
+    (o, a) => o.cast(a.x, "float64"),
+    (o, a) => o.cast(a.i, "float64"),
+    (o, a) => o.cast(a.words, "float64"),
+    (o, a) => o.cast(a.p, "float32"),
+    (o, a) => o.cast(a.i, "bool"),
+    (o, a) => o.cast(a.edges, "bool"),
+  ],
+  reductions: (["sum", "product", "max", "min"] as const).flatMap((op): Operator[] => [
+    ...[[0], [1], [2], [0, 1], [0, 2], [1, 2], [0, 1, 2]].flatMap((axes): Operator[] => [
+      (o, a) => o.reduce(op, a.cube, axes),
+      (o, a) =>
+        o.reshape(
+          o.reduce(op, o.unary("sin", a.cube), axes),
+          [2, 3, 4].map((side, axis) => (axes.includes(axis) ? 1 : side)),
+        ),
+      (o, a) => o.reduce(op, o.mul(a.cube, a.cube), axes),
+    ]),
+    (o, a) => {
+      const squares = o.mul(a.cube, a.cube);
+      return o.mul(squares, o.reduce(op, squares, [0, 1, 2]));
+    },
+    (o, a) => o.reduce(op, a.i, [1]),
+    // Of 8 bits: the run time loses the last ones of products above 2⁵³.
+    (o, a) => o.reduce(op, o.binary("shiftRight", a.words, scalarLike(o, a.words, 24)), [0]),
+    (o, a) => o.reshape(o.reduce(op, a.x, [1]), [2, 2]),
+  ]),
+  "products of matrices": [
+    (o, a) => o.matmul(a.x, a.w),
+    (o, a) => o.matmul(a.cube, a.right),
+    (o, a) => o.matmul(o.swapLast(a.x), a.y),
+    (o, a) => o.matmul(a.x, o.swapLast(a.y)),
+    (o, a) => o.matmul(o.swapLast(a.w), o.swapLast(a.x)),
+    (o, a) => o.matmul(o.swapLast(a.cube), a.cube),
+    (o, a) => o.matmul(a.cube, o.swapLast(a.cube)),
+    (o, a) => o.matmul(o.swapLast(a.right), o.swapLast(a.cube)),
+    (o, a) => o.times(o.matmul(a.x, a.w), -0.5),
+    (o, a) => o.times(o.matmul(a.cube, a.right), 3),
+    (o, a) => o.times(o.times(o.matmul(o.swapLast(a.x), a.y), 0.5), 3),
+    (o, a) => o.times(o.reshape(o.times(o.matmul(a.x, a.w), 2), [20]), 3),
+    (o, a) => {
+      const shared = o.matmul(a.x, a.w);
+      return o.mul(o.times(shared, 3), shared);
+    },
+    (o, a) => o.add(o.matmul(o.swapLast(a.x), a.y), a.row),
+    (o, a) => o.add(a.row, o.times(o.matmul(o.swapLast(a.x), a.y), 3)),
+    (o, a) => o.times(o.add(o.matmul(o.swapLast(a.x), a.y), a.row), 3),
+    (o, a) => o.times(o.add(o.times(o.matmul(a.y, o.swapLast(a.x)), 2), a.column), -3),
+    (o, a) => o.add(o.matmul(a.x, o.swapLast(a.y)), a.column),
+    (o, a) => o.add(o.matmul(o.swapLast(a.x), a.y), a.s),
+    (o, a) => o.add(o.reshape(o.matmul(o.swapLast(a.x), a.y), [3, 1, 3]), a.row),
+    (o, a) => o.add(o.reshape(o.matmul(a.y, a.w), [2, 2, 5]), o.reduce("sum", a.w, [0])),
+    (o, a) => o.add(o.matmul(a.cube, a.right), o.reduce("sum", a.w, [0])),
+    (o, a) => o.add(o.matmul(o.swapLast(a.x), a.x), o.matmul(o.swapLast(a.y), a.y)),
+    // As heads are split off and joined again for attention.
+    (o, a) => {
+      const heads = o.transpose(o.reshape(a.image, [6, 5, 3, 2]), [0, 2, 1, 3]);
+      return o.matmul(heads, o.swapLast(heads));
+    },
+    (o, a) => {
+      const heads = o.transpose(o.reshape(a.image, [6, 5, 3, 2]), [0, 2, 1, 3]);
+      return o.matmul(o.reshape(heads, [18, 5, 2]), o.swapLast(o.reshape(heads, [18, 5, 2])));
+    },
+    (o, a) => {
+      const turned = o.transpose(a.cube, [2, 0, 1]);
+      return o.matmul(o.reshape(turned, [4, 6]), o.reshape(a.cube, [6, 4]));
+    },
+  ],
+  softmax: [
+    ...[0, 1].flatMap((axis): Operator[] => [
+      (o, a) => o.softmax("softmax", a.x, axis),
+      (o, a) => o.softmax("logSoftmax", a.x, axis),
+      (o, a) => o.softmax("softmax", o.where(a.p, a.x, scalarLike(o, a.x, -Infinity)), 1),
+    ]),
+    (o, a) => o.softmax("softmax", o.where(a.p, a.row, scalarLike(o, a.x, -Infinity)), 1),
+    (o, a) => o.softmax("softmax", o.where(a.p, a.x, scalarLike(o, a.x, -1)), 1),
+    (o, a) => {
+      const causal = o.constant([1, 0, 0, 1, 1, 0, 1, 1, 1, 1, 1, 1], "bool", [4, 3]);
+      return o.softmax("softmax", o.where(causal, a.x, scalarLike(o, a.x, -Infinity)), 1);
+    },
+    (o, a) => {
+      const some = o.constant([1, 0, 1], "bool", [3]);
+      return o.softmax("softmax", o.where(some, a.x, scalarLike(o, a.x, -Infinity)), 1);
+    },
+    (o, a) => {
+      const some = o.constant([1, 0, 1, 1, 1, 0, 0, 1, 1, 1, 1, 1], "bool", [4, 3]);
+      return o.softmax("softmax", o.where(some, a.row, scalarLike(o, a.x, -Infinity)), 1);
+    },
+  ],
+  views: [
+    (o, a) => o.unary("sin", o.transpose(a.cube, [2, 0, 1])),
+    (o, a) => o.transpose(o.reshape(o.transpose(a.cube, [1, 0, 2]), [3, 4, 2]), [1, 0, 2]),
+    (o, a) => o.transpose(a.thin, [2, 1, 0]),
+    (o, a) => o.expand(a.thin, [2, 3, 4]),
+    (o, a) => o.broadcast(a.row, [2, 4, 3]),
+    (o, a) => o.slice(a.cube, [0, 1, 0], [2, 3, 4], [1, 1, 3]),
+    (o, a) => o.slice(a.cube, [1, 0, 2], [2, 3, 4]),
+    (o, a) => o.slice(a.x, [3, 0], [2, 3]),
+    (o, a) => o.flip(a.cube, [0, 2]),
+    (o, a) => o.flip(a.x, [1]),
+    (o, a) => o.pad(a.x, [1, 0], [2, 3]),
+    (o, a) => o.pad(a.x, [-1, 2], [2, -1]),
+    (o, a) => o.pad(a.cube, [0, 1, 0], [1, 0, 2], [1, 2, 0]),
+    (o, a) => o.pad(a.thin, [0, 0, 0], [0, 0, 0], [2, 3, 1]),
+    (o, a) => o.concatenate([a.x, a.y], 0),
+    (o, a) => o.concatenate([a.column, a.x, a.y], 1),
+  ],
+  indices: [
+    ...[0, 1, 2].flatMap((axis): Operator[] => {
+      const depths = [0, 1, 2].flatMap((position): Operator[] => [
+        (o, a) => o.gather(a.cube, [a.place], [axis], position),
+        (o, a) => o.gather(a.cube, [o.binary("min", a.few, a.place)], [axis], position),
+        (o, a) => o.gather(a.cube, [a.block], [axis], position),
+      ]);
+      return depths;
+    }),
+    ...[
+      [0, 1],
+      [1, 0],
+      [0, 2],
+      [2, 1],
+    ].flatMap((axes): Operator[] =>
+      [0, 1].flatMap((position): Operator[] => [
+        (o, a) => o.gather(a.cube, [a.place, a.place], axes, position),
+        (o, a) =>
+          o.gather(
+            a.cube,
+            [a.block, o.gather(a.block, [a.place], [0], 0)].map((x, i) =>
+              i === 0 ? x : o.broadcast(x, [3, 2]),
+            ),
+            axes,
+            position,
+          ),
+      ]),
+    ),
+    ...(["add", "none"] as const).flatMap((reduction): Operator[] => [
+      (o, a) => o.scatter(a.s, [a.place], [0], 0, reduction, [3]),
+      (o, a) => o.scatter(a.row, [a.place], [0], 0, reduction, [2, 3]),
+      (o, a) => o.scatter(a.row, [a.place], [1], 0, reduction, [3, 2]),
+      (o, a) => o.scatter(o.slice(a.x, [0, 0], [2, 3]), [a.few], [0], 0, reduction, [4, 3]),
+      (o, a) => o.scatter(o.slice(a.x, [0, 0], [4, 2]), [a.few], [1], 1, reduction, [4, 5]),
+      (o, a) => o.scatter(o.slice(a.x, [0, 0], [4, 2]), [a.few], [0], 1, reduction, [3, 4]),
+      (o, a) =>
+        o.scatter(o.slice(a.x, [0, 0], [2, 3]), [a.few, a.few], [0, 2], 0, reduction, [4, 3, 3]),
+      (o, a) =>
+        o.scatter(o.slice(a.x, [0, 0], [3, 2]), [a.few, a.few], [2, 1], 1, reduction, [3, 3, 4]),
+    ]),
+    (o, a) => o.scatter(o.slice(a.x, [0, 0], [3, 2]), [a.block], [0], 0, "add", [2]),
+  ],
+  order: [
+    (o, a) => o.sort(a.x),
+    (o, a) => o.sort(a.cube),
+    (o, a) => o.argsort(a.x),
+    (o, a) => o.argsort(a.i),
+  ],
+  convolutions: [
+    convolution("signal", "filter", [1], [[1, 1]]),
+    convolution("signal", "filter", [2], [[0, 2]]),
+    convolution("signal", "filter", [1], [[-1, 2]]),
+    convolution("signal", "filter", [1], [[2, -2]], [2]),
+    convolution("signal", "filter", [2], [[0, 1]], [3], [2]),
+    convolution("image", "kernel", [1, 1], [[1, 1], [0, 1]]),
+    convolution("image", "kernel", [2, 1], [[2, 0], [1, 3]]),
+    convolution("image", "kernel", [1, 1], [[0, 0], [0, 0]], [1, 1], [2, 1]),
+    convolution("image", "kernel", [1, 2], [[1, 2], [0, 1]], [1, 1], [1, 3]),
+    convolution("image", "kernel", [1, 1], [[2, 2], [1, 1]], [2, 1]),
+    convolution("image", "kernel", [1, 1], [[2, 3], [1, 2]], [2, 3]),
+    convolution("image", "kernel", [1, 1], [[1, 3], [2, 1]], [2, 2], [2, 1]),
+    convolution("image", "kernel", [1, 1], [[3, 1], [1, 1]], [2, 1]),
+    convolution("image", "kernel", [1, 1], [[2, 5], [1, 1]], [2, 1]),
+    convolution("image", "kernel", [2, 1], [[2, 2], [1, 1]], [2, 1]),
+    convolution("image", "kernel", [1, 1], [[-1, 1], [1, -2]]),
+    convolution("image", "kernel", [1, 1], [[-2, 1], [1, -1]], [2, 1]),
+    convolution("image", "pixels", [1, 1], [[0, 0], [0, 0]]),
+    convolution("image", "pixels", [2, 3], [[1, 0], [0, 1]]),
+    convolution("image", "flipped", [1, 1], [[4, 4], [3, 3]]),
+    convolution("image", "flipped", [1, 1], [[4, 3], [3, 2]], [2, 2]),
+    convolution("image", "flipped", [2, 1], [[4, 3], [3, 2]]),
+    convolution("turned", "cotangent", [1, 1], [[0, 0], [0, 0]]),
+    convolution("turned", "cotangent", [1, 1], [[1, 0], [0, 1]]),
+    convolution("turned", "cotangent", [2, 1], [[1, 1], [0, 1]]),
+    convolution("turned", "cotangent", [1, 1], [[2, 2], [1, 0]], [1, 1], [2, 1]),
+    convolution("turned", "cotangent", [1, 1], [[-1, 0], [1, 0]]),
+    convolution("image", "kernel", [3, 3], [[0, 0], [0, -1]]),
+  ], // prettier-ignore
+};
+
+describe.each(["float32", "float64"] as const)("%s", (dtype) => {
+  const named = floats(dtype);
+  test.each(["inputs", "carry"] as const)(
+    "every operator on arguments in the %s",
+    async (place) => {
+      const all = Object.values(operators).flat();
+      await compareAll(named, drawn(named), place, all, dtype === "float32" ? 2e-5 : 1e-12);
+    },
+  );
+});
