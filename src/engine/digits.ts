@@ -6,7 +6,7 @@ export const rounded = (value: number, digits: number): number => Number(value.t
 /** The shortest decimal that rounds to the same float32: 1e-5 for 9.99999975e-6. */
 export function shortest(value: number): number {
   const single = Math.fround(value);
-  for (let digits = 1; digits < 9; digits++) {
+  for (let digits = 1; digits <= 9; digits++) {
     const text = Number(value.toPrecision(digits));
     if (Math.fround(text) === single) return text;
   }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { tensor } from "../engine/tensor.ts";
 import type { Records } from "../sam/training/records.ts";
-import { defaultStride, rowAt, thin } from "./history.ts";
+import { defaultStride, finalOf, rowAt, strideFor, thin } from "./history.ts";
 
 function records(first: number, count: number): Records {
   const column = (offset: number) =>
@@ -49,6 +49,72 @@ describe("rowAt", () => {
       point: [2, 4],
       ascentPoint: [2, 4],
     });
+  });
+});
+
+describe("a row", () => {
+  it("has what its method adds, and no entry where there is nothing", () => {
+    const details = { age: Float64Array.of(8, 9), gap: Float64Array.of(1, 2) };
+    expect(rowAt({ ...records(0, 2), details }, 1).details).toEqual({ age: 9, gap: 2 });
+    expect(Object.keys(rowAt(records(0, 2), 1))).toEqual([
+      "step",
+      "loss",
+      "shiftedLoss",
+      "gradNorm",
+      "shiftedGradNorm",
+      "cosine",
+    ]);
+  });
+});
+
+describe("what a run ended with", () => {
+  const row = { ...rowAt(records(7, 1), 0), loss: 3, shiftedLoss: 5, gradNorm: 4 };
+
+  it("compares the two losses and the two gradients", () => {
+    expect(finalOf({ ...row, shiftedGradNorm: 1, cosine: 0.5, point: [1, 2] }, 0.75, 0.5)).toEqual({
+      step: 7,
+      loss: 3,
+      shiftedLoss: 5,
+      gradNorm: 4,
+      shiftedGradNorm: 1,
+      gradRatio: 0.25,
+      lossGap: 2,
+      cosine: 0.5,
+      trainAccuracy: 0.75,
+      testAccuracy: 0.5,
+      point: [1, 2],
+    });
+  });
+
+  it.each([NaN, Infinity, -Infinity])("has null for what is %d", (value) => {
+    const all = { loss: value, shiftedLoss: value, gradNorm: value, shiftedGradNorm: value };
+    const final = finalOf({ ...row, ...all, cosine: value }, null, null);
+    expect({ ...final, step: 0 }).toEqual({
+      step: 0,
+      loss: null,
+      shiftedLoss: null,
+      gradNorm: null,
+      shiftedGradNorm: null,
+      gradRatio: null,
+      lossGap: null,
+      cosine: null,
+      trainAccuracy: null,
+      testAccuracy: null,
+      point: null,
+    });
+  });
+
+  it("has no ratio of gradients where there is none", () => {
+    const gone = { ...row, gradNorm: 0, shiftedGradNorm: 0 };
+    expect(finalOf(gone, null, null).gradRatio).toBeNull();
+  });
+});
+
+describe("strideFor", () => {
+  it("is 1 where all rows fit", () => {
+    expect([1, 255, 256, 257, 512, 513].map((steps) => strideFor(steps, 256))).toEqual([
+      1, 1, 1, 2, 2, 4,
+    ]);
   });
 });
 

@@ -337,15 +337,21 @@ export const plain: Operations<Plain> = {
     const ones = Array<number>(rank - wide.shape.length).fill(1);
     return plain.reduce("sum", plain.reshape(wide, [...ones, ...wide.shape]), axes);
   },
-  matmul: (a, b) =>
-    make(a.dtype, [...a.shape.slice(0, -1), b.shape.at(-1) ?? 0], (place) => {
-      const [lead, i, j] = [place.slice(0, -2), place.at(-2) ?? 0, place.at(-1) ?? 0];
+  matmul(a, b) {
+    const [rows, inner, columns] = [a.shape.at(-2) ?? 0, a.shape.at(-1) ?? 0, b.shape.at(-1) ?? 0];
+    const shape = [...a.shape.slice(0, -1), columns];
+    const all = Array.from({ length: shape.reduce((p, side) => p * side, 1) }, (_, flat) => {
+      const [row, column] = [Math.floor(flat / columns), flat % columns];
+      const first = Math.floor(row / rows) * inner;
       let sum = 0;
-      for (let k = 0; k < (a.shape.at(-1) ?? 0); k++) {
-        sum += at(a, [...lead, i, k]) * at(b, [...lead, k, j]);
+      for (let k = 0; k < inner; k++) {
+        sum +=
+          (a.values[row * inner + k] ?? NaN) * (b.values[(first + k) * columns + column] ?? NaN);
       }
       return sum;
-    }),
+    });
+    return { dtype: a.dtype, shape, values: all };
+  },
   softmax(op, x, axis) {
     const greatest = along(x, [axis], (values) => Math.max(...values));
     const keep = (y: Plain) => plain.reshape(y, x.shape.with(axis, 1));

@@ -84,8 +84,8 @@ export class Operators {
       (axis) => starts[axis] !== 0 || ends[axis] !== shape[axis] || steps[axis] !== 1,
     );
     if (axes.length === 0) return x;
-    const lists = [starts, ends, axes.map(() => 0), steps].map((list) => axes.map((a) => list[a]));
-    const [from, to, , by] = lists as [number[], number[], number[], number[]];
+    const lists = [starts, ends, steps].map((list) => axes.map((a) => list[a]));
+    const [from, to, by] = lists as [number[], number[], number[]];
     const result = shape.map((side, axis) => {
       const [start, end, step] = [starts[axis], ends[axis], steps[axis]] as [
         number,
