@@ -101,6 +101,7 @@ interface Asked {
   readonly keep?: boolean;
   readonly certify?: boolean;
   readonly signal?: AbortSignal;
+  readonly onEvent?: undefined;
 }
 
 /** Sweep claims; programs that `take` was asked for. */
@@ -175,6 +176,19 @@ test("cells are asked for by the program of the last one", async () => {
   // The thread serves them all.
   expect(threads).toHaveLength(1);
   expect(threads[0]?.tasks).toHaveLength(3);
+});
+
+test("nobody needs to listen", async () => {
+  answer = async (_, emit, thread) => {
+    emit({ step: 4, history: "a\n" });
+    if (thread.tasks.length === 1) return done(cells[0] as Cell);
+    return { kind: "stopped", checkpoint };
+  };
+  await sweep({ claims: cells.slice(0, 2).map((cell) => claim(cell)), onEvent: undefined });
+  expect(log).toEqual([
+    ...["append a", "append last", "finish"],
+    ...["append a", "save 1,2", "release"],
+  ]);
 });
 
 test("a stopped cell is saved where it stands and given back", async () => {

@@ -42,7 +42,7 @@ export interface SweepOptions {
   readonly ensembles?: boolean;
   /** Stops all cells where they stand and gives them back. */
   readonly signal: AbortSignal;
-  readonly onEvent?: (event: SweepEvent) => void;
+  readonly onEvent?: ((event: SweepEvent) => void) | undefined;
 }
 
 /** A set of worker threads that run cells. */

@@ -5,12 +5,21 @@ import { Builder } from "../../src/engine/native/graph/builder.ts";
 import { topological, type Node, type ValueType } from "../../src/engine/native/graph/graph.ts";
 import { simplify } from "../../src/engine/native/graph/simplify.ts";
 import { emit } from "../../src/engine/native/onnx/emit.ts";
-import { layOut, portable } from "../../src/engine/native/onnx/layout.ts";
+import { layOut, portable, type Target } from "../../src/engine/native/onnx/layout.ts";
 import { lower } from "../../src/engine/native/onnx/lower.ts";
 import { planExecution } from "../../src/engine/native/onnx/plan.ts";
 import type { Argument } from "../../src/engine/step.ts";
 import { tensor, type DType, type TensorType } from "../../src/engine/tensor.ts";
-import { cases, entries, expectEqual, given, scalarLike, type, values } from "./expressions.ts";
+import {
+  cases,
+  entries,
+  expectEqual,
+  given,
+  scalarLike,
+  shapeOf,
+  type,
+  values,
+} from "./expressions.ts";
 import { onNodes, plain, type Operations, type Plain } from "./plain.ts";
 
 /** Where arguments come from: the same in every step, or not. */
@@ -23,7 +32,12 @@ interface Named {
 type Writes<T extends Named> = <V>(o: Operations<V>, a: { readonly [name in keyof T]: V }) => V;
 
 /** Expressions as a plan, each on arguments of its own, so that none shares anything with another. */
-function plan<T extends Named>(named: T, place: Place, expressions: readonly Writes<T>[]) {
+function plan<T extends Named>(
+  named: T,
+  place: Place,
+  expressions: readonly Writes<T>[],
+  target: Target = portable,
+) {
   const b = new Builder(simplify);
   const leaves = new Map<string, Argument & { readonly name: string }>();
   const nodes = new Map<string, Node>();
@@ -47,9 +61,10 @@ function plan<T extends Named>(named: T, place: Place, expressions: readonly Wri
   const carried = place === "carry" ? [...nodes.values()] : [];
   const { operators, roots } = lower([...carried, ...wanted]);
   const paths = place === "carry" ? args.map(({ path }) => path) : [];
-  const laidOut = layOut(operators, roots, paths, portable);
+  const laidOut = layOut(operators, roots, paths, target);
   const planned = planExecution(operators.graph, laidOut.roots);
-  return { planned, args, records: wanted.map(({ type: own }) => own as TensorType), carried };
+  const records = wanted.map(({ type: own }) => own as TensorType);
+  return { planned, args, records, lowered: roots.slice(carried.length) };
 }
 
 /** What ONNX Runtime makes of the expressions. */
@@ -58,8 +73,9 @@ async function run<T extends Named>(
   arrays: { readonly [name in keyof T]: Plain },
   place: Place,
   expressions: readonly Writes<T>[],
+  target?: Target,
 ): Promise<Plain[]> {
-  const { planned, args, records: types } = plan(named, place, expressions);
+  const { planned, args, records: types } = plan(named, place, expressions, target);
   const records = types.map((each, i) => ({ path: `records/${i}`, ...each }));
   const session = await InferenceSession.create(emit(planned, args, records), {
     logSeverityLevel: 3,
@@ -88,8 +104,9 @@ async function compareAll<T extends Named>(
   place: Place,
   expressions: readonly Writes<T>[],
   tolerance: number,
+  target?: Target,
 ) {
-  const results = await run(named, arrays, place, expressions);
+  const results = await run(named, arrays, place, expressions, target);
   expect(results.length).toBeGreaterThan(0);
   expressions.forEach((each, i) => {
     const wanted = each(plain, arrays as never);
@@ -127,6 +144,14 @@ const floats = (dtype: "float32" | "float64") =>
     kernel: type(dtype, 4, 3, 3, 2),
     pixels: type(dtype, 4, 3, 1, 1),
     cotangent: type(dtype, 3, 2, 5, 4),
+    // With a side of 1 an exchange of axes is a reshape.
+    mono: type(dtype, 3, 1, 5, 4),
+    gray: type(dtype, 2, 1, 6, 5),
+    triple: type(dtype, 1, 3, 5, 4),
+    flat: type(dtype, 60),
+    // 16 numbers per channel, and 15.
+    square: type(dtype, 2, 3, 4, 4),
+    line: type(dtype, 2, 3, 15),
     odd: type(dtype, 8),
     p: type("bool", 4, 3),
     q: type("bool", 4, 3),
@@ -201,6 +226,39 @@ const convolution =
     return o.convolve(x, k, outputs(...shapes, settings), settings);
   };
 
+/** Images and kernels that are made of what they are in several ways: [images, kernel]. */
+const madeKernels: readonly (<V>(o: Operations<V>, a: { readonly [name in keyof Floats]: V }) => [V, V])[] = [
+  (o, a) => [a.image, o.flip(o.transpose(a.mono, [1, 0, 2, 3]), [2, 3])],
+  (o, a) => [a.gray, o.flip(o.transpose(a.triple, [1, 0, 2, 3]), [2, 3])],
+  (o, a) => [a.image, o.flip(o.reshape(a.flat, [1, 3, 5, 4]), [2, 3])],
+  (o, a) => [a.image, o.flip(o.reshape(a.cotangent, [2, 3, 5, 4]), [2, 3])],
+  (o, a) => [a.image, o.flip(o.transpose(a.mono, [1, 0, 2, 3]), [2])],
+  (o, a) => [a.image, o.transpose(a.mono, [1, 0, 2, 3])],
+  (o, a) => [a.image, o.transpose(o.reshape(a.cube, [3, 8, 1, 1]), [1, 0, 2, 3])],
+  (o, a) => [a.image, o.reshape(a.row, [1, 3, 1, 1])],
+]; // prettier-ignore
+
+/** Convolutions with them, so wide that the result is larger than the kernel. */
+const made = madeKernels.map((write): Operator => (o, a) => {
+  const [x, k] = write(o, a);
+  const settings = { strides: [1, 1], padding: [[4, 4], [3, 3]] as [number, number][], lhsDilation: [1, 1], rhsDilation: [1, 1] };
+  return o.convolve(x, k, outputs(shapeOf(x), shapeOf(k), settings), settings);
+}); // prettier-ignore
+
+/** Attention's heads, split off in batches. */
+const heads: Operator = (o, a) => {
+  const split = o.transpose(o.reshape(a.image, [6, 5, 3, 2]), [0, 2, 1, 3]);
+  const batch = o.reshape(split, [18, 5, 2]);
+  return o.matmul(batch, o.swapLast(batch));
+};
+
+const scaleAndShift =
+  (name: "square" | "line"): Operator =>
+  (o, a) => {
+    const list = o.reshape(a.row, name === "square" ? [3, 1, 1] : [3, 1]);
+    return o.add(o.mul(a[name], list), list);
+  };
+
 /** `where(x op 0, …)` in the four ways to compare, with 0 on either side of the choice. */
 const signMasks: readonly Operator[] = (["less", "lessEqual"] as const).flatMap((op) =>
   [false, true].flatMap((isSwapped) =>
@@ -252,6 +310,8 @@ const operators: { readonly [about: string]: readonly Operator[] } = {
     (o, a) => o.binary("max", a.x, scalarLike(o, a.x, 1)),
     (o, a) => o.binary("max", a.i, scalarLike(o, a.i, 0)),
     (o, a) => o.add(o.mul(a.x, a.row), a.column),
+    scaleAndShift("square"),
+    scaleAndShift("line"),
     (o, a) => o.times(o.add(a.x, a.row), 3),
     (o, a) => o.add(a.i, a.j),
     (o, a) => o.sub(a.i, a.j),
@@ -504,6 +564,7 @@ const operators: { readonly [about: string]: readonly Operator[] } = {
     convolution("turned", "cotangent", [1, 1], [[2, 2], [1, 0]], [1, 1], [2, 1]),
     convolution("turned", "cotangent", [1, 1], [[-1, 0], [1, 0]]),
     convolution("image", "kernel", [3, 3], [[0, 0], [0, -1]]),
+    ...made,
   ], // prettier-ignore
 };
 
@@ -517,6 +578,18 @@ describe.each(["float32", "float64"] as const)("%s", (dtype) => {
     },
   );
 });
+
+/** What becomes of them, as in `chosen`. */
+const madeOperators = [
+  ["InputGradient", "InputGradient", "Reshape Slice Transpose Pad Concat MatMul"],
+  ["InputGradient", "InputGradient", "Reshape Slice Pad Concat MatMul"],
+  ["Reshape Slice Conv", "Reshape Slice Conv", "Reshape Slice Transpose Pad Concat MatMul"],
+  ["Reshape Slice Conv", "Reshape Slice Conv", "Reshape Slice Transpose Pad Concat MatMul"],
+  ["Reshape Slice Conv", "Reshape Slice Conv", "Reshape Slice Transpose Pad Concat MatMul"],
+  ["Reshape Conv", "Reshape Conv", "Reshape Transpose Pad Slice Concat MatMul"],
+  ["Reshape InputGradient", "Reshape InputGradient", "Reshape Transpose Pad MatMul"],
+  ["Reshape Conv", "Reshape Conv", "Reshape Pad MatMul"],
+];
 
 /** Kinds of operators by which expressions are computed: of float32 in the inputs, in the carry, and of float64. */
 const chosen: readonly (readonly [expression: Operator, ...operators: string[]])[] = [
@@ -578,9 +651,9 @@ const chosen: readonly (readonly [expression: Operator, ...operators: string[]])
   [(o, a) => o.softmax("softmax", o.where(a.p, a.x, scalarLike(o, a.x, -Infinity)), 1), "Where Add ReduceMax Max Softmax", "Where ReduceMax Add Max Softmax", "Where Softmax"],
   [(o, a) => o.softmax("softmax", o.where(a.p, a.row, scalarLike(o, a.x, -Infinity)), 1), "Where ReduceMax Add Max Softmax", "Where ReduceMax Add Max Softmax", "Where Softmax"],
   [(o, a) => o.softmax("softmax", o.where(a.p, a.x, scalarLike(o, a.x, -9)), 1), "Where Softmax"],
-  [(o, a) => o.where(a.on, a.x, a.y), "Where"],
-  [(o, a) => o.where(a.on, o.matmul(a.x, o.swapLast(a.x)), o.matmul(a.y, o.swapLast(a.y))), "Transpose MatMul Where", "FusedMatMul Select"],
-  [(o, a) => o.where(a.on, a.words, a.others), "Cast Where"],
+  [(o, a) => o.where(a.on, a.x, a.y), "Select"],
+  [(o, a) => o.where(a.on, o.matmul(a.x, o.swapLast(a.x)), o.matmul(a.y, o.swapLast(a.y))), "Transpose MatMul Select", "FusedMatMul Select"],
+  [(o, a) => o.where(a.on, a.words, a.others), "Cast Select"],
   [(o, a) => o.unary("erf", a.x), "Erf", "Erf", "Abs LessOrEqual Mul Add Div Less Max Min Floor Neg Exp Sub Where"],
   [(o, a) => o.unary("sigmoid", a.x), "Sigmoid", "Sigmoid", "Neg Exp Add Reciprocal"],
   [(o, a) => o.gather(a.cube, [a.few], [1], 1), "Cast Gather"],
@@ -591,9 +664,14 @@ const chosen: readonly (readonly [expression: Operator, ...operators: string[]])
   [convolution("image", "kernel", [1, 1], [[1, 1], [0, 1]]), "Conv", "Conv", "Reshape Transpose Pad Slice Concat MatMul"],
   [convolution("image", "kernel", [1, 1], [[2, 2], [1, 1]], [2, 1]), "Transpose Slice ConvTranspose", "Transpose Slice ConvTranspose", "Reshape Transpose Pad Slice Concat MatMul"],
   [convolution("image", "kernel", [2, 1], [[2, 2], [1, 1]], [2, 1]), "Reshape Pad Slice Conv", "Reshape Pad Slice Conv", "Reshape Transpose Pad Slice Concat MatMul"],
-  [convolution("image", "flipped", [1, 1], [[4, 4], [3, 3]]), "Transpose Slice Conv", "Transpose Slice Conv", "Transpose Slice Reshape Pad Concat MatMul"],
+  [convolution("image", "flipped", [1, 1], [[4, 4], [3, 3]]), "InputGradient", "InputGradient", "Transpose Slice Reshape Pad Concat MatMul"],
   [convolution("image", "flipped", [1, 1], [[4, 3], [3, 2]], [2, 2]), "ConvTranspose", "ConvTranspose", "Transpose Slice Reshape Pad Concat MatMul"],
-  [convolution("turned", "cotangent", [1, 1], [[0, 0], [0, 0]]), "Transpose Reshape Conv ReduceSum", "Transpose Reshape Conv ReduceSum", "Slice Reshape Concat Transpose FusedMatMul ReduceSum"],
+  [convolution("turned", "cotangent", [1, 1], [[0, 0], [0, 0]]), "Transpose KernelGradient", "Transpose KernelGradient", "Slice Reshape Concat Transpose FusedMatMul ReduceSum"],
+  ...made.map((each, i) => [each, ...(madeOperators[i] ?? [])] as const),
+  [heads, "Reshape Transpose MatMul", "Reshape Transpose FusedMatMul"],
+  [scaleAndShift("square"), "Reshape BatchNormalization"],
+  [scaleAndShift("line"), "Reshape Mul Add"],
+  [(o, a) => o.where(o.compare("less", o.cast(a.row, "float64"), o.scalar(0, "float64")), a.x, scalarLike(o, a.x, 0)), "Cast Less Where", "Cast Less Where", "Less Where"],
   [convolution("turned", "cotangent", [2, 1], [[1, 1], [0, 1]]), "Pad Slice Reshape Concat Transpose FusedMatMul ReduceSum"],
 ]; // prettier-ignore
 
@@ -606,12 +684,27 @@ test("operators are those that are fastest there", () => {
         ["float64", "carry"],
       ] as const
     ).map(([dtype, place]) => {
-      const { planned, carried } = plan(floats(dtype), place, [expression]);
-      const names = topological(planned.roots.slice(carried.length)).map(({ op }) => op);
+      const { lowered } = plan(floats(dtype), place, [expression]);
+      const names = topological(lowered).map(({ op }) => op);
       const kinds = new Set(names.filter((name) => name !== "argument" && name !== "constant"));
       return [...kinds].join(" ");
     });
     return c === b ? (b === a ? [a] : [a, b]) : [a, b, c];
   });
   expect(found).toEqual(chosen.map(([, ...names]) => names));
+});
+
+test("gradients in kernels are products where groups are slow", async () => {
+  const named = floats("float32");
+  const target = { groupedConvolutions: false };
+  await compareAll(named, drawn(named), "carry", operators["convolutions"] ?? [], 2e-5, target);
+});
+
+test("what has no operator is refused with its types", () => {
+  const bits: Operator = (o, a) => o.bitcast(a.x, "int32");
+  expect(() => plan(floats("float32"), "inputs", [bits])).toThrow("float32[4,3] → int32[4,3]");
+  const pair: Operator = (o, a) => o.binary("nothing" as "add", a.x, a.row);
+  expect(() => plan(floats("float32"), "inputs", [pair])).toThrow(
+    "float32[4,3] × float32[3] → float32[4,3]",
+  );
 });
