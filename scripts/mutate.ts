@@ -49,8 +49,17 @@ const rooms: { readonly [name: string]: Room } = {
     ],
   },
   study: {
-    mutate: ["src/{study,store}/*.ts", "src/sweep/sweep.ts", "!src/{study,store}/index.ts"],
-    tests: ["src/{study,store,sweep}/*.test.ts", "test/study/database.test.ts"],
+    mutate: [
+      "src/{study,store}/*.ts",
+      "src/sweep/sweep.ts",
+      "src/run/{run,checkpoint,history}.ts",
+      "!src/{study,store}/index.ts",
+    ],
+    tests: [
+      "src/{study,store,sweep}/*.test.ts",
+      "src/run/{run,checkpoint,history}.test.ts",
+      "test/study/database.test.ts",
+    ],
   },
 };
 

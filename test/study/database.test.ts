@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { PgBoss } from "pg-boss";
 import type { Machine } from "../../src/platform/machine.ts";
+import { persist } from "../../src/platform/node/outage.ts";
 import { connectPostgres } from "../../src/platform/node/postgres.ts";
 import { failedRow, type Row } from "../../src/study/cell.ts";
 import { readStudyDatabase } from "../../src/store/database.ts";
@@ -292,11 +293,14 @@ describe.skipIf(noPostgres)("a study in PostgreSQL", () => {
     // Another supervisor may be at it in this moment: then this one does nothing. And the heart that
     // this is to stop may beat once more meanwhile.
     while ((await db.executeSql(active)).rows.length > 0) {
-      await db.executeSql(
-        "UPDATE lucid_queue.job SET heartbeat_on = now() - interval '1 day' WHERE state = 'active'",
-      );
-      await db.executeSql("UPDATE lucid_queue.queue SET monitor_on = NULL");
-      await boss.supervise(`lucid.${config.study.name}`);
+      // Two supervisors that lock the same rows in another order are told of a deadlock.
+      await persist("the test's server", async () => {
+        await db.executeSql(
+          "UPDATE lucid_queue.job SET heartbeat_on = now() - interval '1 day' WHERE state = 'active'",
+        );
+        await db.executeSql("UPDATE lucid_queue.queue SET monitor_on = NULL");
+        await boss.supervise(`lucid.${config.study.name}`);
+      });
     }
     await boss.stop({ graceful: false });
   }
