@@ -7,10 +7,13 @@ import { programKey } from "../run/build.ts";
 import { historyStride, type Row } from "../study/cell.ts";
 import type { ClaimedCell } from "../study/claims.ts";
 import { expandStudy, parseStudy, type Cell } from "../study/study.ts";
-import type { CellEvent, CellProtocol, CellResult, RunTask } from "./cell-thread.ts";
+import type { CellEnd, CellEvent, CellProtocol, CellResult, RunTask } from "./cell-thread.ts";
 import { openSweeper, type SweepEvent } from "./sweep.ts";
 
 type Task = CellProtocol["task"];
+/** What a thread tells of the one cell that it was given. */
+type Emit = (told: { step: number; history: string; checkpoint?: Uint8Array }) => void;
+type Answer = CellEnd | CellResult;
 
 /** A thread that answers as a test says, and notes what it is asked. */
 class FakeThread implements Thread<CellProtocol> {
@@ -21,7 +24,11 @@ class FakeThread implements Thread<CellProtocol> {
 
   async run(task: Task, onEvent?: (event: CellEvent) => void): Promise<CellResult> {
     this.tasks.push(task);
-    return answer(task, onEvent ?? (() => {}), this);
+    const emit: Emit = (told) => onEvent?.({ index: 0, kind: "step", ...told });
+    const answered = await answer(task, emit, this);
+    if (isResult(answered)) return answered;
+    onEvent?.({ index: 0, kind: "end", end: answered });
+    return { kind: "ended" };
   }
   stop() {
     this.stops++;
@@ -32,14 +39,13 @@ class FakeThread implements Thread<CellProtocol> {
   }
 }
 
+const isResult = (answered: Answer): answered is CellResult =>
+  ["ended", "timed", "planned"].includes(answered.kind);
+
 let threads: FakeThread[] = [];
 let setups: unknown[] = [];
 let stopped = Promise.withResolvers<void>();
-let answer: (
-  task: Task,
-  emit: (event: CellEvent) => void,
-  thread: FakeThread,
-) => Promise<CellResult>;
+let answer: (task: Task, emit: Emit, thread: FakeThread) => Promise<Answer>;
 
 vi.mock(import("../platform/node/workers.ts"), async (original) => ({
   ...(await original()),
@@ -68,8 +74,12 @@ beforeEach(async () => {
 });
 
 const row = (cell: Cell): Row => ({ cell: cell.id, status: "ok" }) as Row;
-const done = (cell: Cell, more: Partial<CellResult> = {}): CellResult =>
-  ({ kind: "finished", row: row(cell), history: "last\n", ...more }) as CellResult;
+const done = (cell: Cell, more: { parameters?: Uint8Array } = {}): CellEnd => ({
+  kind: "finished",
+  row: row(cell),
+  history: "last\n",
+  ...more,
+});
 const parameters = Uint8Array.of(7);
 const checkpoint = Uint8Array.of(1, 2);
 
@@ -139,7 +149,7 @@ test("a cell is kept as it runs, and its row at the end", async () => {
   expect(log).toEqual(["append a", "append b", "save 1,2", "append last", "finish"]);
   expect(finished).toEqual([{ row: row(cell), parameters }]);
   expect(events).toEqual([
-    ...[4, 8, 12].map((step) => ({ kind: "step", cell, step })),
+    ...[4, 8, 12].map((step) => ({ kind: "step", cell, step, members: 1 })),
     { kind: "row", cell, row: row(cell) },
   ]);
   expect(setups).toEqual([{ engine: "native", machine }]);
@@ -152,7 +162,7 @@ test("a row that came too late is no row", async () => {
 });
 
 test.each([
-  [{}, { recordEvery: historyStride(1000), keep: false, certify: false, from: undefined }],
+  [{}, { recordEvery: historyStride(1000), keep: false, certify: false }],
   [{ recordEvery: 1 }, { recordEvery: 1 }],
   [
     { recordEvery: 64, keep: true, certify: true },
@@ -161,12 +171,12 @@ test.each([
 ])("a sweep asked %j asks its thread %j", async (asked, wanted) => {
   const [cell] = cells as [Cell];
   await sweep(asked);
-  expect(task()).toMatchObject({ kind: "run", cell, ...wanted });
+  expect(task()).toMatchObject({ kind: "run", cells: [{ cell, from: undefined }], ...wanted });
 });
 
 test("a cell goes on where it stood", async () => {
   await sweep({ claims: [claim(cells[0] as Cell, { from: checkpoint })] });
-  expect(task().from).toBe(checkpoint);
+  expect(task().cells).toEqual([{ cell: cells[0], from: checkpoint }]);
 });
 
 test("cells are asked for by the program of the last one", async () => {
@@ -336,18 +346,18 @@ test("one step per distinct program is timed, until the signal", async () => {
   const sweeper = openSweeper({ workers: 2, engine: "native", machine });
   expect(sweeper.workers).toBe(2);
   const open = new AbortController();
-  const { secondsPerStep, programs } = await sweeper.estimate(all, open.signal);
+  const { secondsPerStep, programs } = await sweeper.estimate(all, open.signal, false);
   const first = (key: string) => all.find(({ spec }) => programKey(spec) === key)?.spec.rho;
   expect(programs).toBe(keys.size);
   expect(new Map(secondsPerStep)).toEqual(new Map([...keys].map((key) => [key, first(key)])));
 
   open.abort();
-  expect(await sweeper.estimate(all, open.signal)).toEqual({
+  expect(await sweeper.estimate(all, open.signal, false)).toEqual({
     secondsPerStep: new Map(),
     programs: keys.size,
   });
   answer = async () => done(cells[0] as Cell);
-  const none = await sweeper.estimate(all, new AbortController().signal);
+  const none = await sweeper.estimate(all, new AbortController().signal, false);
   expect(none.secondsPerStep.size).toBe(0);
   await sweeper.close();
   expect(threads.map(({ closed }) => closed)).toEqual([true, true]);
@@ -358,6 +368,10 @@ test("at most 16 programs are timed", async () => {
   const all = await expandStudy(parseStudy({ name: "s", fixed: { n: 10 }, axes }));
   answer = async () => ({ kind: "timed", secondsPerStep: 1 });
   const sweeper = openSweeper({ workers: 1, engine: "native", machine });
-  const { secondsPerStep, programs } = await sweeper.estimate(all, new AbortController().signal);
+  const { secondsPerStep, programs } = await sweeper.estimate(
+    all,
+    new AbortController().signal,
+    false,
+  );
   expect([secondsPerStep.size, programs]).toEqual([16, 20]);
 });
