@@ -102,6 +102,33 @@ test("cells of one program are handed out together, those of the commonest first
   await again.close();
 });
 
+test("what a crash left half written is cleared away, and nothing else", async () => {
+  await (await open()).close();
+  const files = ["rows.jsonl.1.tmp", ".tmp.txt", join("running", "a.tmp"), join("running", "a")];
+  for (const name of files) await writeFile(join(folder, name), "x");
+  await (await open()).close();
+  expect(await readdir(folder)).toContain(".tmp.txt");
+  expect(await readdir(folder)).not.toContain("rows.jsonl.1.tmp");
+  expect(await readdir(join(folder, "running"))).toEqual(["a"]);
+});
+
+test("nothing is written to a cell that was given back", async () => {
+  const opened = await open();
+  const claimed = await take(opened);
+  await claimed.append("a\n");
+  await claimed.release();
+  await expect(claimed.append("b\n")).rejects.toThrow();
+  await opened.close();
+});
+
+test.each(["null", "[]", "5", "{}"])("a description that is %s is none", async (text) => {
+  await (await open()).close();
+  await writeFile(join(folder, "study.json"), text);
+  await expect(readStudyFolder(folder)).rejects.toThrow(
+    `invalid file ${join(folder, "study.json")}: `,
+  );
+});
+
 test("a list of cells that was cut is refused", async () => {
   await (await open()).close();
   const path = join(folder, "cells.jsonl");

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { expandStudy, parseStudy, type StudyFile } from "./study.ts";
+import { describeCoordinates, expandStudy, parseStudy, type StudyFile } from "./study.ts";
 
 const small: StudyFile = { name: "small", fixed: { problem: "cosine" }, steps: 10 };
 const expand = (file: unknown, preset?: string) => expandStudy(parseStudy(file, preset));
@@ -112,6 +112,18 @@ test.each<[string, unknown, string | undefined, string]>([
     "a",
     'unknown entry in preset a "seed" (did you mean "seeds"?)',
   ],
+  ...[1, null, "x", []].map((part): [string, unknown, string, string] => [
+    `a preset that is ${JSON.stringify(part)}`,
+    { ...small, presets: { a: part } },
+    "a",
+    "invalid presets.a: give entries of the study, such as { steps: 100 }",
+  ]),
+  ...[1, "x"].map((presets): [string, unknown, string, string] => [
+    `presets that are ${presets}`,
+    { ...small, presets },
+    "a",
+    "invalid presets: give versions of the study by name",
+  ]),
   [
     "an axis that is no list",
     { ...small, axes: { rho: 1 } },
@@ -188,4 +200,22 @@ test.each<[string, unknown, string | undefined, string]>([
   await expect((async () => expand(file, preset))()).rejects.toThrow(
     expect.objectContaining({ name: "InputError", message }),
   );
+});
+
+test("coordinates in words: texts as they are, all else as JSON", () => {
+  expect(describeCoordinates({ rho: 2, remedy: "switch", hidden: [4, 5], seed: 0 })).toBe(
+    "rho=2 remedy=switch hidden=[4,5] seed=0",
+  );
+});
+
+test("what a study leaves out", () => {
+  const { record, keep, certify, seeds } = parseStudy(small);
+  expect({ record, keep, certify, seeds }).toEqual({
+    record: null,
+    keep: false,
+    certify: false,
+    seeds: 1,
+  });
+  const given = { record: 8, keep: true, certify: true, seeds: 3 };
+  expect(parseStudy({ ...small, ...given })).toMatchObject(given);
 });

@@ -121,7 +121,9 @@ const presetFields = {
   keep: z.boolean({ error: "give true or false" }),
   certify: z.boolean({ error: "give true or false" }),
 };
-const presetSchema = z.strictObject(presetFields).partial();
+const presetSchema = z
+  .strictObject(presetFields, { error: "give entries of the study, such as { steps: 100 }" })
+  .partial();
 const fileSchema = presetSchema.extend({
   name,
   description: z.string().optional(),
