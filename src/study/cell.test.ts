@@ -93,13 +93,13 @@ const rowAt = (step: number) => ({
 const lines = (...steps: number[]) => formatHistory(steps.map((step) => rowAt(step)));
 
 test("histories keep seven digits, and what is not finite as no number", () => {
-  const point: [number, number] = [Math.PI, Infinity];
+  const point: [number, number] = [1 / 7, Infinity];
   const row = { ...rowAt(0), point, details: { age: 1234567.89 } };
   expect(parseHistory(formatHistory([row]))).toEqual([
     {
       ...row,
       loss: 0.3333333,
-      point: [3.141593, NaN],
+      point: [0.1428571, NaN],
       details: { age: 1234568 },
     },
   ]);
