@@ -4,16 +4,16 @@ import { MachineError } from "../engine/errors.ts";
 import type { Machine } from "../platform/machine.ts";
 import type { Thread } from "../platform/node/workers.ts";
 import { programKey } from "../run/build.ts";
-import { historyStride, type Row } from "../study/cell.ts";
+import type { Row } from "../study/cell.ts";
 import type { ClaimedCell } from "../study/claims.ts";
 import { expandStudy, parseStudy, type Cell } from "../study/study.ts";
 import type { CellEnd, CellEvent, CellProtocol, CellResult, RunTask } from "./cell-thread.ts";
 import { openSweeper, type SweepEvent } from "./sweep.ts";
 
 type Task = CellProtocol["task"];
-/** What a thread tells of the one cell that it was given. */
-type Emit = (told: { step: number; history: string; checkpoint?: Uint8Array }) => void;
-type Answer = CellEnd | CellResult;
+
+/** What is told of the only cell of a task. */
+type Step = Omit<Extract<CellEvent, { kind: "step" }>, "index" | "kind">;
 
 /** A thread that answers as a test says, and notes what it is asked. */
 class FakeThread implements Thread<CellProtocol> {
@@ -22,12 +22,14 @@ class FakeThread implements Thread<CellProtocol> {
   closed = false;
   ended = false;
 
-  async run(task: Task, onEvent?: (event: CellEvent) => void): Promise<CellResult> {
+  async run(task: Task, onEvent: (event: CellEvent) => void = () => {}): Promise<CellResult> {
     this.tasks.push(task);
-    const emit: Emit = (told) => onEvent?.({ index: 0, kind: "step", ...told });
-    const answered = await answer(task, emit, this);
-    if (isResult(answered)) return answered;
-    onEvent?.({ index: 0, kind: "end", end: answered });
+    const step = (event: Step) => onEvent({ index: 0, kind: "step", ...event });
+    const result = await answer(task, step, this, onEvent);
+    if (result.kind === "ended" || result.kind === "timed" || result.kind === "planned") {
+      return result;
+    }
+    onEvent({ index: 0, kind: "end", end: result });
     return { kind: "ended" };
   }
   stop() {
@@ -39,13 +41,16 @@ class FakeThread implements Thread<CellProtocol> {
   }
 }
 
-const isResult = (answered: Answer): answered is CellResult =>
-  ["ended", "timed", "planned"].includes(answered.kind);
-
 let threads: FakeThread[] = [];
 let setups: unknown[] = [];
 let stopped = Promise.withResolvers<void>();
-let answer: (task: Task, emit: Emit, thread: FakeThread) => Promise<Answer>;
+/** The end of the only cell of a task, or the result of any. */
+let answer: (
+  task: Task,
+  step: (event: Step) => void,
+  thread: FakeThread,
+  emit: (event: CellEvent) => void,
+) => Promise<CellEnd | CellResult>;
 
 vi.mock(import("../platform/node/workers.ts"), async (original) => ({
   ...(await original()),
@@ -74,11 +79,11 @@ beforeEach(async () => {
 });
 
 const row = (cell: Cell): Row => ({ cell: cell.id, status: "ok" }) as Row;
-const done = (cell: Cell, more: { parameters?: Uint8Array } = {}): CellEnd => ({
+const done = (cell: Cell, model?: Uint8Array): CellEnd => ({
   kind: "finished",
   row: row(cell),
   history: "last\n",
-  ...more,
+  ...(model && { parameters: model }),
 });
 const parameters = Uint8Array.of(7);
 const checkpoint = Uint8Array.of(1, 2);
@@ -143,7 +148,7 @@ test("a cell is kept as it runs, and its row at the end", async () => {
     emit({ step: 4, history: "a\n" });
     emit({ step: 8, history: "" });
     emit({ step: 12, history: "b\n", checkpoint });
-    return done(cell, { parameters });
+    return done(cell, parameters);
   };
   await sweep({});
   expect(log).toEqual(["append a", "append b", "save 1,2", "append last", "finish"]);
@@ -162,7 +167,7 @@ test("a row that came too late is no row", async () => {
 });
 
 test.each([
-  [{}, { recordEvery: historyStride(1000), keep: false, certify: false }],
+  [{}, { recordEvery: 4, keep: false, certify: false }],
   [{ recordEvery: 1 }, { recordEvery: 1 }],
   [
     { recordEvery: 64, keep: true, certify: true },
@@ -171,7 +176,7 @@ test.each([
 ])("a sweep asked %j asks its thread %j", async (asked, wanted) => {
   const [cell] = cells as [Cell];
   await sweep(asked);
-  expect(task()).toMatchObject({ kind: "run", cells: [{ cell, from: undefined }], ...wanted });
+  expect(task()).toEqual({ ...task(), kind: "run", cells: [{ cell, from: undefined }], ...wanted });
 });
 
 test("a cell goes on where it stood", async () => {
@@ -355,7 +360,7 @@ test("one step per distinct program is timed, until the signal", async () => {
     programs: keys.size,
   });
   answer = async () => done(cells[0] as Cell);
-  const none = await sweeper.estimate(all, new AbortController().signal, false);
+  const none = await sweeper.estimate(all, new AbortController().signal, true);
   expect(none.secondsPerStep.size).toBe(0);
   await sweeper.close();
   expect(threads.map(({ closed }) => closed)).toEqual([true, true]);
@@ -369,7 +374,7 @@ test("at most 16 programs are timed", async () => {
   const { secondsPerStep, programs } = await sweeper.estimate(
     all,
     new AbortController().signal,
-    false,
+    true,
   );
   expect([secondsPerStep.size, programs]).toEqual([16, 20]);
 });
