@@ -378,3 +378,65 @@ test("at most 16 programs are timed", async () => {
   );
   expect([secondsPerStep.size, programs]).toEqual([16, 20]);
 });
+
+/** Sweep the first cell with the others beside it; what was put back is taken alone. */
+async function sweepBeside(gain: number, end: typeof answer, ensembles = true) {
+  const queue = cells.map((cell) => claim(cell));
+  const putBack: Cell[] = [];
+  answer = async (task, step, thread, emit) =>
+    task.kind === "plan" ? { kind: "planned", gain } : end(task, step, thread, emit);
+  const sweeper = openSweeper({ workers: 1, engine: "native", machine });
+  await sweeper.run({
+    source: {
+      take: async () => queue.shift(),
+      beside: {
+        count: () => queue.length,
+        take: async (_, most) => queue.splice(0, most),
+        putBack(cell) {
+          putBack.push(cell);
+          queue.push(claim(cell));
+        },
+      },
+    },
+    recordEvery: null,
+    keep: false,
+    ensembles,
+    signal: new AbortController().signal,
+    onEvent: (event) => events.push(event),
+  });
+  const tasks = threads.flatMap((thread) => thread.tasks);
+  const sizes = tasks.map((each) => (each.kind === "run" ? each.cells.length : each.kind));
+  return { sizes, putBack };
+}
+
+const endAll: typeof answer = async (asked, _, __, emit) => {
+  if (asked.kind !== "run") throw new Error("not asked for that");
+  asked.cells.forEach(({ cell }, index) => emit({ index, kind: "end", end: done(cell) }));
+  return { kind: "ended" };
+};
+
+test.each([
+  [2, true, ["plan", 3]],
+  [1, true, ["plan", 1, 1, 1]],
+  [2, false, [1, 1, 1]],
+])("cells that gain %d side by side, where that is asked for: %s", async (gain, asked, wanted) => {
+  expect((await sweepBeside(gain, endAll, asked)).sizes).toEqual(wanted);
+  expect(finished.map((each) => each.row.cell)).toEqual(cells.map(({ id }) => id));
+});
+
+test("cells that a thread was lost with are given back, and go on one by one", async () => {
+  const { sizes, putBack } = await sweepBeside(2, async (asked, step, thread, emit) => {
+    if (asked.kind === "run" && asked.cells.length > 1) {
+      emit({ index: 1, kind: "end", end: done(cells[1] as Cell) });
+      throw new Error("out of memory");
+    }
+    return endAll(asked, step, thread, emit);
+  });
+  const [first, second, third] = cells as [Cell, Cell, Cell];
+  expect(sizes).toEqual(["plan", 3, 1, 1]);
+  expect(putBack).toEqual([first, third]);
+  expect(finished.map((each) => each.row)).toEqual([second, first, third].map(row));
+  expect(events.filter(({ kind }) => kind === "released")).toEqual(
+    [first, third].map((cell) => ({ kind: "released", cell })),
+  );
+});
