@@ -151,7 +151,7 @@ async function build(spec: RunSpec, progress: Progress): Promise<Target> {
     ...(spec.data === undefined ? [] : [`data ${spec.data}`]),
     ...shaping.flatMap(([field, words, nothing]) => {
       const value: unknown = Reflect.get(spec, field);
-      return value === undefined || value === nothing ? [] : [`${words} ${value}`];
+      return typeof value === "number" && value !== nothing ? [`${words} ${value}`] : [];
     }),
   ];
   return {
