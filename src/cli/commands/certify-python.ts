@@ -28,6 +28,7 @@ export interface PythonFlags extends LossFlags {
   readonly timeout?: string;
   readonly refine?: boolean;
   readonly out?: string;
+  readonly wholeSpectra?: string;
   readonly maxProducts?: string;
   readonly steps?: string;
   readonly html?: string;
@@ -52,6 +53,7 @@ export async function certifyPython(
   const mode = modes.find((known) => known === (flags.mode ?? "evaluate"));
   if (mode === undefined) throw unknownName("mode", show(flags.mode), modes);
   const steps = wholeNumber("steps", flags.steps);
+  const denseLimit = wholeNumber("whole-spectra", flags.wholeSpectra);
   const budget = wholeNumber("max-products", flags.maxProducts);
   const atOnce = wholeNumber("at-once", flags.atOnce);
   if (atOnce !== undefined && mode === "train") {
@@ -95,6 +97,7 @@ export async function certifyPython(
         },
         {
           ...(steps !== undefined && { steps }),
+          denseLimit,
           ...(flags.lr !== undefined && { learningRate: Number(flags.lr) }),
           onProgress: (what) => progress.update(() => `certifying: ${what}`),
         },

@@ -104,12 +104,31 @@ function zipClaiming(name: string, size: number): Uint8Array {
   return Uint8Array.from([...local, ...title, ...data, ...central, ...title, ...end]);
 }
 
+it("whole spectra are computed up to as many parameters as are asked for", async () => {
+  const at = words("certify --problem cosine --rho 4 --point 2.2831853,0 --steps 20 --json");
+  for (const [limit, dense] of [
+    [[], true],
+    [["--whole-spectra", "2"], true],
+    [["--whole-spectra", "1"], false],
+  ] as const) {
+    const { out, code } = await lucid(...at, ...limit);
+    expect(code).toBe(0);
+    const { details } = certificateSchema.parse(JSON.parse(out));
+    expect([limit, details.dense]).toEqual([limit, dense]);
+  }
+});
+
 describe("bad input is refused in one line, with exit code 2", () => {
   const at = (file: string) => ["certify", ...network, "--point", file];
   it.each<[string, () => string[], RegExp]>([
     ["no point", () => ["certify"], /^missing point \(give the folder of a run/],
     ["no rho", () => words("certify --problem cosine --point 1,1"), /^missing --rho/],
     ["rho 0", () => words("certify --problem cosine --rho 0 --point 1,1"), /^invalid rho: 0/],
+    [
+      "no count of parameters",
+      () => words("certify --problem cosine --rho 1 --point 1,1 --whole-spectra 1.5"),
+      /^invalid whole-spectra: 1\.5 \(give a whole number, 1 or more\)/,
+    ],
     ["no file", () => at(inFolder("none.safetensors")), /^missing file .*none/],
     ["a truncated file", () => at(inFolder("cut.safetensors")), /^invalid file .*cut/],
     [

@@ -37,6 +37,7 @@ interface CertifyFlags extends LossFlags {
   readonly out?: string;
   readonly maxProducts?: string;
   readonly steps?: string;
+  readonly wholeSpectra?: string;
   readonly samples?: string;
   readonly mode?: string;
   readonly html?: string;
@@ -89,6 +90,12 @@ export function addCertify(program: Command, terminal: Terminal): void {
     )
     .addOption(
       option(
+        "--whole-spectra <count>",
+        "where the method rests, compute whole spectra up to so many parameters: time goes with their cube (default: 1000)",
+      ),
+    )
+    .addOption(
+      option(
         "--samples <count>",
         "certify on so many samples, drawn at random, with error bars from further subsets (default: on all)",
       ),
@@ -136,6 +143,7 @@ async function certifyPoint(
     threads: wholeNumber("threads", flags.threads) ?? 2,
   };
   const steps = wholeNumber("steps", flags.steps);
+  const denseLimit = wholeNumber("whole-spectra", flags.wholeSpectra);
   const budget = wholeNumber("max-products", flags.maxProducts);
   await prepareFiles(flags);
   const { model, ...target } = await lossAndModel(run, flags, progress);
@@ -150,6 +158,7 @@ async function certifyPoint(
       statistics,
       engine,
       ...(steps !== undefined && { steps }),
+      denseLimit,
       mode,
       onProgress: (what: string) => progress.update(() => `certifying: ${what}`),
     };
