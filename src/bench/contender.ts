@@ -39,6 +39,8 @@ export interface ContenderSpec {
 /** What is timed. */
 export interface Timed {
   readonly compileMilliseconds: number;
+  /** Part of the work that `run` does; default all of it. */
+  readonly share?: number;
   run(steps: number): Promise<unknown>;
 }
 
@@ -86,14 +88,15 @@ async function serve(spec: ContenderSpec): Promise<void> {
       : await openSteps(workload, spec);
   await timed.run("steps" in workload ? workload.steps : 1);
   say({ ...timed, version: process.version });
+  const { share = 1 } = timed;
   for await (const line of createInterface({ input: process.stdin })) {
     const steps = Number(line);
     const began = performance.now();
     const before = process.cpuUsage();
     await timed.run(steps);
-    const milliseconds = (performance.now() - began) / steps;
+    const milliseconds = (performance.now() - began) / steps / share;
     const { user, system } = process.cpuUsage(before);
-    const cpuMilliseconds = (user + system) / 1000 / steps;
+    const cpuMilliseconds = (user + system) / 1000 / steps / share;
     say({ milliseconds, cpuMilliseconds, peakBytes: process.resourceUsage().maxRSS * 1024 });
   }
 }

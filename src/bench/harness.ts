@@ -188,7 +188,7 @@ export const groups: readonly Group[] = [
   },
   {
     name: "64 runs of the regression network",
-    steps: 500,
+    steps: 5000,
     operations: 0,
     contenders: () =>
       ([true, false] as const).map((sideBySide) =>
