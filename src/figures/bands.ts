@@ -1,6 +1,6 @@
 /** Figures of means over seeds, with bands of one standard deviation, a panel per radius. */
 import * as Plot from "@observablehq/plot";
-import { radiusWords } from "../run/radius.ts";
+import { radiusWords, relativeRange } from "../run/radius.ts";
 import { lineStyle, lineStyles } from "./curves.ts";
 import { head, margins, sheet, titleHeight, type Figure } from "./figure.ts";
 import { legend } from "./legend.ts";
@@ -10,6 +10,8 @@ import { byMethod, radii, radius, relativeAt, type FigureRun } from "./runs.ts";
 export interface BandPoint {
   readonly method: string;
   readonly rho: number;
+  /** ρ/‖x₀‖, the median over the seeds, where it is known. */
+  readonly relativeRho: number | null;
   /** Middle of the stretch. */
   readonly step: number;
   /** Over the seeds, of the mean loss of the stretch. */
@@ -23,6 +25,7 @@ export function bands(runs: readonly FigureRun[], stretches: number): BandPoint[
   return byMethod(runs).flatMap(({ name, runs: own }) =>
     radii(own).flatMap((rho) => {
       const group = own.filter((run) => radius(run) === rho);
+      const relativeRho = relativeRange(relativeAt(group, rho))?.median ?? null;
       const steps = Math.max(...group.map(({ result }) => result.final.step));
       return Array.from({ length: stretches }, (_, i): BandPoint[] => {
         const [from, to] = [(i * steps) / stretches, ((i + 1) * steps) / stretches];
@@ -37,7 +40,7 @@ export function bands(runs: readonly FigureRun[], stretches: number): BandPoint[
         const squares = losses.reduce((sum, loss) => sum + (loss - mean) ** 2, 0);
         const deviation = losses.length > 1 ? Math.sqrt(squares / (losses.length - 1)) : 0;
         const step = (from + to) / 2;
-        return [{ method: name, rho, step, mean, deviation, seeds: losses.length }];
+        return [{ method: name, rho, relativeRho, step, mean, deviation, seeds: losses.length }];
       }).flat();
     }),
   );

@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { parseHTML } from "linkedom";
 import { expect, test } from "vitest";
 import { verdicts, type VerdictName } from "../diagnostics/verdict.ts";
 import { randomStream } from "../engine/random.ts";
@@ -50,6 +51,7 @@ function madeUp(rho: number, at: number | undefined, seed: number, name: Verdict
         testAccuracy: stalls ? 0.1 : random.uniform(0.8, 0.9),
         point: null,
       },
+      relativeRho: rho / (7 + seed),
       verdict: {
         name,
         sentence: verdicts[name],
@@ -152,7 +154,7 @@ test.each(entries)("%s has numbers behind it", (_, entry) => {
 test("the numbers of figures of runs are one object per step or run, which says of which", () => {
   const [run] = runs as [FigureRun];
   const [{ gradNorm, shiftedGradNorm, loss }] = run.rows as [FigureRun["rows"][number]];
-  const place = { method: "sam", switch: null, rho: 1, seed: 0 };
+  const place = { method: "sam", switch: null, rho: 1, relativeRho: 1 / 7, seed: 0 };
   const verdict = "descending";
   const { loss: finalLoss, testAccuracy } = run.result.final;
   const first = {
@@ -166,6 +168,32 @@ test("the numbers of figures of runs are one object per step or run, which says 
   expect(Object.fromEntries(found)).toMatchObject(first);
   const counts = figuresFor("runs").map((entry) => [entry.name, entry.numbers(runs).length]);
   expect(Object.fromEntries(counts)).toMatchObject({ "5": 18 * 9, "8": 18, "final-loss": 18 });
+});
+
+test("over every ρ stands ρ/‖x₀‖, and nothing where it is not known", () => {
+  const ticksOf = (drawn: string) => {
+    const { document } = parseHTML(drawn);
+    const axes = [...document.querySelectorAll('[aria-label="x-axis tick label"]')];
+    return axes.map((axis) =>
+      [...axis.querySelectorAll("text")].map((tick) => ({
+        text: tick.textContent,
+        x: tick.getAttribute("transform")?.split(",")[0],
+      })),
+    );
+  };
+  const [below = [], above = []] = ticksOf(renderSvg(finalLossFigure(runs)));
+  expect(below.map(({ text }) => text)).toEqual(["1", "2", "8"]);
+  // The median of three starts of norms 7, 8 and 9.
+  expect(above.map(({ text }) => text)).toEqual(["0.13", "0.25", "1"]);
+  expect(above.map(({ x }) => x)).toEqual(below.map(({ x }) => x));
+  const unknown = runs.map((run) => ({
+    ...run,
+    result: { ...run.result, relativeRho: undefined },
+  }));
+  for (const draw of [finalLossFigure, figure5, figure8]) {
+    expect(renderSvg(draw(runs))).toContain("ρ/‖x₀‖, median →");
+    expect(renderSvg(draw(unknown))).not.toContain("‖x₀‖");
+  }
 });
 
 test("a contact sheet refuses images in color", () => {

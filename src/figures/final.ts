@@ -1,15 +1,17 @@
 /** Figures of final values against ρ: one mark per run, which shows its verdict. */
 import * as Plot from "@observablehq/plot";
-import { relativeWords } from "../run/radius.ts";
-import { head, margins, sheet, titleHeight, type Figure } from "./figure.ts";
+import { head, sheet, titleHeight, type Figure } from "./figure.ts";
 import { legend, verdictDots, verdictEntries } from "./legend.ts";
 import type { PanelOptions } from "./trajectories.ts";
-import { byMethod, radii, radius, relativeAt, verdictOf, type FigureRun } from "./runs.ts";
+import { radiusAxes, radiusMargins, relativeAxis, type RelativeAxis } from "./radius-axis.ts";
+import { byMethod, radii, radius, verdictOf, type FigureRun } from "./runs.ts";
 import { logExtent, logAxis, type Extent } from "./scales.ts";
 
 /** Final loss against ρ: methods side by side, every seed a mark, a line through the medians. */
 export function finalLossFigure(runs: readonly FigureRun[]): Figure {
   const groups = byMethod(runs);
+  const rhos = radii(runs);
+  const above = relativeAxis(runs, rhos);
   const [width, height] = [860 / groups.length, 340];
   const key = legend(verdictEntries(runs.map(verdictOf)), 860);
   const top = titleHeight + key.height;
@@ -23,7 +25,7 @@ export function finalLossFigure(runs: readonly FigureRun[]): Figure {
       ...groups.map(({ name, runs: shown }, i) => ({
         x: i * width,
         y: top,
-        plot: finalPlot(shown, scale, radii(runs), { title: name, width, height }),
+        plot: finalPlot(shown, scale, rhos, above, { title: name, width, height }),
       })),
     ],
   });
@@ -55,35 +57,34 @@ export const accuracyScale: FinalScale = {
   axis: [Plot.gridY({ ticks: 5 }), Plot.axisY({ ticks: 5, label: null })],
 };
 
-/** One panel: ρ by rank, so that every value tried has equal room. */
+/** One panel over ρ; `above` is its second axis. */
 export function finalPlot(
   runs: readonly FigureRun[],
   { label, at, scale, axis }: FinalScale,
   rhos: readonly number[],
+  above: RelativeAxis | undefined,
   { title, width, height }: PanelOptions,
 ): Plot.PlotOptions {
+  const axes = radiusAxes(rhos, above, width);
+  const room = radiusMargins(above);
   const column = Math.min(30, (0.6 * (width - 74)) / rhos.length);
   return {
     width,
     height,
-    ...margins,
-    x: { type: "point", domain: [...rhos], label: radiusLabel(runs, rhos), padding: 0.6 },
-    y: scale,
+    ...room,
+    x: axes.scale,
+    // What is drawn at the top does not touch the second axis.
+    y: above ? { ...scale, insetTop: 8 } : scale,
     marks: [
       axis,
-      head(title, label, margins),
+      axes.marks,
+      head(title, label, room),
       Plot.lineY(runs, Plot.groupX({ y: "median" }, { x: radius, y: at, strokeOpacity: 0.35 })),
       ...sideBySide(runs, column).map(({ runs: some, shift }) =>
         verdictDots(some, verdictOf, { x: radius, y: at, dx: shift }),
       ),
     ],
   };
-}
-
-/** `ρ`, and from which to which part of ‖x₀‖ it goes, where that is known. */
-function radiusLabel(runs: readonly FigureRun[], rhos: readonly number[]): string {
-  const words = relativeWords(rhos.flatMap((rho) => relativeAt(runs, rho)));
-  return words === "" ? "ρ" : `ρ, ${words}`;
 }
 
 /** Runs of one ρ spread over a column of so many pixels, in the order of their seeds. */

@@ -36,7 +36,7 @@ const lineHeight = 22;
 /** Room for the mark, and between entries. */
 const [swatch, gap] = [22, 18];
 /** Pixels that a text of 12 pixels takes, roughly. */
-const widthOf = (text: string) => 5.7 * text.length;
+export const widthOf = (text: string) => 5.7 * text.length;
 
 /** A line of entries, or several where they need more than `width`. */
 export function legend(

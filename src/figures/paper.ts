@@ -1,23 +1,25 @@
 /** The figures of Park et al. 2025 (arXiv 2509.21818) that show many training runs. */
-import { radiusWords } from "../run/radius.ts";
 import { finalPlot, accuracyScale, lossScale } from "./final.ts";
 import { sheet, titleHeight, type Figure } from "./figure.ts";
 import { legend, verdictEntries } from "./legend.ts";
-import { byMethod, radii, radius, relativeAt, verdictOf, type FigureRun } from "./runs.ts";
+import { columnAxis, columnAxisHeight, relativeAxis } from "./radius-axis.ts";
+import { byMethod, radii, radius, verdictOf, type FigureRun } from "./runs.ts";
 import { extentOf, loss, trajectoryPlot } from "./trajectories.ts";
 
 const headingHeight = 26;
 
 /**
  * Figure 5: loss against step, a line per seed whose color is the verdict on where it ended; a
- * column per ρ, SAM above, the switch below.
+ * column per ρ, under an axis of ρ/‖x₀‖; SAM above, the switch below.
  */
 export function figure5(runs: readonly FigureRun[]): Figure {
   const rhos = radii(runs);
   const groups = byMethod(runs);
   const [width, height] = [Math.max(190, 860 / rhos.length), 250];
   const key = legend(verdictEntries(runs.map(verdictOf)), width * rhos.length);
-  const top = titleHeight + key.height;
+  const above = relativeAxis(runs, rhos);
+  const axisTop = titleHeight + key.height;
+  const top = axisTop + (above ? columnAxisHeight : 0);
   const extent = extentOf(runs, loss);
   return sheet({
     width: width * rhos.length,
@@ -25,6 +27,7 @@ export function figure5(runs: readonly FigureRun[]): Figure {
     title: "Loss while training, every seed colored by the verdict on where it ended",
     panels: [
       { x: 4, y: titleHeight, plot: key.plot },
+      ...(above ? [{ x: 0, y: axisTop, plot: columnAxis(rhos, above, width) }] : []),
       ...groups.flatMap(({ name, runs }, row) => {
         const y = top + row * (headingHeight + height);
         return [
@@ -36,7 +39,7 @@ export function figure5(runs: readonly FigureRun[]): Figure {
               runs.filter((run) => radius(run) === rho),
               loss,
               extent,
-              { title: radiusWords(rho, relativeAt(runs, rho)), width, height },
+              { title: `ρ = ${rho}`, width, height },
               false,
             ),
           })),
@@ -47,13 +50,14 @@ export function figure5(runs: readonly FigureRun[]): Figure {
 }
 
 /**
- * Figure 8: final loss and test accuracy against ρ, a mark per seed that shows the verdict; SAM
- * above, the switch below.
+ * Figure 8: final loss and test accuracy against ρ and ρ/‖x₀‖, a mark per seed that shows the
+ * verdict; SAM above, the switch below.
  */
 export function figure8(runs: readonly FigureRun[]): Figure {
   const rhos = radii(runs);
   const groups = byMethod(runs);
-  const [width, height] = [430, 280];
+  const above = relativeAxis(runs, rhos);
+  const [width, height] = [430, above ? 302 : 280];
   const key = legend(verdictEntries(runs.map(verdictOf)), 2 * width);
   const top = titleHeight + key.height;
   return sheet({
@@ -66,7 +70,7 @@ export function figure8(runs: readonly FigureRun[]): Figure {
         [lossScale(runs), accuracyScale].map((scale, column) => ({
           x: column * width,
           y: top + row * height,
-          plot: finalPlot(shown, scale, rhos, { title: name, width, height }),
+          plot: finalPlot(shown, scale, rhos, above, { title: name, width, height }),
         })),
       ),
     ],

@@ -122,10 +122,11 @@ const perRun = (
 ): object[] =>
   runs.map((run) => ({ ...placeOf(run), ...numbers(run.result.final), ...shownVerdict(run) }));
 
-const placeOf = ({ result: { spec } }: FigureRun) => ({
+const placeOf = ({ result: { spec, relativeRho } }: FigureRun) => ({
   method: spec.method,
   switch: spec.switch ?? null,
   rho: spec.rho ?? null,
+  relativeRho: relativeRho ?? null,
   seed: spec.seed,
 });
 

@@ -1,13 +1,16 @@
 /** The figure of survival: which share of runs still stands at the loss of guessing, over the steps. */
 import * as Plot from "@observablehq/plot";
+import { radiusWords, relativeRange } from "../run/radius.ts";
 import { head, margins, sheet, titleHeight, type Figure } from "./figure.ts";
 import { lineStyle } from "./curves.ts";
 import { legend } from "./legend.ts";
-import { radii, radius, type FigureRun } from "./runs.ts";
+import { radii, radius, relativeAt, type FigureRun } from "./runs.ts";
 
 /** A point of a curve of survival. */
 export interface Survival {
   readonly rho: number;
+  /** ρ/‖x₀‖, the median over the runs, where it is known. */
+  readonly relativeRho: number | null;
   readonly step: number;
   /** Share of the runs at this radius whose loss has never been below the threshold. */
   readonly standing: number;
@@ -22,13 +25,15 @@ export function survival(runs: readonly FigureRun[], threshold: number): Surviva
     const leaves = group
       .map(({ rows }) => rows.find(({ loss }) => loss < threshold)?.step ?? Infinity)
       .sort((a, b) => a - b);
+    const relativeRho = relativeRange(relativeAt(group, rho))?.median ?? null;
     const at = (step: number): Survival => ({
       rho,
+      relativeRho,
       step,
       standing: leaves.filter((leave) => leave > step).length / group.length,
       of: group.length,
     });
-    const first = { rho, step: 0, standing: 1, of: group.length };
+    const first = { rho, relativeRho, step: 0, standing: 1, of: group.length };
     return [first, ...leaves.filter(Number.isFinite).map(at), at(horizon)];
   });
 }
@@ -40,7 +45,7 @@ export function survivalFigure(runs: readonly FigureRun[], threshold: number): F
   const rhos = radii(runs);
   const key = legend(
     rhos.map((rho, i) => ({
-      words: `ρ = ${rho} (${points.find((point) => point.rho === rho)?.of} runs)`,
+      words: `${radiusWords(rho, relativeAt(runs, rho))}, ${points.find((point) => point.rho === rho)?.of} runs`,
       line: lineStyle(i),
     })),
     width - 24,

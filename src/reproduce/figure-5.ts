@@ -78,7 +78,7 @@ export const stalls: Recipe = {
         figure5(first),
         first,
         mnist,
-        "A line per seed; its color and mark are the verdict on where it ended.",
+        "A line per seed; its color and mark are the verdict on where it ended. A column is one ρ; above stands ρ/‖x₀‖.",
       ),
       made("figure-8", figure8(first), first, mnist, "A mark per seed."),
       {
@@ -96,7 +96,7 @@ export const stalls: Recipe = {
         figure5(second),
         second,
         regression,
-        "ρ = 2; ρ/‖x₀‖ stands above each column. 7 parameters, one target function.",
+        "7 parameters, one target function; descent is the column of ρ = 0.",
       ),
       made(
         "figure-8-regression",
@@ -110,9 +110,10 @@ export const stalls: Recipe = {
 };
 
 const endsOf = (runs: readonly FigureRun[]): object[] =>
-  runs.map(({ result: { spec, final, verdict } }) => ({
+  runs.map(({ result: { spec, final, verdict, relativeRho } }) => ({
     method: spec.method,
     rho: spec.rho ?? null,
+    relativeRho: relativeRho ?? null,
     switch: spec.switch ?? null,
     seed: spec.seed,
     steps: final.step,

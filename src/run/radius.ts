@@ -31,12 +31,24 @@ export function relativeRho(rho: Rho, steps: number, start: Tree<Tensor>): numbe
  * rows of earlier versions.
  */
 export function relativeWords(relative: readonly (number | null | undefined)[]): string {
-  const known = relative.filter((value) => typeof value === "number").sort((a, b) => a - b);
+  const known = knownRelative(relative);
   const ends = [known[0], known.at(-1)].flatMap((value) =>
     value === undefined ? [] : [String(rounded(value, 2))],
   );
   return ends.length === 0 ? "" : `${[...new Set(ends)].join("–")} ‖x₀‖`;
 }
+
+/** Of several starts, ρ/‖x₀‖ of the least, the middle and the largest; nothing where none is known. */
+export function relativeRange(relative: readonly (number | null | undefined)[]) {
+  const known = knownRelative(relative);
+  const [least, median, most] = [known[0], known[known.length >> 1], known.at(-1)];
+  return least === undefined || median === undefined || most === undefined
+    ? undefined
+    : { least, median, most };
+}
+
+const knownRelative = (relative: readonly (number | null | undefined)[]): number[] =>
+  relative.filter((value) => typeof value === "number").sort((a, b) => a - b);
 
 /** `ρ = 2 (0.27 ‖x₀‖)` */
 export function radiusWords(rho: Rho, relative: readonly (number | null | undefined)[]): string {

@@ -119,7 +119,7 @@ lines are runs that bounce.`,
 ${picture(figures["final-loss"], "Every run by where it ended; the mark is the verdict.")}
 
 <h2>All runs</h2>
-${htmlTable(runColumns, runs.map(tableCells))}
+${htmlTable([...runColumns, "cell"], runs.map(tableCells))}
 <p>GradRatio is ‖g⁺‖/‖g‖ at the end. The verdicts come from the screen, which watches what the optimizer sees
 anyway, costs nothing, and can be wrong: it does not examine curvature, so a hallucinated point may be a
 minimizer or a saddle of what SAM sees.${
@@ -140,14 +140,17 @@ largest ρ even that may not be enough.</li>
 </ul>
 <p class="small">Made by lucid-sam ${escape(provenance.version)}${provenance.commit ? `, commit ${escape(provenance.commit.slice(0, 12))}${provenance.dirty ? " with changes" : ""}` : ""}, on
 ${escape(provenance.runtime)}, ${escape(provenance.platform)}, engine ${escape(provenance.engine ?? "")} (${escape(provenance.device ?? "")}). All numbers:
-rows.jsonl beside this file.</p>`,
+rows.jsonl beside this file, where the last column of the table names the row.</p>`,
   );
 }
 
-const tableCells = (run: DemoRun): string[] =>
-  runCells(run).map((cell, i) =>
+/** Its cells, and last the cell of the study, which names its row in rows.jsonl. */
+const tableCells = (run: DemoRun): string[] => [
+  ...runCells(run).map((cell, i) =>
     runColumns[i] === "verdict" ? verdictTag(run.result.verdict.name) : escape(cell),
-  );
+  ),
+  `<code>${escape(run.result.cell)}</code>`,
+];
 
 function runSection(run: DemoRun): string {
   const { spec, final, relativeRho, verdict, warning } = run.result;

@@ -90,7 +90,7 @@ test("the report says it too, of every run", () => {
     ),
   );
   expect(found).toHaveLength(4);
-  expect(found).toEqual(rows.map((result) => runCells({ result, rows: [] })));
+  expect(found).toEqual(rows.map((result) => [...runCells({ result, rows: [] }), result.cell]));
   for (const { verdict } of rows) {
     expect(report).toContain(verdict.sentence.replaceAll('"', "&#34;").replaceAll("<", "&#60;"));
   }

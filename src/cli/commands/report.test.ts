@@ -51,8 +51,10 @@ test("a study's page has a row for every run, each with its cell", async () => {
       seeds: 2,
     }),
   );
-  expect((await lucid("sweep", study, "--out", at("small"), "--workers", "1")).code).toBe(0);
+  const sweep = ["sweep", study, "--out", at("small"), "--workers", "1"];
+  expect((await lucid(...sweep, "--html", at("swept/study.html"))).code).toBe(0);
   expect((await lucid("report", at("small"), "--out", at("study.html"))).code).toBe(0);
+  expect(readFileSync(at("swept/study.html"), "utf8")).toBe(readFileSync(at("study.html"), "utf8"));
   const document = pageOf("study.html");
   const cells = [...document.querySelectorAll("td code")].map((cell) => cell.textContent);
   const rows = readFileSync(at("small/rows.jsonl"), "utf8").trimEnd().split("\n");

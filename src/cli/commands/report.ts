@@ -7,10 +7,9 @@ import { InputError } from "../../engine/errors.ts";
 import { makeFolder, readText, writeText } from "../../platform/node/files.ts";
 import { parseCertificate } from "../../read/certificate.ts";
 import { readRunFolder } from "../../store/run-folder.ts";
-import type { StoredStudy } from "../../store/store.ts";
-import type { Row } from "../../study/cell.ts";
 import { option, storeOption } from "../shared/arguments.ts";
 import { openStored } from "../shared/stored.ts";
+import { studyHtml } from "../shared/study-html.ts";
 import { printJson, type Terminal } from "../shared/terminal.ts";
 
 interface ReportFlags {
@@ -73,30 +72,4 @@ async function runHtml(folder: string): Promise<string> {
   }
   const { runPage } = await import("../../report/run-page.ts");
   return runPage({ title: `Run ${basename(resolve(folder))}`, runs: [{ result, rows }] });
-}
-
-async function studyHtml(stored: StoredStudy): Promise<string> {
-  const rows = new Map<string, Row>();
-  for await (const row of stored.rows()) if (!rows.has(row.cell)) rows.set(row.cell, row);
-  const found = stored.cells.flatMap(({ id, at }) => {
-    const row = rows.get(id);
-    return row === undefined ? [] : [{ row, at: { ...at, seed: row.spec.seed } }];
-  });
-  const runs = [];
-  for (const { row, at } of found) {
-    const { spec, final, verdict, certificate, relativeRho } = row;
-    if (final === null || verdict === null) continue;
-    const result = { spec, final, verdict, certificate, relativeRho };
-    runs.push({ cell: row.cell, at, result, rows: await stored.history(row.cell) });
-  }
-  const { studyPage } = await import("../../report/study-page.ts");
-  return studyPage({
-    name: stored.study.name,
-    description: stored.study.description,
-    runs,
-    cells: stored.cells.length,
-    failures: found.flatMap(({ row: { cell, error } }) =>
-      error === null ? [] : [{ cell, error }],
-    ),
-  });
 }

@@ -1,7 +1,8 @@
 /** `lucid sweep`: all cells of a study, stopped and started as often as you like. */
+import { dirname } from "node:path";
 import type { Command } from "@commander-js/extra-typings";
 import { InputError, MachineError, unknownName } from "../../engine/errors.ts";
-import { pathIn } from "../../platform/node/files.ts";
+import { makeFolder, pathIn, writeText } from "../../platform/node/files.ts";
 import { describeMachine } from "../../platform/node/machine.ts";
 import { memoryLimit } from "../../platform/node/limits.ts";
 import { catchInterrupt } from "../../platform/node/interrupt.ts";
@@ -28,6 +29,7 @@ import {
   workersOption,
 } from "../shared/arguments.ts";
 import { connectQueue, storeUrl } from "../shared/stored.ts";
+import { studyHtml } from "../shared/study-html.ts";
 import { Interrupted, printJson, type Terminal } from "../shared/terminal.ts";
 
 interface SweepFlags {
@@ -39,6 +41,7 @@ interface SweepFlags {
   readonly engine?: string;
   readonly ensemble?: string;
   readonly dryRun?: boolean;
+  readonly html?: string;
   readonly json?: boolean;
 }
 
@@ -65,6 +68,7 @@ export function addSweep(program: Command, terminal: Terminal): void {
       ),
     )
     .option("--dry-run", "say what would run and how long it would take")
+    .addOption(option("--html <file>", "once done, keep the study as a page, as lucid report does"))
     .option("--json", "print one JSON document instead of a table")
     .action((file, flags) => {
       if (file === undefined) {
@@ -83,6 +87,7 @@ async function run(file: string, flags: SweepFlags, terminal: Terminal): Promise
   const workers = chooseWorkers(flags.workers);
   const ensembles = chooseEnsemble(flags.ensemble);
   const cells = await expandStudy(config.study);
+  if (flags.html !== undefined) await makeFolder(dirname(flags.html));
   const atOnce = Math.min(workers, cells.length);
   for (const { spec } of cells) checkMemory(spec, memoryLimit(), atOnce);
   const progress = startProgress({ stream: terminal.err });
@@ -104,13 +109,18 @@ async function run(file: string, flags: SweepFlags, terminal: Terminal): Promise
       const { open } = destination;
       await sweepAll({ study, cells, open, sweeper, ensembles, progress, signal });
       await destination.open.close();
-      const finished = await studyStatus(cells, (await destination.read()).rows());
+      const stored = await destination.read();
+      const finished = await studyStatus(cells, stored.rows());
       if (signal.aborted && finished.done < finished.cells) {
         throw new Interrupted(
           `stopped with ${finished.done} of ${finished.cells} cells done; the same command goes on from here`,
         );
       }
       showStatus(finished, flags.json === true, terminal);
+      if (flags.html !== undefined) {
+        progress.update(() => "drawing …");
+        await writeText(flags.html, await studyHtml(stored));
+      }
       const { failed = 0 } = finished.statuses;
       if (failed > 0) {
         throw new MachineError(
