@@ -14,6 +14,17 @@ export const short = (value: number | null) =>
 /** The same, and a dash for what there is not. */
 export const shortOrDash = (value: number | null): string => (value === null ? "–" : short(value));
 
+/** `0.017 … 49.5`, of what is finite, however many there are. */
+export function rangeWords(values: readonly number[]): string {
+  let [low, high] = [Infinity, -Infinity];
+  for (const value of values) {
+    if (!Number.isFinite(value)) continue;
+    low = Math.min(low, value);
+    high = Math.max(high, value);
+  }
+  return low > high ? "nothing finite" : `${short(low)} … ${short(high)}`;
+}
+
 /** `0:17`, `1:02:03` */
 export function duration(seconds: number): string {
   if (!Number.isFinite(seconds)) return "?";

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { lucid } from "../../../test/lucid.ts";
+import { rangeWords } from "../../report/words.ts";
 
 const root = mkdtempSync(join(tmpdir(), "lucid-landscape-"));
 const run = join(root, "run");
@@ -45,6 +46,13 @@ test("a plane through the end of a run: values that match the run's own, five fi
   expect(after).toHaveLength(1 + 81);
 });
 
+test("the range of a large grid is said, and that of what is finite alone", () => {
+  const values = Array.from({ length: 300_000 }, (_, i) => i);
+  expect(rangeWords(values)).toBe("0 … 300000");
+  expect(rangeWords([NaN, 2, -Infinity, 1])).toBe("1 … 2");
+  expect(rangeWords([NaN])).toBe("nothing finite");
+});
+
 test("what was drawn without the second gradient gets it when it is asked for", async () => {
   const flags = ["--points", "3", "--span", "1"];
   expect((await draw("layers", ...flags, "--losses-only")).code).toBe(0);
@@ -68,6 +76,10 @@ test("a file that a crash cut off goes on; a damaged one and one of another poin
   // Once more, for what was written behind the cut.
   for (const _ of ["cut", "whole"]) expect((await draw("line", ...flags)).code).toBe(0);
   expect(readFileSync(at("line", "landscape.csv"), "utf8").split("\n")).toHaveLength(5);
+  // The torn line is gone: the file can be read and extended ever after.
+  expect((await draw("line", ...flags, "--points", "5")).code).toBe(0);
+  expect(linesOf("line")).toHaveLength(1 + 5);
+  expect((await draw("line", ...flags)).code).toBe(0);
 
   writeFileSync(file, whole.replace('"loss":', '"loss":1'));
   const damaged = await draw("line", ...flags);

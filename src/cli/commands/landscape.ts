@@ -31,7 +31,7 @@ import { trajectoryOf, type Waypoint } from "../../run/trajectory.ts";
 import { readRunFolder } from "../../store/run-folder.ts";
 import { openLandscape } from "../../store/landscape-file.ts";
 import { toColumns, toCsv } from "../../study/table.ts";
-import { short, whole } from "../../report/words.ts";
+import { rangeWords, short, whole } from "../../report/words.ts";
 import { chooseEngine, engineOption, option, wholeNumber } from "../shared/arguments.ts";
 import { addLossOptions, fieldOption, kebab, lossOf } from "../shared/flags.ts";
 import { lossAndModel, readModel, type LossFlags, type Target } from "../shared/point.ts";
@@ -300,7 +300,7 @@ async function pairOf(
   flags: LandscapeFlags,
   { problem, model, here, walk, others }: Around,
 ): Promise<readonly [Axis, Axis]> {
-  const seed = flags.draw === "0" ? 0 : (wholeNumber("draw", flags.draw) ?? 0);
+  const seed = wholeNumber("draw", flags.draw, 0) ?? 0;
   const drawn = (normalization: Normalization, seed: number): Axis => ({
     name: `a ${normalization === "none" ? "random" : `${normalization}-normalized`} direction (seed ${seed})`,
     vector: randomDirection(
@@ -438,17 +438,13 @@ function says(
   { axes, ticks: grid, rho, relativeRho, loss, shiftedLoss, paths }: LandscapeData,
   out: string,
 ) {
-  const range = (values: readonly number[]) => {
-    const finite = values.filter(Number.isFinite);
-    return `${short(Math.min(...finite))} … ${short(Math.max(...finite))}`;
-  };
   return [
     ...axes.map(
       (name, k) => `along ${name}: ${short(grid[k]?.[0] ?? 0)} … ${short(grid[k]?.at(-1) ?? 0)}`,
     ),
     `ρ = ${rho}, ρ/‖x‖ = ${short(relativeRho)}`,
-    `f(p)   ${range(loss)}`,
-    `f(p⁺)  ${range(shiftedLoss)}`,
+    `f(p)   ${rangeWords(loss)}`,
+    `f(p⁺)  ${rangeWords(shiftedLoss)}`,
     ...paths.map(
       ({ name, kept }) => `${name}: ${(100 * kept).toFixed(1)} % of its variance lies here`,
     ),

@@ -113,7 +113,10 @@ test("runs side by side: distances are symmetric, and the line between ends star
 });
 
 test.each([
-  [["report", "nowhere"], /missing/],
+  [
+    ["report", "nowhere"],
+    /missing nowhere: nothing is there \(give the folder of a run or a study/,
+  ],
   [["compare", "one"], /missing runs \(give two folders or more\)/],
 ])("refuses %j", async (args, message) => {
   const { code, err } = await lucid(...args);

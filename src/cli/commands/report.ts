@@ -1,5 +1,5 @@
 /** `lucid report`: a run, a study or a certificate as one page that needs nothing but itself. */
-import { statSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { Command } from "@commander-js/extra-typings";
@@ -8,7 +8,7 @@ import { makeFolder, readText, writeText } from "../../platform/node/files.ts";
 import { parseCertificate } from "../../read/certificate.ts";
 import { readRunFolder } from "../../store/run-folder.ts";
 import { option, storeOption } from "../shared/arguments.ts";
-import { openStored } from "../shared/stored.ts";
+import { openStored, storeUrl } from "../shared/stored.ts";
 import { studyHtml } from "../shared/study-html.ts";
 import { printJson, type Terminal } from "../shared/terminal.ts";
 
@@ -45,6 +45,11 @@ async function report(what: string, flags: ReportFlags, terminal: Terminal): Pro
 async function pageOf(what: string, store: string | undefined) {
   if (what.endsWith(".json")) return { kind: "certificate", html: await certificateHtml(what) };
   if (isFile(join(what, "config.json"))) return { kind: "run", html: await runHtml(what) };
+  if (!existsSync(what) && storeUrl(store) === undefined) {
+    throw new InputError(
+      `missing ${what}: nothing is there (give the folder of a run or a study, a packed study, or what lucid certify --json printed)`,
+    );
+  }
   const stored = await openStored(what, store);
   try {
     return { kind: "study", html: await studyHtml(stored) };

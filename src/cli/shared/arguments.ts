@@ -59,14 +59,18 @@ export function chooseWorkers(text: string | undefined): number {
   return workers;
 }
 
-/** A whole number of 1 or more, as text. */
-export function wholeNumber(flag: string, text: string): number;
-export function wholeNumber(flag: string, text: string | undefined): number | undefined;
-export function wholeNumber(flag: string, text: string | undefined): number | undefined {
+/** A whole number of `least` or more, as text. */
+export function wholeNumber(flag: string, text: string, least?: number): number;
+export function wholeNumber(
+  flag: string,
+  text: string | undefined,
+  least?: number,
+): number | undefined;
+export function wholeNumber(flag: string, text: string | undefined, least = 1): number | undefined {
   if (text === undefined) return undefined;
   const value = Number(text);
-  if (Number.isSafeInteger(value) && value >= 1) return value;
-  throw new InputError(`invalid ${flag}: ${text} (give a whole number, 1 or more)`);
+  if (Number.isSafeInteger(value) && value >= least) return value;
+  throw new InputError(`invalid ${flag}: ${text} (give a whole number, ${least} or more)`);
 }
 
 /** A number of seconds, as text; default 10. */
