@@ -89,22 +89,20 @@ export function constructionFigure(title: string, panels: readonly ConstructionP
           }),
           criticalPoints(plane, view),
           verdictDots([x], () => verdict(attracts), { r: 6 }),
-          Plot.text(
-            [
-              { at: x, text: "x" },
-              { at: center, text: "x⁺" },
-            ],
-            {
-              x: ({ at }) => at[0],
-              y: ({ at }) => at[1],
-              text: "text",
-              dx: -10,
+          // Each name on the side that points away from the other.
+          ...[
+            { at: x, text: "x", side: x[0] < center[0] ? -1 : 1 },
+            { at: center, text: "x⁺", side: x[0] < center[0] ? 1 : -1 },
+          ].map(({ at, text, side }) =>
+            Plot.text([at], {
+              text: [text],
+              dx: 13 * side,
               dy: -12,
               fill: ink,
               fontWeight: "bold",
               stroke: "white",
               strokeWidth: 3,
-            },
+            }),
           ),
         ];
         return {

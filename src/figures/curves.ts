@@ -10,6 +10,8 @@ import { isPositive, logAxis, logExtent } from "./scales.ts";
 /** A run with a name of its own. */
 export interface NamedRun {
   readonly name: string;
+  /** `ρ = 2 (0.27 ‖x₀‖)`; empty for methods that do not look ahead. */
+  readonly radius: string;
   readonly rows: readonly MetricRow[];
   readonly verdict: VerdictName;
 }
@@ -44,7 +46,10 @@ export function curvesFigure(runs: readonly NamedRun[]): Figure {
   const [width, height] = [860, 290];
   const key = legend(
     [
-      ...runs.map(({ name }, i) => ({ words: name, line: lineStyle(i) })),
+      ...runs.map(({ name, radius }, i) => ({
+        words: radius === "" ? name : `${name}: ${radius}`,
+        line: lineStyle(i),
+      })),
       ...verdictEntries(runs.map(({ verdict }) => verdict)),
     ],
     width - 24,

@@ -9,6 +9,7 @@ import { ridge } from "../problems/planes/index.ts";
 import type { Point } from "../problems/problem.ts";
 import { parseSpec } from "../run/spec.ts";
 import { ascentPoint } from "./field.ts";
+import { sheet } from "./figure.ts";
 import { finalLossFigure } from "./final.ts";
 import { contactSheet } from "./images.ts";
 import { verdictMarks } from "./marks.ts";
@@ -102,6 +103,7 @@ const samples: FigureData = {
   profile: {
     profile: {
       rho: 4,
+      relativeRho: 4 / (2 * Math.PI - 4),
       points: Array.from({ length: 81 }, (_, i) => {
         const distance = i / 10 - 2;
         return { distance, loss: -Math.cos(distance - 4) };
@@ -245,6 +247,25 @@ test("the PNG has twice the size and is written in the bundled font", () => {
   expect(Buffer.from(bytes).readUInt32BE(16)).toBe(2 * 226);
   // Without a font both titles would be blank.
   expect(Buffer.compare(bytes, png("ρ = 3, ‖g⁺‖"))).not.toBe(0);
+});
+
+test("the bundled font has every character of the stored pictures", () => {
+  const pictures = ["../../test/figures/", "../../docs/images/"].flatMap((folder) => {
+    const names = readdirSync(new URL(folder, import.meta.url));
+    const drawn = names.filter((name) => name.endsWith(".svg") && !name.includes("-changed"));
+    return drawn.map((name) => readFileSync(new URL(folder + name, import.meta.url), "utf8"));
+  });
+  expect(pictures.length).toBeGreaterThan(8);
+  const texts = pictures.flatMap((svg) => [...parseHTML(svg).document.querySelectorAll("text")]);
+  const characters = new Set(texts.flatMap(({ textContent }) => Array.from(textContent)));
+  const rare = [...characters].filter((character) => character > "~");
+  const titled = (title: string) =>
+    Buffer.from(renderPng(sheet({ width: 40, height: 40, title, panels: [] })));
+  const isBlank = (character: string) => titled(character).equals(titled(" "));
+  expect(rare).toContain("‖");
+  expect(rare.filter(isBlank)).toEqual([]);
+  // A raised T, which the font lacks.
+  expect(isBlank("ᵀ")).toBe(true);
 });
 
 test("a certificate overrules the screen, unless it could not decide", () => {

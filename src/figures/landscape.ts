@@ -140,6 +140,7 @@ function planesFigure(data: LandscapeData): Figure {
     values: readonly number[],
     levels: readonly number[],
     range: readonly string[],
+    heavy?: number,
   ): Plot.PlotOptions => ({
     width,
     height,
@@ -161,6 +162,19 @@ function planesFigure(data: LandscapeData): Figure {
         strokeOpacity: 0.5,
         thresholds: [...levels],
       }),
+      // Printed gray, two sides of a middle look alike: a line parts them.
+      heavy === undefined
+        ? null
+        : Plot.contour(values, {
+            ...cells,
+            clip: true,
+            width: xs.length,
+            height: ys.length,
+            fill: "none",
+            stroke: ink,
+            strokeWidth: 1.6,
+            thresholds: [heavy],
+          }),
       ...data.paths.map(({ coordinates }, i) =>
         Plot.line(clipped(coordinates, view), pathStyle(i)),
       ),
@@ -193,10 +207,11 @@ function planesFigure(data: LandscapeData): Figure {
       values: readonly number[],
       levels: readonly number[],
       shades: readonly string[],
+      heavy?: number,
     ])[],
   ) => {
-    maps.forEach(([words, values, at, range], i) => {
-      panels.push({ x: i * width, y, plot: map(words, values, at, range) });
+    maps.forEach(([words, values, at, range, heavy], i) => {
+      panels.push({ x: i * width, y, plot: map(words, values, at, range, heavy) });
     });
     y += height;
     const same = maps.every(([, , at]) => at === maps[0]?.[2]);
@@ -215,7 +230,7 @@ function planesFigure(data: LandscapeData): Figure {
     const ratioLevels = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10];
     row([
       ["GradRatio ‖g⁺‖/‖g‖", ratio, ratioLevels, shadesOf(ratioLevels.length + 1)],
-      ["Cosine between g and g⁺", data.cosine, cosineLevels, cosineShades],
+      ["Cosine between g and g⁺; heavy line: 0", data.cosine, cosineLevels, cosineShades, 0],
     ]);
   }
   return sheet({ width: 2 * width, height: y, title: data.title, panels });

@@ -2,6 +2,7 @@
 import * as Plot from "@observablehq/plot";
 import type { VerdictName } from "../diagnostics/verdict.ts";
 import type { Plane, Point } from "../problems/problem.ts";
+import { radiusWords } from "../run/radius.ts";
 import {
   ascentPoint,
   grid,
@@ -93,6 +94,10 @@ export function planeFigure({
   const map = (words: string, value: (x: Point) => number, field: readonly Arrow[]) =>
     planeMap({ words, value, field, levels, view, over, spacing, size: [width, height] });
   const y = titleHeight + key.height;
+  const starts = paths.flatMap(({ rows }) => {
+    const [{ point } = {}] = rows;
+    return point && Math.hypot(...point) > 0 ? [rho / Math.hypot(...point)] : [];
+  });
   return sheet({
     width: 2 * width,
     height: y + height,
@@ -104,7 +109,7 @@ export function planeFigure({
         x: width,
         y,
         plot: map(
-          `What SAM sees: f(x⁺), ρ = ${rho}, and its way −g⁺`,
+          `What SAM sees: f(x⁺), ${radiusWords(rho, starts)}, and its way −g⁺`,
           (x) => plane.value(ascentPoint(plane, x, rho)),
           shiftedField(plane, rho, view, 15),
         ),

@@ -1,6 +1,7 @@
 /** The figures of Park et al. 2025 on a plane: what SAM sees of it as ρ grows, and which start ends where. */
 import * as Plot from "@observablehq/plot";
 import type { Plane, Point } from "../problems/problem.ts";
+import { radiusWords } from "../run/radius.ts";
 import { ascentPoint, inside, shiftedField, type View } from "./field.ts";
 import { head, margins, sheet, titleHeight, type Figure } from "./figure.ts";
 import { legend } from "./legend.ts";
@@ -80,7 +81,10 @@ export function radiiFigure(
         x: (i % columns) * width,
         y: y + Math.floor(i / columns) * height,
         plot: planeMap({
-          words: at === undefined ? "The loss f" : `f(x⁺) and −g⁺ at ρ = ${at.rho}`,
+          words:
+            at === undefined
+              ? "The loss f"
+              : `f(x⁺) and −g⁺ at ${radiusWords(at.rho, [at.rho / Math.hypot(...plane.start)])}`,
           value: at === undefined ? plane.value : (x) => plane.value(ascentPoint(plane, x, at.rho)),
           field: shiftedField(plane, at?.rho ?? 0, view, 11),
           levels,
@@ -177,15 +181,18 @@ export interface BasinMap {
   readonly rows: number;
 }
 
-/** What a run on a plane ended at after its steps. "Unsettled" is what the number of steps cut off. */
+/**
+ * What a run on a plane ended at after its steps. "Unsettled" is what the number of steps cut off.
+ * From dark to light, so that gray printing and color-blind eyes tell them apart.
+ */
 export const basinClasses = [
   { name: "minimizer", words: "at a minimizer of f", color: "#9ecae1" },
-  { name: "critical", words: "at another critical point of f", color: "#a6dba0" },
-  { name: "hallucinated", words: "hallucinated: g⁺ = 0, g ≠ 0", color: "#c2185b" },
+  { name: "critical", words: "at another critical point of f", color: "#5aa050" },
+  { name: "hallucinated", words: "hallucinated: g⁺ = 0, g ≠ 0", color: "#8e0f43" },
   {
     name: "unsettled",
     words: "unsettled: still moving when the steps were spent",
-    color: "#d9d9d9",
+    color: "#f0f0f0",
   },
 ] as const;
 
@@ -206,7 +213,10 @@ export function basinFigure(
   const height = mapHeight + margins.marginTop + margins.marginBottom;
   const present = basinClasses.filter((_, i) => maps.some(({ classes }) => classes.includes(i)));
   const key = legend(
-    present.map(({ words, color }) => ({ words, line: { stroke: color, strokeWidth: 10 } })),
+    present.map(({ words, color }) => ({
+      words,
+      line: { stroke: color, strokeWidth: 10, strokeLinecap: "butt" },
+    })),
     columns * width - 24,
   );
   const y = titleHeight + key.height;

@@ -11,7 +11,7 @@ const top = { ...margins, marginTop: 66 };
 
 /** f(x + tu) against t: x and x⁺ are marked, each with the slope there. */
 export function slopeFigure(
-  { rho, points, loss, shiftedLoss, slope, shiftedSlope }: Profile,
+  { rho, relativeRho, points, loss, shiftedLoss, slope, shiftedSlope }: Profile,
   verdict: VerdictName,
 ): Figure {
   const [width, height] = [860, 320];
@@ -29,7 +29,9 @@ export function slopeFigure(
   return sheet({
     width,
     height: titleHeight + height,
-    title: "The loss along the line on which SAM looks ahead",
+    title: `The loss along the line on which SAM looks ahead: ρ = ${rounded(rho, 4)}${
+      Number.isFinite(relativeRho) ? `, ρ/‖x‖ = ${rounded(relativeRho, 2)}` : ""
+    }`,
     panels: [
       {
         x: 0,

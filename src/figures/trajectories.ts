@@ -12,27 +12,21 @@ import { isPositive, logExtent, logAxis, type Extent } from "./scales.ts";
 export interface Quantity {
   readonly label: string;
   readonly at: (row: FigureRun["rows"][number]) => number;
-  /** Drawn behind the lines. */
-  readonly behind?: readonly Plot.Markish[];
+  /** A level that means something: dashed, behind the lines, and explained in the legend. */
+  readonly level?: { readonly value: number; readonly words: string };
 }
 
 export const loss: Quantity = { label: "loss f(x)", at: (row) => row.loss };
 
 const { vanishedRatio } = screenTolerances;
 
+const levelStyle = { strokeDasharray: "4 3" } as const;
+
 /** With the threshold below which the screen counts the shifted gradient as vanished. */
 const gradRatio: Quantity = {
   label: "GradRatio ‖g⁺‖/‖g‖",
   at: (row) => row.shiftedGradNorm / row.gradNorm,
-  behind: [
-    Plot.ruleY([vanishedRatio], { strokeDasharray: "4 3" }),
-    Plot.text([`below ${vanishedRatio}: all but vanished`], {
-      frameAnchor: "left",
-      y: vanishedRatio,
-      dx: 5,
-      dy: 9,
-    }),
-  ],
+  level: { value: vanishedRatio, words: `${vanishedRatio}: below it, all but vanished` },
 };
 
 /** Loss against step: methods side by side, ρ at the end of every line. */
@@ -48,7 +42,14 @@ export function gradRatioFigure(runs: readonly FigureRun[]): Figure {
 function trajectoryFigure(runs: readonly FigureRun[], title: string, quantity: Quantity): Figure {
   const groups = byMethod(runs);
   const [width, height] = [860 / groups.length, 340];
-  const key = legend(verdictEntries(runs.map(verdictOf)), 860);
+  const { level } = quantity;
+  const key = legend(
+    [
+      ...verdictEntries(runs.map(verdictOf)),
+      ...(level ? [{ words: level.words, line: levelStyle }] : []),
+    ],
+    860,
+  );
   const top = titleHeight + key.height;
   const extent = extentOf(runs, quantity);
   const beside = relativeWords(radii(runs).flatMap((rho) => relativeAt(runs, rho)));
@@ -90,7 +91,7 @@ export function trajectoryPlot(
   { title, width, height }: PanelOptions,
   labels = true,
 ): Plot.PlotOptions {
-  const { at, behind = [] } = quantity;
+  const { at, level } = quantity;
   const { scale, axis } = logAxis(extent);
   const lines = runs
     .map((run) => ({ run, rows: run.rows.filter((row) => isPositive(at(row))) }))
@@ -108,7 +109,7 @@ export function trajectoryPlot(
     marks: [
       axis,
       head(title, quantity.label, margins),
-      ...behind,
+      level && Plot.ruleY([level.value], levelStyle),
       ...lines.map(({ run, rows }) =>
         Plot.line(thinned(rows, Math.round(0.7 * width)), {
           x: "step",

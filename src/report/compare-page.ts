@@ -7,6 +7,8 @@ import { short, shortOrDash, whole } from "./words.ts";
 
 /** A run as it is compared. */
 export interface ComparedRun extends NamedRun {
+  /** In words: `SAM from the start`. */
+  readonly method: string;
   readonly final: Final;
   /** ‖xᵢ − xⱼ‖ to the end of every run, itself included; `null` where the parameters are not of one kind. */
   readonly distances: readonly (number | null)[];
@@ -26,9 +28,11 @@ export function comparePage({ runs, lines }: ComparePageOptions): string {
     `Compared: ${title}`,
     `<h1>Runs side by side</h1>
 ${htmlTable(
-  ["run", "verdict", "steps", "loss", "f(x⁺)", "‖g‖", "GradRatio", "train", "test"],
-  runs.map(({ name, verdict, final }) => [
+  ["run", "method", "ρ", "verdict", "steps", "loss", "f(x⁺)", "‖g‖", "GradRatio", "train", "test"],
+  runs.map(({ name, method, radius, verdict, final }) => [
     escape(name),
+    escape(method),
+    radius === "" ? "–" : escape(radius.replace("ρ = ", "")),
     verdictTag(verdict),
     whole(final.step),
     ...[final.loss, final.shiftedLoss, final.gradNorm, final.gradRatio].map(short),

@@ -42,10 +42,12 @@ async function surface(data: LandscapeData, axes: readonly [string, string]): Pr
   // Text of a script ends at the first `</`.
   const json = JSON.stringify(given).replaceAll("<", "\\u003c");
   const script = (await surfaceViewer()).replaceAll("</script", "<\\/script");
-  return `<h2>As a surface</h2>
+  return `<div class="screen">
+<h2>As a surface</h2>
 <p id="${ids.choice}">${choices.join(" ")}</p>
 <div id="${ids.stage}"></div>
 <p class="small">Drag to turn, scroll to come closer; with the keyboard, Shift and arrow keys. Height and color are on one scale for both, logarithmic where the maps are.</p>
+</div>
 <script type="application/json" id="${ids.data}">${json}</script>
 <script>${script}</script>`;
 }

@@ -94,7 +94,6 @@ th[aria-sort="ascending"] button::after { content: " ↑"; }
 th[aria-sort="descending"] button::after { content: " ↓"; }
 tr:target { background: var(--card); }
 @media (max-width: 480px) { h1 { font-size: 1.5rem; } main { padding: 12px 12px 48px; } }
-@media print { main { max-width: none; padding: 0; } figure, section, tr { break-inside: avoid; } th button::after { content: none !important; } }
 .verdict { display: inline-block; padding: 0 7px; border: 1px solid var(--line); border-left: 6px solid var(--color); border-radius: 4px; font-size: 0.85rem; font-weight: 600; white-space: nowrap; }
 section { margin: 12px 0; padding: 14px 16px; border-radius: 8px; background: var(--card); }
 section p { margin: 8px 0; }
@@ -102,4 +101,18 @@ dl { display: grid; grid-template-columns: repeat(auto-fill, minmax(190px, 1fr))
 dt { color: var(--soft); }
 dd { margin: 0; font-variant-numeric: tabular-nums; }
 code { font-size: 0.9em; }
+@media print {
+  :root { --ink: #000; --paper: #fff; --soft: #444; --line: #bbb; --card: #fff; }
+  main { max-width: none; padding: 0; }
+  h2, h3 { break-after: avoid; }
+  figure, section, tr { break-inside: avoid; }
+  .scroll { overflow: visible; }
+  svg { min-width: 0; }
+  table { font-size: 0.68rem; }
+  th, td { padding-right: 6px; white-space: normal; }
+  td code { overflow-wrap: anywhere; }
+  .verdict { padding: 0 3px; border-left-width: 4px; font-size: inherit; white-space: normal; }
+  th button::after { content: none !important; }
+  .screen { display: none; }
+}
 `;

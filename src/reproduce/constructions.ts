@@ -1,4 +1,5 @@
 /** Figures 2 and 3: how a hallucinated point is built, drawn from real numbers. */
+import { rounded } from "../engine/digits.ts";
 import { construct } from "../diagnostics/search/construction.ts";
 import { searchSphere } from "../diagnostics/search/sphere.ts";
 import { planeDerivatives } from "../diagnostics/point/derivatives.ts";
@@ -14,6 +15,10 @@ function critical(plane: Plane, kind: "minimizer" | "maximizer"): Point {
   if (lowest === undefined) throw new Error(`the plane has no ${kind}`);
   return lowest;
 }
+
+/** `ρ = 2.5, ρ/‖x‖ = 0.74` */
+const radiusAt = (rho: number, x: Point): string =>
+  `ρ = ${rounded(rho, 4)}, ρ/‖x‖ = ${rounded(rho / Math.hypot(...x), 2)}`;
 
 export const constructions: Recipe = {
   figures: [2, 3],
@@ -48,18 +53,26 @@ export const constructions: Recipe = {
       {
         construction: "theorem 2.1",
         rho: built.rho,
+        relativeRho: built.rho / Math.hypot(...built.x),
         x1: built.x[0],
         x2: built.x[1],
         error: built.error,
       },
-      { construction: "sphere", rho, x1: x[0], x2: x[1], error: found.angle },
+      {
+        construction: "sphere",
+        rho,
+        relativeRho: rho / Math.hypot(...x),
+        x1: x[0],
+        x2: x[1],
+        error: found.angle,
+      },
     ];
     return [
       {
         name: "figure-2",
         figure: constructionFigure("How a hallucinated point is built", [
           {
-            words: `Theorem 2.1 on bump, ρ = ${built.rho.toFixed(4)}: it repels`,
+            words: `Theorem 2.1 on bump, ${radiusAt(built.rho, built.x)}: it repels`,
             plane: hill,
             view: [
               [-1, 3.5],
@@ -71,7 +84,7 @@ export const constructions: Recipe = {
             levelSet: { level: built.level, around: maximizer, reach: 1 },
           },
           {
-            words: `Sphere on wide-narrow, ρ = ${rho}: it attracts`,
+            words: `Sphere on wide-narrow, ${radiusAt(rho, x)}: it attracts`,
             plane: wells,
             view: [
               [1.5, 8],

@@ -362,7 +362,7 @@ export const throughThePoint: Recipe = {
       },
       {
         name: "figure-4-eigen",
-        title: "The plane of the extreme eigenvectors of MᵀH⁺M",
+        title: "The plane of the extreme eigenvectors of what SAM sees",
         axes: orthonormal(...eigen),
         ranges: square(0.5),
         caption:

@@ -1,4 +1,5 @@
 /** Figures 1, 10 and 11: what SAM sees of a plane as ρ grows, and which start ends where. */
+import { rounded } from "../engine/digits.ts";
 import { searchPlane } from "../diagnostics/search/plane-search.ts";
 import { ascentPoint } from "../figures/field.ts";
 import {
@@ -89,10 +90,16 @@ export const ridgeMaps: Recipe = {
         name: "figure-1",
         figure: radiiFigure("What SAM sees of a plane as ρ grows", plane, views),
         numbers: views.flatMap(({ rho, hallucinated }) =>
-          hallucinated.map(({ at, attracts }) => ({ rho, x1: at[0], x2: at[1], attracts })),
+          hallucinated.map(({ at, attracts }) => ({
+            rho,
+            relativeRho: relative(rho),
+            x1: at[0],
+            x2: at[1],
+            attracts,
+          })),
         ),
         spec,
-        caption: `All maps at the same levels. ρ/‖x₀‖ from the plane's start: ${radii.map((rho) => `${relative(rho).toFixed(1)} at ρ = ${rho}`).join(", ")}.`,
+        caption: "All maps at the same levels. ‖x₀‖ is that of the plane's start.",
       },
       {
         name: "figure-10",
@@ -102,8 +109,7 @@ export const ridgeMaps: Recipe = {
         }),
         numbers: crossings,
         spec: { problem: "ridge", source, heights, steps },
-        caption:
-          "x₁ of the curve with x₁ + ρu₁ = 1 at three heights. At ρ = 2, the distance of the two valleys, it is the valley itself.",
+        caption: `x₁ of the curve with x₁ + ρu₁ = 1 at three heights. At ρ = 2, the distance of the two valleys, it is the valley itself. ρ = 2 is ${rounded(relative(2), 2)} ‖x₀‖ for the plane's start.`,
       },
     ];
   },
@@ -204,7 +210,7 @@ export const ridgeBasins: Recipe = {
           })),
         ),
         spec: { problem: "ridge", source, radii, columns, rows, steps, learningRate },
-        caption: `${columns} × ${rows} starts, ${steps.toLocaleString("en-US")} steps of η = ${learningRate} each.`,
+        caption: `${columns} × ${rows} starts, ${steps.toLocaleString("en-US")} steps of η = ${learningRate} each. ρ/‖x₀‖ of a start is ρ over its distance from the triangle.`,
       },
     ];
   },

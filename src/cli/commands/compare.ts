@@ -8,11 +8,13 @@ import { compileLandscape } from "../../diagnostics/landscape/landscape.ts";
 import { flatten } from "../../diagnostics/point/derivatives.ts";
 import { InputError } from "../../engine/errors.ts";
 import { leavesWithPaths, printType } from "../../engine/tensor.ts";
+import { methodWords } from "../../figures/runs.ts";
 import type { LandscapeData } from "../../figures/landscape.ts";
 import { makeFolder, writeText } from "../../platform/node/files.ts";
 import { startProgress, type Progress } from "../../platform/node/progress.ts";
 import type { ComparedRun } from "../../report/compare-page.ts";
 import { short, shortOrDash, whole } from "../../report/words.ts";
+import { radiusWords } from "../../run/radius.ts";
 import type { StoredRun } from "../../read/run.ts";
 import { readRunFolder } from "../../store/run-folder.ts";
 import { chooseEngine, engineOption, option } from "../shared/arguments.ts";
@@ -77,11 +79,13 @@ async function compare(
       point: flatten(model.params),
     });
   }
-  const runs = ends.map(({ name, rows, result: { verdict, final }, kind, point }): ComparedRun => ({
+  const runs = ends.map(({ name, rows, result, kind, point }): ComparedRun => ({
     name,
+    method: methodWords(result.spec),
+    radius: result.spec.rho === undefined ? "" : radiusWords(result.spec.rho, [result.relativeRho]),
     rows,
-    verdict: verdict.name,
-    final,
+    verdict: result.verdict.name,
+    final: result.final,
     distances: ends.map((other) => (other.kind === kind ? distance(point, other.point) : null)),
   }));
   const [first, ...others] = ends as [End, ...End[]];
@@ -119,9 +123,18 @@ async function compare(
   }
   terminal.out(
     table([
-      ["run", "verdict", "steps", "loss", "GradRatio", ...runs.map(({ name }) => `to ${name}`)],
-      ...runs.map(({ name, verdict, final, distances }) => [
+      [
+        "run",
+        "radius",
+        "verdict",
+        "steps",
+        "loss",
+        "GradRatio",
+        ...runs.map(({ name }) => `to ${name}`),
+      ],
+      ...runs.map(({ name, radius, verdict, final, distances }) => [
         name,
+        radius || "–",
         verdict,
         whole(final.step),
         short(final.loss),

@@ -1,11 +1,13 @@
 /** The ascent profile: the loss along the line on which SAM looks ahead. */
 import type { Derivatives } from "./derivatives.ts";
 import { samPoint } from "./sam-point.ts";
-import { along, dot, type Vector } from "../algebra/vectors.ts";
+import { along, dot, norm, type Vector } from "../algebra/vectors.ts";
 
 /** f(x + tu), u = g/‖g‖, with x at t = 0 and the ascent point x⁺ at t = ρ. */
 export interface Profile {
   readonly rho: number;
+  /** ρ/‖x‖; not finite where x is 0. */
+  readonly relativeRho: number;
   readonly points: readonly { readonly distance: number; readonly loss: number }[];
   /** f(x). */
   readonly loss: number;
@@ -40,6 +42,7 @@ export async function ascentProfile(
   }
   return {
     rho,
+    relativeRho: rho / norm(x),
     points,
     loss: point.loss,
     shiftedLoss: point.shiftedLoss,
