@@ -56,19 +56,38 @@ for (const threads of [1, availableParallelism()]) {
   });
   const compiled = (performance.now() - began) / 1000;
   await landscape.at(grid.slice(0, 20));
-  const ours: number[] = [];
-  const theirs: number[] = [];
+  const ours: Time[] = [];
+  const theirs: Time[] = [];
   for (let round = 0; round < Number(rounds); round++) {
-    const start = performance.now();
+    const [start, before] = [performance.now(), process.cpuUsage()];
     await landscape.at(grid);
-    ours.push((performance.now() - start) / 1000);
+    const { user, system } = process.cpuUsage(before);
+    ours.push({ seconds: (performance.now() - start) / 1000, processor: (user + system) / 1e6 });
     const args = [script, samples, inputs, hidden, points, threads].map(String);
-    theirs.push(Number(execFileSync(python, args, { encoding: "utf8" })));
+    const printed = execFileSync(python, args, { encoding: "utf8" });
+    const [seconds = NaN, processor = NaN] = printed.split(" ").map(Number);
+    theirs.push({ seconds, processor });
   }
   await landscape.dispose();
-  const median = (times: number[]) => times.toSorted((a, b) => a - b)[times.length >> 1] ?? NaN;
+  const words = (name: string, times: readonly Time[]) => {
+    const of = (part: keyof Time) => times.map((time) => time[part]).sort((a, b) => a - b);
+    const [seconds, processor] = [of("seconds"), of("processor")];
+    return `${name} ${median(seconds).toFixed(2)} s (least ${seconds[0]?.toFixed(2)}; of the processor ${median(processor).toFixed(2)}, least ${processor[0]?.toFixed(2)})`;
+  };
+  const ratio = (part: keyof Time) =>
+    (median(theirs.map((time) => time[part])) / median(ours.map((time) => time[part]))).toFixed(1);
   console.log(
-    `${threads} ${threads === 1 ? "thread" : "threads"}: lucid ${median(ours).toFixed(2)} s (least ${Math.min(...ours).toFixed(2)}, compiling ${compiled.toFixed(2)}), ` +
-      `PyTorch ${median(theirs).toFixed(2)} s (least ${Math.min(...theirs).toFixed(2)}): ${(median(theirs) / median(ours)).toFixed(1)} ×`,
+    `${threads} ${threads === 1 ? "thread" : "threads"}: ${words("lucid", ours)}, compiling ${compiled.toFixed(2)}, ` +
+      `${words("PyTorch", theirs)}: ${ratio("seconds")} ×, of the processor's time ${ratio("processor")} ×`,
   );
+}
+
+/** Of a whole plane: by the clock, and what the processor worked, which others disturb less. */
+interface Time {
+  readonly seconds: number;
+  readonly processor: number;
+}
+
+function median(times: readonly number[]): number {
+  return times.toSorted((a, b) => a - b)[times.length >> 1] ?? NaN;
 }

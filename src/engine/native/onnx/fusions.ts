@@ -1,4 +1,5 @@
 /** Fusions: several operations that ONNX Runtime has one fast kernel for. */
+import { isDistributed, lowerDistributed } from "./distribute.ts";
 import { isFloat } from "../graph/constants.ts";
 import { isScalar, sameShape, scalarValue, type Node } from "../graph/graph.ts";
 import type { Lowering } from "./lowering.ts";
@@ -44,7 +45,10 @@ function inRows(l: Lowering, x: Node): Node | undefined {
 /** Products this narrow run faster on their side. */
 const narrow = 16;
 
-export function lowerMatmul(l: Lowering, { inputs }: Node, alpha = 1): Node {
+export function lowerMatmul(l: Lowering, node: Node, alpha = 1): Node {
+  const sum = lowerDistributed(l, node, alpha);
+  if (sum !== undefined) return sum;
+  const { inputs } = node;
   const [a, transA] = operand(l, inputs[0]);
   const [b, transB] = operand(l, inputs[1]);
   const rows = inputs[0].type.shape.at(-2) as number;
@@ -87,6 +91,7 @@ export function lowerAffine(l: Lowering, sum: Node, beta = 1): Node | undefined 
   for (const [rows, bias] of [sum.inputs, sum.inputs.toReversed()] as [Node, Node][]) {
     const { product, alpha } = scaledProduct(l, rows) ?? {};
     if (product === undefined || alpha === undefined || product.type.shape.length !== 2) continue;
+    if (isDistributed(l, product)) continue;
     if (!sameShape(rows.type.shape, sum.type.shape)) continue;
     if (sameShape(bias.type.shape, sum.type.shape)) continue;
     const columns = product.type.shape[1];
