@@ -172,6 +172,22 @@ test("the numbers of figures of runs are one object per step or run, which says 
   expect(Object.fromEntries(counts)).toMatchObject({ "5": 18 * 9, "8": 18, "final-loss": 18 });
 });
 
+test("no panel of figures 5 and 8 is empty: descent has no radius, some problems have no accuracy", () => {
+  const [first] = runs as [FigureRun];
+  const { result } = first;
+  const descent = { ...first, result: { ...result, spec: { method: "gd", seed: 0 } } } as FigureRun;
+  const panels = (drawn: string, label: string) => drawn.split(`↑ ${label}`).length - 1;
+  // Two methods at three radii, and descent.
+  expect(panels(renderSvg(figure5([...runs, descent])), "loss f(x)")).toBe(7);
+  expect(panels(renderSvg(figure8(runs)), "test accuracy")).toBe(2);
+  const without = runs.map((run) => ({
+    ...run,
+    result: { ...run.result, final: { ...run.result.final, testAccuracy: null } },
+  }));
+  expect(panels(renderSvg(figure8(without)), "test accuracy")).toBe(0);
+  expect(panels(renderSvg(figure8(without)), "final loss")).toBe(2);
+});
+
 test("over every ρ stands ρ/‖x₀‖, and nothing where it is not known", () => {
   const ticksOf = (drawn: string) => {
     const { document } = parseHTML(drawn);

@@ -1,5 +1,5 @@
 /** The figures of Park et al. 2025 (arXiv 2509.21818) that show many training runs. */
-import { finalPlot, accuracyScale, lossScale } from "./final.ts";
+import { finalLossFigure, finalPlot, accuracyScale, lossScale } from "./final.ts";
 import { sheet, titleHeight, type Figure } from "./figure.ts";
 import { legend, verdictEntries } from "./legend.ts";
 import { columnAxis, columnAxisHeight, relativeAxis } from "./radius-axis.ts";
@@ -32,17 +32,15 @@ export function figure5(runs: readonly FigureRun[]): Figure {
         const y = top + row * (headingHeight + height);
         return [
           { x: 12, y, heading: name },
-          ...rhos.map((rho, column) => ({
-            x: column * width,
-            y: y + headingHeight,
-            plot: trajectoryPlot(
-              runs.filter((run) => radius(run) === rho),
-              loss,
-              extent,
-              { title: `ρ = ${rho}`, width, height },
-              false,
-            ),
-          })),
+          // Descent has no radius, and its row one panel.
+          ...rhos.flatMap((rho, column) => {
+            const own = runs.filter((run) => radius(run) === rho);
+            const options = { title: `ρ = ${rho}`, width, height };
+            const at = { x: column * width, y: y + headingHeight };
+            return own.length === 0
+              ? []
+              : [{ ...at, plot: trajectoryPlot(own, loss, extent, options, false) }];
+          }),
         ];
       }),
     ],
@@ -51,9 +49,11 @@ export function figure5(runs: readonly FigureRun[]): Figure {
 
 /**
  * Figure 8: final loss and test accuracy against ρ and ρ/‖x₀‖, a mark per seed that shows the
- * verdict; SAM above, the switch below.
+ * verdict; SAM above, the switch below. Without accuracies, the loss alone, side by side.
  */
 export function figure8(runs: readonly FigureRun[]): Figure {
+  const hasAccuracy = runs.some(({ result }) => typeof result.final.testAccuracy === "number");
+  if (!hasAccuracy) return finalLossFigure(runs);
   const rhos = radii(runs);
   const groups = byMethod(runs);
   const above = relativeAxis(runs, rhos);
