@@ -353,15 +353,15 @@ function lineFigure(data: LandscapeData): Figure {
       y: axis ? axis.scale : { label: null, grid: true, ticks: 5 },
       marks: [
         axis?.axis ?? null,
-        head(title, label, panelMargins),
+        head(title, `${label}: ${named(lines)}`, panelMargins),
         Plot.ruleX(
           data.marks.map(({ at }) => at[0] ?? 0),
           { strokeDasharray: "2 3", strokeOpacity: 0.5 },
         ),
-        ...lines.map(({ color, values }) =>
+        ...lines.map(({ color, values }, line) =>
           Plot.line(
             values.map((value, i) => [xs[i] ?? 0, value] as [number, number]),
-            { stroke: color, strokeWidth: 2 },
+            { stroke: color, strokeWidth: 2, strokeDasharray: line === 0 ? "" : "6 3" },
           ),
         ),
         ...endNames(lines, xs, extent, height - panelMargins.marginTop - panelMargins.marginBottom),
@@ -399,6 +399,10 @@ function lineFigure(data: LandscapeData): Figure {
   ];
   return sheet({ width, height: titleHeight + 14 + 2 * height, title: data.title, panels });
 }
+
+/** `solid f, dashed f at p⁺` */
+const named = (lines: readonly { readonly name: string }[]): string =>
+  lines.map(({ name }, i) => `${i === 0 ? "solid" : "dashed"} ${name}`).join(", ");
 
 /** Names at the right ends of lines, kept apart. */
 function endNames(
