@@ -54,16 +54,15 @@ export async function planMembers(
   }
 }
 
-/** An ensemble of so many, where it gains enough and has the numbers of runs alone. */
+/** The ensemble that was planned, where it has the numbers of runs alone. */
 export async function openMembers(
+  plan: EnsembleTraining | Alone,
   compiled: CompiledTraining,
-  options: StepOptions & EngineOptions,
-  members: number,
+  engine: EngineOptions,
 ): Promise<OpenEnsemble | Alone> {
-  const plan = await planMembers(compiled, options, members);
   if ("alone" in plan) return plan;
   try {
-    return await plan.open(compiled, options);
+    return await plan.open(compiled, engine);
   } catch (error) {
     return asAlone(error, "rounding");
   }

@@ -198,6 +198,13 @@ export async function prepareTraining(given: TrainingOptions): Promise<Training>
     probes.set(steps, known);
     return known;
   };
+  /** Plans of ensembles by their members: tracing a large step takes seconds. */
+  const plans = new Map<number, ReturnType<typeof planMembers>>();
+  const planOf = (members: number) => {
+    const known = plans.get(members) ?? planMembers(compiled, stepOptions, members);
+    plans.set(members, known);
+    return known;
+  };
   let isDisposed = false;
   const alive = () => {
     if (isDisposed) {
@@ -343,8 +350,8 @@ export async function prepareTraining(given: TrainingOptions): Promise<Training>
         warning: watch.warning,
       };
     },
-    planEnsemble: (members) => planMembers(compiled, stepOptions, members),
-    ensemble: (members) => openMembers(compiled, stepOptions, members),
+    planEnsemble: (members) => planOf(members),
+    ensemble: async (members) => openMembers(await planOf(members), compiled, stepOptions),
     async dispose() {
       isDisposed = true;
       await compiled.dispose();
