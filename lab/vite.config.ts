@@ -46,5 +46,6 @@ export default defineConfig({
   // Its build finds its WebAssembly beside itself.
   optimizeDeps: { exclude: ["onnxruntime-web"] },
   worker: { format: "es" },
-  build: { target: "esnext", assetsInlineLimit: 0 },
+  // What others wrote travels with their licenses.
+  build: { target: "esnext", assetsInlineLimit: 0, license: { fileName: "licenses.md" } },
 });
