@@ -13,8 +13,8 @@ import { createTokens } from "./tokens.ts";
 export interface LabOptions extends ShownOptions {
   /** Folders to show. */
   readonly folders: readonly string[];
-  /** Folder of the built pages. */
-  readonly site: string;
+  /** Gives the folder of the built pages, once the folders to show are known to be there. */
+  readonly site: () => Promise<string>;
   /** Default: any that is free. */
   readonly port?: number | undefined;
   /** Milliseconds between signs of life in `/events`; default 15,000. */
@@ -40,7 +40,7 @@ export async function startLab({
   ...looking
 }: LabOptions): Promise<LabServer> {
   const shown = await showFolders(folders, looking);
-  const files = await readSite(site);
+  const files = await readSite(await site());
   const tokens = createTokens();
   const ending = new AbortController();
   const app = createApp({

@@ -3,4 +3,4 @@ import { lab } from "../../src/cli/commands/lab.ts";
 import { processTerminal } from "../../src/cli/shared/terminal.ts";
 
 const [site = "", flags = "{}", ...folders] = process.argv.slice(2);
-await lab(folders, JSON.parse(flags) as object, site, processTerminal);
+await lab(folders, JSON.parse(flags) as object, async () => site, processTerminal);

@@ -97,7 +97,12 @@ const list = async (headers: Asking["headers"] = { cookie }, of = server) =>
 
 /** A server that ends with its test, and the cookie for it. */
 async function another(options: Partial<LabOptions>) {
-  const lab = await startLab({ folders: [], site: at("site"), interval: 50, ...options });
+  const lab = await startLab({
+    folders: [],
+    site: async () => at("site"),
+    interval: 50,
+    ...options,
+  });
   onTestFinished(() => lab.close());
   return { lab, cookie: await enter(lab.address, lab) };
 }
@@ -125,7 +130,12 @@ beforeAll(async () => {
   symlinkSync(at("secret.jsonl"), join(runs, "link.jsonl"));
   symlinkSync(at("elsewhere"), join(runs, "folder"));
   symlinkSync(runs, join(runs, "circle"));
-  server = await startLab({ folders: [runs], site: at("site"), interval: 50, heartbeat: 100 });
+  server = await startLab({
+    folders: [runs],
+    site: async () => at("site"),
+    interval: 50,
+    heartbeat: 100,
+  });
   cookie = await enter(server.address);
 });
 
@@ -662,11 +672,11 @@ describe("the command", () => {
       const { code, out, err } = await lucid("lab", ...args);
       expect({ code, out, err }).toEqual({ code: 2, out: "", err: `${line}\n` });
     }
-    const missing = startLab({ folders: [], site: at("unbuilt") });
+    const missing = startLab({ folders: [], site: async () => at("unbuilt") });
     await expect(missing).rejects.toThrow(
       `missing ${at("unbuilt")}: the pages of the lab are not built (npm run build -w lab)`,
     );
-    const taken = startLab({ folders: [], site: at("site"), port: portOf(server) });
+    const taken = startLab({ folders: [], site: async () => at("site"), port: portOf(server) });
     await expect(taken).rejects.toThrow(
       `invalid port: ${portOf(server)} (it is taken; choose another`,
     );

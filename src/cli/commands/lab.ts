@@ -1,11 +1,8 @@
 /** `lucid lab`: the lab in a browser, with folders of this machine. */
 import { spawn } from "node:child_process";
-import { existsSync } from "node:fs";
-import { join } from "node:path";
 import type { Command } from "@commander-js/extra-typings";
 import { InputError } from "../../engine/errors.ts";
 import { catchInterrupt } from "../../platform/node/interrupt.ts";
-import { packageRoot } from "../../platform/node/machine.ts";
 import { option } from "../shared/arguments.ts";
 import type { Terminal } from "../shared/terminal.ts";
 
@@ -21,20 +18,24 @@ export function addLab(program: Command, terminal: Terminal): void {
     .argument("[folders...]", "folders with runs, studies, logs, landscapes, certificates")
     .addOption(option("--port <number>", "of this machine (default: one that is free)"))
     .option("--open", "open the browser as well")
-    .action((folders, flags) => lab(folders, flags, siteFolder(), terminal));
-}
-
-/** Where the built pages lie: in a clone, or in the package. */
-function siteFolder(): string {
-  const [clone, packed] = [join(packageRoot, "lab", "dist"), join(packageRoot, "dist", "lab")];
-  return existsSync(clone) || !existsSync(packed) ? clone : packed;
+    .action((folders, flags) =>
+      lab(
+        folders,
+        flags,
+        async () =>
+          (await import("../../serve/pages.ts")).builtPages(() =>
+            terminal.err.write("building the pages of the lab, once …\n"),
+          ),
+        terminal,
+      ),
+    );
 }
 
 /** Serve until Ctrl-C. */
 export async function lab(
   folders: readonly string[],
   flags: LabFlags,
-  site: string,
+  site: () => Promise<string>,
   terminal: Terminal,
 ): Promise<void> {
   const port = portOf(flags.port);

@@ -1,0 +1,48 @@
+/** When a clone builds the pages of the lab anew. */
+import { mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { afterEach, beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), "lucid-pages-"));
+  builds = 0;
+});
+afterEach(() => rmSync(root, { recursive: true }));
+
+/** A build that says what it was asked, in place of Vite's. */
+const builder = `
+  import { mkdirSync, writeFileSync } from "node:fs";
+  mkdirSync("dist", { recursive: true });
+  writeFileSync("dist/index.html", process.argv.slice(2).join(" "));
+`;
+
+test("the package has them", async () => {
+  expect(await pages()).toBe(join(root, "dist", "lab"));
+  expect(builds).toBe(0);
+});
+
+test.each(["src/engine/run.ts", "lab/src/App.svelte", "lab/index.html", "lab/vite.config.ts"])(
+  "a clone builds them when there are none, and when %s was written since",
+  async (path) => {
+    write("lab/src/main.ts", 0);
+    write("src/index.ts", 0);
+    write("node_modules/vite/bin/vite.js", 0, builder);
+    expect(await pages()).toBe(join(root, "lab", "dist"));
+    expect(builds).toBe(1);
+    await pages();
+    expect(builds).toBe(1);
+
+    write("lab/dist/index.html", 10);
+    write(path, 9);
+    await pages();
+    expect(builds).toBe(1);
+    write(path, 11);
+    await pages();
+    expect(builds).toBe(2);
+  },
+);
+
+test("what builds them must be there", async () => {
+  write("lab/src/main.ts", 0);
+  await expect(pages()).rejects.toThrow("missing vite, which builds the pages of the lab (npm ci)");
+  expect(builds).toBe(0);
+});
