@@ -3,17 +3,20 @@ import { readFileSync } from "node:fs";
 import { gunzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
 import { createScreen } from "../src/diagnostics/screen/screen.ts";
-import { labelOf, readBank, type BankRun } from "../studies/bank/bank.ts";
+import { alarms, withinRadius } from "../studies/bank/alarms.ts";
+import { labelOf, readBank, type BankRun, type Label } from "../studies/bank/bank.ts";
 import { clopperPearson } from "../studies/intervals.ts";
 import {
   heldOut,
   judgeAll,
   judgeBySetting,
   judgeByWait,
+  type Judged,
   sensitivity,
   table,
   trueOfTheirHorizon,
   waitingTable,
+  waitInUse,
   waits,
 } from "../studies/bank/report.ts";
 
@@ -43,10 +46,18 @@ describe("the bank", () => {
     expect(page).toContain(`true of ${held} of ${of} warnings`);
   });
 
+  const rates = (some: readonly Judged[]) => {
+    const of = (label: Label) => some.filter((one) => one.label === label);
+    const inTime = of("stalled").filter(({ warned = 1 }) => warned < 0.5);
+    const falsely = of("trained").filter(({ warned }) => warned !== undefined);
+    return [inTime.length / of("stalled").length, falsely.length / of("trained").length] as const;
+  };
+
   test("is judged as the issue of the screen demands", () => {
+    const [inTime, falsely] = rates(judged);
+    expect(inTime).toBeGreaterThanOrEqual(0.9);
+    expect(falsely).toBeLessThanOrEqual(0.05);
     const stalled = judged.filter(({ label }) => label === "stalled");
-    const inTime = stalled.filter(({ warned = 1 }) => warned < 0.5);
-    expect(inTime.length / stalled.length).toBeGreaterThanOrEqual(0.9);
     const wrong = stalled.filter(({ verdict }) => ["descending", "minimizer"].includes(verdict));
     expect(wrong).toEqual([]);
   });
@@ -54,21 +65,35 @@ describe("the bank", () => {
   test("gives the tables of thresholds and of families left out", { timeout: 60_000 }, () => {
     const bySetting = judgeBySetting(judged);
     expect(bySetting[0]).toEqual(judged);
-    expect(plain(page)).toContain(plain(table(heldOut(bySetting).judged)));
+    const { judged: leftOut } = heldOut(bySetting);
+    const [inTime, falsely] = rates(leftOut);
+    expect(inTime).toBeGreaterThanOrEqual(0.9);
+    expect(falsely).toBeLessThanOrEqual(0.05);
+    expect(plain(page)).toContain(plain(table(leftOut)));
     expect(plain(page)).toContain(plain(sensitivity(bySetting)));
   });
 
   test("gives what the page says of warnings that wait", { timeout: 60_000 }, () => {
     const byWait = judgeByWait(judged);
-    expect(byWait[0]).toEqual(judged);
+    const names = Object.keys(waits);
+    expect(byWait[names.indexOf(waitInUse)]).toEqual(judged);
     expect(plain(page)).toContain(plain(waitingTable(byWait)));
-    const { judged: waited } = heldOut(byWait, Object.keys(waits));
-    const [, , inTime, alarms] = (table(waited).split("\n").at(-1) ?? "").slice(2).split(" | ");
+    const hasty = byWait[0] ?? [];
+    expect(plain(page)).toContain(plain(alarms(hasty, judged)));
+    const { of, held } = trueOfTheirHorizon(hasty);
+    expect(page.replaceAll("\n", " ")).toContain(`waiting it was ${held} of ${of}`);
+    const { judged: waited } = heldOut(byWait, names);
+    const [, , inTime, falsely] = (table(waited).split("\n").at(-1) ?? "").slice(2).split(" | ");
     const count = (cell = "") => cell.replace(/ \(.*/, "");
-    const text = page.replaceAll("\n", " ");
-    expect(text).toContain(
-      `warns of ${count(inTime)} stalls in time, for ${count(alarms)} false alarms`,
+    expect(page.replaceAll("\n", " ")).toContain(
+      `warns of ${count(inTime)} stalls in time, for ${count(falsely)} false alarms`,
     );
+  });
+
+  test("gives the table of runs within a radius", () => {
+    const made = withinRadius(judged);
+    expect(made.split("\n").length).toBeGreaterThan(4);
+    expect(plain(page)).toContain(plain(made));
   });
 });
 
@@ -76,6 +101,7 @@ const run = (losses: Partial<BankRun>): BankRun => ({
   family: "made up",
   rho: 1,
   seed: "0",
+  x0: 1,
   steps: 100,
   probe: true,
   guess: 2,

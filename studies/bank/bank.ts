@@ -15,6 +15,8 @@ export interface BankRun {
   readonly family: string;
   readonly rho: number;
   readonly seed: string;
+  /** Norm of the initial parameters: ρ is as large as it is beside it. */
+  readonly x0: number;
   readonly steps: number;
   /** Whether rows were taken on one fixed set of samples; else on each step's mini-batch. */
   readonly probe: boolean;
@@ -122,6 +124,9 @@ export function warnedSteps(
 /** Whether a warning may be given now, if its evidence has held without a break since a horizon. */
 export type Wait = (found: Assessment, since: number) => boolean;
 
+/** Warnings as they would be if they did not wait. */
+const hasty: ScreenTolerances = { ...screenTolerances, excluded: Infinity };
+
 /** The step of a run's warning if it waits, for each of several ways to wait. */
 export function waitingSteps(
   run: BankRun,
@@ -130,7 +135,7 @@ export function waitingSteps(
   const steps: (number | undefined)[] = waits.map(() => undefined);
   let since: number | undefined;
   for (const found of assessments(run)) {
-    const warning = warn(found, screenTolerances);
+    const warning = warn(found, hasty);
     since = warning && (since ?? found.horizon);
     if (warning === undefined || since === undefined) continue;
     for (const [i, may] of waits.entries()) {

@@ -7,6 +7,7 @@
  */
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { gunzipSync, gzipSync } from "node:zlib";
+import { startNorm } from "../tables/findings.ts";
 import { readBank, type BankRun } from "./bank.ts";
 
 const most = 200;
@@ -44,6 +45,7 @@ function withTwins(raw: readonly Raw[]): BankRun[] {
         family: run.family,
         rho: run.rho,
         seed: String(run.seed),
+        x0: run.x0,
         steps: run.steps,
         probe: run.probe,
         guess: run.guess,
@@ -81,6 +83,7 @@ function figure5(): BankRun[] {
         family: "figure-5",
         rho: at.rho,
         seed: `${at.training} ${at.seed}`,
+        x0: startNorm(at.seed),
         steps: spec.steps,
         probe: true,
         guess: 2.2914,

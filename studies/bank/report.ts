@@ -32,7 +32,7 @@ export const judgeAll = (runs: readonly BankRun[], options?: JudgeOptions): Judg
     };
   });
 
-const share = (some: readonly Judged[], holds: (one: Judged) => boolean) => {
+export const share = (some: readonly Judged[], holds: (one: Judged) => boolean) => {
   const n = some.length;
   const k = some.filter(holds).length;
   if (n === 0) return "–";
@@ -40,21 +40,26 @@ const share = (some: readonly Judged[], holds: (one: Judged) => boolean) => {
   return `${k} of ${n} (${low}–${high} %)`;
 };
 
-const early = ({ warned }: Judged) => warned !== undefined && warned < 0.5;
+export const early = ({ warned }: Judged) => warned !== undefined && warned < 0.5;
 const isWrong = ({ verdict }: Judged) => verdict === "descending" || verdict === "minimizer";
+
+/** Mean loss over the last so many steps before one. */
+export function lossBefore({ rows }: BankRun, step: number, width: number): number {
+  const seen = rows.filter(([at]) => at != null && at >= step - width && at <= step);
+  return seen.reduce((sum, [, loss]) => sum + (loss ?? NaN), 0) / seen.length;
+}
 
 /**
  * Warnings in the first half of a run, and those of them that were true of their own horizon: after
  * as many steps again as had been taken, nine tenths of the loss was still there.
  */
 export function trueOfTheirHorizon(judged: readonly Judged[]): { of: number; held: number } {
-  const held = judged.flatMap(({ run: { rows, steps }, warned = 1 }) => {
+  const held = judged.flatMap(({ run, warned = 1 }) => {
+    const { steps } = run;
     const at = warned * steps;
-    const mean = (from: number, to: number) => {
-      const seen = rows.filter(([step = NaN]) => (step ?? NaN) >= from && (step ?? NaN) <= to);
-      return seen.reduce((sum, [, loss]) => sum + (loss ?? NaN), 0) / seen.length;
-    };
-    return 2 * at > steps ? [] : [mean(1.8 * at, 2 * at) > 0.9 * mean(0.8 * at, at)];
+    return 2 * at > steps
+      ? []
+      : [lossBefore(run, 2 * at, 0.2 * at) > 0.9 * lossBefore(run, at, 0.2 * at)];
   });
   return { of: held.length, held: held.filter(Boolean).length };
 }
@@ -97,10 +102,10 @@ const tuned = [
   "flat",
   "slow",
   "forgone",
+  "excluded",
   "misaligned",
   "largeRatio",
   "little",
-  "creeping",
   "slowing",
   "raised",
   "outweighed",
@@ -142,13 +147,12 @@ function warnedOtherwise(
   );
 }
 
-/** Whether the loss falls, beyond doubt, by more than a share of itself in as many steps again. */
-const fallsIn =
+/** Whether the last part of the run excludes a fall by more than a share in as many steps again. */
+const excludes =
   (part: number, share: number): Wait =>
   ({ signals, horizon, recent }) => {
     const slope = signals.slope(1 - part, 1);
-    const ahead = horizon / Math.abs(recent.loss);
-    return slope === undefined || slope.high >= 0 || -slope.slope * ahead <= share;
+    return slope !== undefined && -slope.low * horizon < share * Math.abs(recent.loss);
   };
 
 const hasHeldFor =
@@ -156,19 +160,23 @@ const hasHeldFor =
   ({ horizon }, since) =>
     since <= (1 - part) * horizon;
 
-/** Ways for a warning to wait, which the screen does not use: what they would be good for. */
+/** The screen's own way to wait. */
+export const waitInUse = "until the last three quarters exclude a fall by 10 %";
+
+/** Ways for a warning to wait, of which the screen uses one: what the others would be good for. */
 export const waits: { readonly [name: string]: Wait } = {
   "not at all": () => true,
   ...Object.fromEntries(
-    [0, 0.04, 0.1].flatMap((share) => [
-      [`while the last quarter falls by more than ${100 * share} %`, fallsIn(1 / 4, share)],
-      [`while the last half falls by more than ${100 * share} %`, fallsIn(1 / 2, share)],
+    [0.05, 0.1, 0.2].flatMap((share) => [
+      [`until the last half excludes a fall by ${100 * share} %`, excludes(1 / 2, share)],
+      [`until the last three quarters exclude a fall by ${100 * share} %`, excludes(3 / 4, share)],
+      [`until the whole run excludes a fall by ${100 * share} %`, excludes(1, share)],
     ]),
   ),
-  "until it held for the last tenth": hasHeldFor(1 / 10),
-  "until it held for the last quarter": hasHeldFor(1 / 4),
-  "until it held for the last third": hasHeldFor(1 / 3),
-  "until it held for the last half": hasHeldFor(1 / 2),
+  "until the evidence has held for the last tenth": hasHeldFor(1 / 10),
+  "until the evidence has held for the last quarter": hasHeldFor(1 / 4),
+  "until the evidence has held for the last third": hasHeldFor(1 / 3),
+  "until the evidence has held for the last half": hasHeldFor(1 / 2),
 };
 
 /** All runs with each of the ways to wait. */

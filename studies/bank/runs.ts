@@ -8,15 +8,17 @@
  */
 import { writeFileSync } from "node:fs";
 import { gzipSync } from "node:zlib";
+import { buildProblem } from "../../src/run/build.ts";
+import { parseSpec } from "../../src/run/spec.ts";
 import { prepareTraining } from "../../src/run/training.ts";
 import { nodeSources } from "../../src/run/node-sources.ts";
+import { flatten, norm } from "../../src/diagnostics/index.ts";
 import { prepareCounterfactual } from "../../src/diagnostics/screen/counterfactual.ts";
-import { findDataset } from "../../src/problems/datasets/registry.ts";
-import { imageSplits } from "../../src/problems/datasets/images.ts";
 import { mlp } from "../../src/problems/networks/mlp.ts";
 import type { Problem } from "../../src/problems/problem.ts";
 import { sam } from "../../src/sam/methods/sam.ts";
-import { sgd } from "../../src/sam/parts/outer.ts";
+import { adamW, sgd } from "../../src/sam/parts/outer.ts";
+import { tensor } from "../../src/engine/tensor.ts";
 import type { Outer } from "../../src/sam/contract/method.ts";
 import type { MetricRow } from "../../src/run/history.ts";
 
@@ -39,16 +41,62 @@ const k = 8;
 const families: { readonly [name: string]: Family } = {
   // The reference of docs/what-we-found.md, on mini-batches with momentum.
   mnist: {
-    problem: async () => {
-      const images = await imagesOf("mnist", 500);
-      return mlp({ ...images, hidden: [64] });
-    },
+    problem: () => problemOf({ problem: "mlp", data: "mnist", n: 500, pool: 2, hidden: [64] }),
     outer: sgd({ learningRate: 0.01, momentum: 0.9 }),
     batchSize: 50,
     steps: 3000,
     every: 10,
     rhos: [0.05, 0.5, 2],
     seeds: 5,
+  },
+  // Three arms in the plane, as in runs.py, with fewer points and a smaller network.
+  spirals: {
+    problem: async () => mlp({ train: spirals(3, 40), hidden: [16, 16] }),
+    outer: sgd({ learningRate: 0.03, momentum: 0.9 }),
+    batchSize: "full",
+    steps: 3000,
+    every: 15,
+    rhos: [0.1, 0.5, 1, 1.5, 2.5, 4],
+    seeds: 4,
+  },
+  digits: {
+    problem: () =>
+      problemOf({ problem: "mlp", data: "digits", n: 400, hidden: [32, 32], activation: "relu" }),
+    outer: adamW({ learningRate: 0.001 }),
+    batchSize: 40,
+    steps: 1200,
+    every: 6,
+    rhos: [0.05, 0.2, 0.5, 1, 2, 4],
+    seeds: 3,
+  },
+  convolutions: {
+    problem: () =>
+      problemOf({ problem: "cnn", data: "digits", n: 200, pool: 2, channels: [8, 16] }),
+    outer: sgd({ learningRate: 0.05, momentum: 0.9 }),
+    batchSize: 40,
+    steps: 1200,
+    every: 6,
+    rhos: [0.05, 0.2, 0.5, 1, 2],
+    seeds: 2,
+  },
+  modular: {
+    problem: () => problemOf({ problem: "gpt", data: "modular", p: 13, dim: 24, blocks: 1 }),
+    outer: adamW({ learningRate: 0.003 }),
+    batchSize: 42,
+    steps: 1200,
+    every: 6,
+    rhos: [0.02, 0.1, 0.3, 1.2, 2.4],
+    seeds: 2,
+  },
+  communities: {
+    problem: () =>
+      problemOf({ problem: "gcn", data: "block-model", nodes: 60, communities: 3, labelled: 6 }),
+    outer: sgd({ learningRate: 0.05, momentum: 0.9 }),
+    batchSize: "full",
+    steps: 1200,
+    every: 6,
+    rhos: [0.05, 0.2, 0.5, 1, 2, 4],
+    seeds: 4,
   },
 };
 
@@ -59,7 +107,8 @@ if (family === undefined || folder === undefined) {
 }
 const { outer, batchSize, steps, every, rhos, seeds } = family;
 const problem = await family.problem();
-const length = 1.5 * steps;
+const half = steps / 2;
+const length = 3 * half;
 const training = await prepareTraining({ problem, method: sam({ rho: 1, outer }), batchSize });
 const all = await prepareTraining({ problem, method: sam({ rho: 1, outer }) });
 const counterfactual = await prepareCounterfactual({ problem, outer, steps: k });
@@ -74,16 +123,18 @@ for (const rho of [0, ...rhos]) {
     const fullLoss: number[] = [];
     let from = training.start(seed);
     while (from.step < length) {
-      const seen = await all.evidence(from, { steps: length, seed, method });
-      if (from.step % (steps / 2) === 0) fullLoss.push(seen.loss[0] as number);
       const isKept = rho > 0 && from.step < steps;
+      const isMark = from.step % half === 0;
+      const isSeen = isMark || (isKept && batchSize !== "full");
+      const seen = isSeen ? await all.evidence(from, { steps: length, seed, method }) : undefined;
+      if (isMark) fullLoss.push(seen?.loss[0] ?? NaN);
       const isAsked = isKept && from.step % (8 * every) === 0;
       const { descentLoss } = isAsked
         ? await counterfactual.look(from, { seed, length })
         : { descentLoss: null };
       const run = await training.run({
         steps: length,
-        until: from.step + every,
+        until: isKept ? from.step + every : (Math.floor(from.step / half) + 1) * half,
         seed,
         from,
         method,
@@ -105,6 +156,7 @@ for (const rho of [0, ...rhos]) {
         family: batchSize === "full" || kind === "probe" ? `our ${name}` : `our ${name}, batches`,
         rho,
         seed,
+        x0: norm(flatten(problem.init(seed))),
         steps,
         every,
         guess: problem.guessLoss,
@@ -135,15 +187,24 @@ function numbers(
   return [row.step, ...columns.map((column) => (seen ? (seen[column][0] ?? null) : row[column]))];
 }
 
-async function imagesOf(data: string, n: number) {
-  const dataset = await nodeSources().dataset(data, {
-    n,
-    options: findDataset(data).options.parse({}),
+function problemOf(fields: { readonly [field: string]: unknown }): Promise<Problem> {
+  return buildProblem(parseSpec({ ...fields, batch: "full" }), nodeSources());
+}
+
+/** Points on arms that turn about the origin, and which arm each is on. */
+function spirals(arms: number, points: number) {
+  const each = Array.from({ length: arms * points }, (_, i) => {
+    const arm = Math.floor(i / points);
+    const along = 0.1 + (0.9 * (i % points)) / (points - 1);
+    const angle = 3.5 * along + (2 * Math.PI * arm) / arms;
+    return { arm, at: [2 * along * Math.cos(angle), 2 * along * Math.sin(angle)] };
   });
-  return imageSplits(dataset, {
-    train: n,
-    pool: data === "mnist" ? 2 : 1,
-    normalization: "standard",
-    dtype: "float32",
-  });
+  const size = each.length;
+  return {
+    size,
+    batch: {
+      x: tensor(Float32Array.from(each.flatMap(({ at }) => at)), [size, 2], "float32"),
+      y: tensor(Int32Array.from(each.map(({ arm }) => arm)), [size], "int32"),
+    },
+  };
 }

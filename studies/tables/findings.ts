@@ -55,7 +55,7 @@ export function screened(history: readonly MetricRow[]): Screen {
 }
 
 /** ‖x₀‖ of the network 196–64–10, which depends on the seed alone. */
-function startNorm(seed: number): number {
+export function startNorm(seed: number): number {
   const image = {
     x: tensor(Array<number>(196).fill(0), [1, 196], "float64"),
     y: tensor([0], [1], "int32"),

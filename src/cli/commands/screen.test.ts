@@ -371,7 +371,7 @@ describe("--follow", () => {
     await sleep(600);
     expect(said()).not.toMatch(/SAM steps/);
     await appendFile(log, asLines(steps(200).map(stalling).slice(31)));
-    expect(await until(/step \d+: SAM steps/)).toBeLessThan(2000);
+    expect(await until(/step \d+: As far as mini-batches show: SAM steps/)).toBeLessThan(2000);
     child.kill("SIGINT");
     expect(await ended).toEqual([130, null]);
     expect(said()).toMatch(/hallucinated-point: .*SAM has stalled/);

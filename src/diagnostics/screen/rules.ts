@@ -237,18 +237,34 @@ function leaveAfter({ drift, recent }: Assessment): number {
 }
 
 /**
+ * A warning says that the loss stays for as many steps again. It is not given as long as it may fall by
+ * more than a tenth: a loss that bounces has a median slope of 0 early, and a wide interval.
+ */
+export function warn(found: Assessment, tolerances: ScreenTolerances): Warning | undefined {
+  const { signals, horizon, late } = found;
+  if (horizon < tolerances.fewestSteps || signals.rows < tolerances.fewestRows) return undefined;
+  if (signals.missing.length > 0) return undefined;
+  // Who asks is told what was measured.
+  if (found.counterfactual && Number.isNaN(late.descentFall)) return undefined;
+  const warning = suspect(found, tolerances);
+  return warning && excludesFall(found, tolerances) ? warning : undefined;
+}
+
+/** Whether the interval of the slope, without the first quarter of the run, leaves no such fall open. */
+function excludesFall({ signals, horizon, recent }: Assessment, { excluded }: ScreenTolerances) {
+  const slope = signals.slope(0.25, 1);
+  return slope !== undefined && -slope.low * horizon < excluded * Math.abs(recent.loss);
+}
+
+/**
  * A step along g⁺ lowers the loss by η⟨g, g⁺⟩ to first order, a step along g by η‖g‖². Where the
  * loss no longer falls and the first is small beside the second, SAM is what holds the run. What it is
  * drawn to shows in the ratio: ‖g⁺‖ dies out on the way to a hallucinated point and towers over ‖g‖
  * around a saddle.
  */
-export function warn(found: Assessment, tolerances: ScreenTolerances): Warning | undefined {
+function suspect(found: Assessment, tolerances: ScreenTolerances): Warning | undefined {
   const { signals, horizon, late, relative } = found;
-  if (horizon < tolerances.fewestSteps || signals.rows < tolerances.fewestRows) return undefined;
-  if (signals.missing.length > 0) return undefined;
   const { gradRatio, cosine, directionRatio, descentFall } = late;
-  // Who asks is told what was measured.
-  if (found.counterfactual && Number.isNaN(descentFall)) return undefined;
   const { fall } = found;
   const step = signals.step ?? 0;
   const isFlat = fall < tolerances.flat;
@@ -297,7 +313,6 @@ export function warn(found: Assessment, tolerances: ScreenTolerances): Warning |
     signals.rows >= tolerances.patience &&
     horizon >= 4 * tolerances.fewestSteps &&
     wonOf(found) < tolerances.little &&
-    fall < tolerances.creeping &&
     // A run that is merely slow falls in its last half as it did in its first.
     fall <= tolerances.slowing * before &&
     raised > Math.max(tolerances.raised, tolerances.outweighed * fall);

@@ -175,15 +175,17 @@ test("rows of steps that were seen before are left out", () => {
   expect(twice.state()).toEqual(once.state());
 });
 
-test("what rows were taken on decides how a verdict begins", () => {
+test("what rows were taken on decides how verdicts and warnings begin", () => {
   const judged = (["full", "probe", "batch"] as const).map((evidence) => {
     const screen = createScreen({ dtype: "float64", engine: "native", evidence });
-    screen.push(columns(course));
-    return screen.verdict();
+    const given = screen.push(columns(course));
+    expect(given).toEqual(screen.warning);
+    return [screen.verdict().sentence, given?.sentence];
   });
-  const [full, probe, batch] = judged.map(({ sentence }) => sentence);
-  expect(probe).toBe(full);
-  expect(batch).toBe(`As far as mini-batches show: ${full}`);
+  const [full, probe, batch] = judged;
+  expect(full?.[1]).toMatch(/^SAM steps hardly/);
+  expect(probe).toEqual(full);
+  expect(batch).toEqual(full?.map((sentence) => `As far as mini-batches show: ${sentence}`));
 });
 
 test("a verdict names what it rests on, and takes other thresholds", () => {

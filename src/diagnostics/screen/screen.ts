@@ -15,7 +15,7 @@ export { screenTolerances, type ScreenTolerances } from "./tolerances.ts";
 
 /**
  * What rows were taken on: all samples (`full`), a fixed batch beside the steps' own (`probe`), or
- * each step's own mini-batch (`batch`), which says less: a verdict then begins by saying so.
+ * each step's own mini-batch (`batch`), which says less: verdicts and warnings then begin by saying so.
  */
 export type EvidenceKind = "full" | "probe" | "batch";
 
@@ -90,6 +90,8 @@ export function createScreen({
     ? from?.note
     : "Earlier steps are not part of this: they were remembered in an older form.";
   const reference: Reference = { guessLoss, evidence, counterfactual };
+  const onEvidence = (sentence: string) =>
+    evidence === "batch" ? `As far as mini-batches show: ${sentence}` : sentence;
   let warning = from?.warning;
   return {
     get warning() {
@@ -105,9 +107,9 @@ export function createScreen({
           rowAt(records, i),
           taken,
         );
-        if (isNew && warning === undefined) {
-          warning = warn(assess(signals, reference), tolerances);
-        }
+        if (!isNew || warning !== undefined) continue;
+        const given = warn(assess(signals, reference), tolerances);
+        warning = given && { ...given, sentence: onEvidence(given.sentence) };
       }
       return known === undefined ? warning : undefined;
     },
@@ -117,7 +119,7 @@ export function createScreen({
       const sentences = [says, because, ...(note === undefined ? [] : [note])];
       return {
         name,
-        sentence: `${evidence === "batch" ? onBatches : ""}${sentences.join(" ")}`,
+        sentence: onEvidence(sentences.join(" ")),
         basis: "screen",
         numbers: numbersOf(found),
         tolerances: { ...tolerances },
@@ -132,8 +134,6 @@ export function createScreen({
     }),
   };
 }
-
-const onBatches = "As far as mini-batches show: ";
 
 function rowAt(records: SignalColumns, i: number): StepSignals {
   const at = (name: keyof StepSignals) => records[name]?.[i] ?? NaN;

@@ -26,11 +26,11 @@ export interface ScreenTolerances {
   readonly slow: number;
   /** … if descent would have made so much of it, relative to the loss. */
   readonly forgone: number;
+  /** Fall over as many steps again, relative to the loss, that a warning has to exclude. */
+  readonly excluded: number;
   /** Share of the loss of the start, or of a constant answer, below which little counts as learned … */
   readonly little: number;
-  /** … where it falls by less than this over the last half of the run, relative to itself … */
-  readonly creeping: number;
-  /** … and by less than this part of its fall over the first half … */
+  /** … where it falls over the last half of the run by less than this part of its fall over the first … */
   readonly slowing: number;
   /** … while f(x⁺) is above f(x) by more than this share of it … */
   readonly raised: number;
@@ -65,9 +65,9 @@ export const screenTolerances: ScreenTolerances = {
   flat: 0.005,
   slow: 0.25,
   forgone: 3,
+  excluded: 0.1,
   little: 0.4,
   regained: 0.1,
-  creeping: 0.05,
   slowing: 0.5,
   raised: 0.05,
   outweighed: 5,
