@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { gunzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
 import { createScreen } from "../src/diagnostics/screen/screen.ts";
-import { alarms, withinRadius } from "../studies/bank/alarms.ts";
+import { alarms, onMiniBatches, withinRadius } from "../studies/bank/tables.ts";
 import { labelOf, readBank, type BankRun, type Label } from "../studies/bank/bank.ts";
 import { clopperPearson } from "../studies/intervals.ts";
 import {
@@ -88,6 +88,12 @@ describe("the bank", () => {
     expect(page.replaceAll("\n", " ")).toContain(
       `warns of ${count(inTime)} stalls in time, for ${count(falsely)} false alarms`,
     );
+  });
+
+  test("gives the table of mini-batches", () => {
+    const made = onMiniBatches(judged);
+    expect(made.split("\n").length).toBeGreaterThan(4);
+    expect(plain(page)).toContain(plain(made));
   });
 
   test("gives the table of runs within a radius", () => {

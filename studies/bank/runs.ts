@@ -169,11 +169,12 @@ for (const rho of [0, ...rhos]) {
       };
       lines.get(kind)?.push(`${JSON.stringify(run)}\n`);
     }
+    // What is there is kept if the rest is not waited for.
+    for (const [kind, some] of lines) {
+      writeFileSync(`${folder}/our-${name}-${kind}.jsonl.gz`, gzipSync(some.join("")));
+    }
     console.error(name, rho, seed, fullLoss.map((loss) => loss.toPrecision(3)).join(" "));
   }
-}
-for (const [kind, some] of lines) {
-  writeFileSync(`${folder}/our-${name}-${kind}.jsonl.gz`, gzipSync(some.join("")));
 }
 await counterfactual.dispose();
 await all.dispose();

@@ -4,7 +4,7 @@ import { sam } from "../../sam/methods/sam.ts";
 import { sgd } from "../../sam/parts/outer.ts";
 import type { TrainingState } from "../../sam/training/state.ts";
 import { compileTraining } from "../../sam/training/training.ts";
-import { prepareCounterfactual } from "./counterfactual.ts";
+import { prepareCounterfactual, type CounterfactualRun } from "./counterfactual.ts";
 import { createScreen } from "./screen.ts";
 
 const learningRate = 0.1;
@@ -77,6 +77,26 @@ test("the copy has the run's momentum", async () => {
   const wanted = next.reduce((sum, xi, i) => sum + ((curvature[i] ?? NaN) * xi ** 2) / 2, 0);
   expect(descentLoss).toBeCloseTo(wanted, 10);
   await Promise.all([probe.dispose(), training.dispose()]);
+});
+
+test("a look may have other knobs, and none is taken after disposal", async () => {
+  const problem = quadratic({ start: [1, 1] });
+  const outer = sgd({ learningRate: 0.01 });
+  const training = await compileTraining({
+    problem,
+    method: sam({ rho: 0.05, outer }),
+    engine: "native",
+  });
+  const state = training.start();
+  const probe = await prepareCounterfactual({ problem, outer, steps: 1, engine: "native" });
+  // f = (x² + 10 y²)/2, one step of descent from (1, 1).
+  const after = (rate: number) => ((1 - rate) ** 2 + 10 * (1 - 10 * rate) ** 2) / 2;
+  const look = async (run?: CounterfactualRun) => (await probe.look(state, run)).descentLoss;
+  expect(await look()).toBeCloseTo(after(0.01), 10);
+  expect(await look({ outer: sgd({ learningRate: 0.05 }) })).toBeCloseTo(after(0.05), 10);
+  await probe.dispose();
+  await expect(probe.look(state)).rejects.toThrow();
+  await training.dispose();
 });
 
 test.each([0, -1, 1.5])("%s steps are refused", async (steps) => {

@@ -1,4 +1,4 @@
-/** False alarms one by one, and runs of one radius side by side: tables of docs/screen.md. */
+/** Tables of docs/screen.md: false alarms one by one, runs of one radius, mini-batches of MNIST. */
 import { radiusWords } from "../../src/run/radius.ts";
 import { markdown } from "../tables/table.ts";
 import { early, lossBefore, share, type Judged } from "./report.ts";
@@ -106,5 +106,46 @@ export function withinRadius(judged: readonly Judged[]): string {
         lines.reduce((sum, { some }) => sum + some.length, 0),
       ),
     ],
+  );
+}
+
+/** The runs on mini-batches of MNIST, by radius: from their own rows, and from probes. */
+export function onMiniBatches(judged: readonly Judged[]): string {
+  const of = (family: string) => judged.filter(({ run }) => run.family === family);
+  const [own, probed] = [of("our mnist, batches"), of("our mnist")];
+  const range = (values: readonly string[]) => [...new Set(values)].join(" to ");
+  const steps = (some: readonly Judged[]) => {
+    const found = some
+      .flatMap(({ run, warned }) => (warned === undefined ? [] : [Math.round(warned * run.steps)]))
+      .toSorted((a, b) => a - b);
+    const which = found.length === some.length ? "" : ` (${found.length} of ${some.length})`;
+    const ends = found.filter((_, i) => i === 0 || i === found.length - 1).map(String);
+    return found.length === 0 ? "never" : `at step ${range(ends)}${which}`;
+  };
+  const verdicts = (some: readonly Judged[]) =>
+    [...new Set(some.map(({ verdict }) => `\`${verdict}\``))].join(", ");
+  const lines = [...new Set(own.map(({ run }) => run.rho))].map((rho) => {
+    const [rows, probes] = [own, probed].map((some) => some.filter(({ run }) => run.rho === rho));
+    const losses = (rows ?? []).map(({ run }) => run.end ?? NaN).toSorted((a, b) => a - b);
+    const ends = losses.filter((_, i) => i === 0 || i === losses.length - 1);
+    return [
+      radiusOf(rows ?? []).slice("ρ = ".length),
+      range(ends.map((loss) => digits(loss, 3))),
+      steps(rows ?? []),
+      steps(probes ?? []),
+      verdicts(rows ?? []),
+      verdicts(probes ?? []),
+    ];
+  });
+  return markdown(
+    [
+      "ρ",
+      "loss at the end",
+      "warned, from mini-batches alone",
+      "warned, with a probe",
+      "verdicts, from mini-batches alone",
+      "with a probe",
+    ],
+    lines,
   );
 }
