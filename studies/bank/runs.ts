@@ -59,6 +59,16 @@ const families: { readonly [name: string]: Family } = {
     rhos: [0.1, 0.5, 1, 1.5, 2.5, 4],
     seeds: 4,
   },
+  // Radii at which some of these starts stall and some do not.
+  "spirals-edge": {
+    problem: async () => mlp({ train: spirals(3, 40), hidden: [16, 16] }),
+    outer: sgd({ learningRate: 0.03, momentum: 0.9 }),
+    batchSize: "full",
+    steps: 3000,
+    every: 15,
+    rhos: [0.9, 0.8],
+    seeds: 8,
+  },
   digits: {
     problem: () =>
       problemOf({ problem: "mlp", data: "digits", n: 400, hidden: [32, 32], activation: "relu" }),
@@ -85,7 +95,7 @@ const families: { readonly [name: string]: Family } = {
     batchSize: 42,
     steps: 1200,
     every: 6,
-    rhos: [0.02, 0.1, 0.3, 1.2, 2.4],
+    rhos: [1.2, 0.02, 0.3],
     seeds: 2,
   },
   communities: {
