@@ -4,8 +4,6 @@
  * with less weight on its second part.
  *
  *     npx lucid sweep studies/settings-of-remedies.ts
- *
- * No rows of it are kept in studies/results.
  */
 import type { StudyFile } from "lucid-sam/study";
 import remedies from "./remedies.ts";

@@ -2,6 +2,7 @@
 import { readSharpness, type Sharpness } from "../sharpness-rows.ts";
 import remedies from "../remedies.ts";
 import beside from "../beside-remedies.ts";
+import settings from "../settings-of-remedies.ts";
 import {
   accuracyOf,
   difference,
@@ -44,9 +45,10 @@ const head = [
 /** Every table of the page. */
 export async function remedyTables(): Promise<{ [name: string]: string }> {
   const untuned = (runs: readonly StoredRun[]) => runs.filter((run) => seedOf(run) !== tuningSeed);
-  const [descent, besides, runs, figure5] = await Promise.all([
+  const [descent, besides, inSettings, runs, figure5] = await Promise.all([
     runsOf("plain-descent"),
     runsOf("beside-remedies").then(untuned),
+    runsOf("settings-of-remedies").then(untuned),
     runsOf("remedies").then(untuned),
     runsOf("figure-5-quick").then(untuned),
   ]);
@@ -122,6 +124,13 @@ export async function remedyTables(): Promise<{ [name: string]: string }> {
       ],
     ),
     ...Object.fromEntries(perRadius),
+    settings: markdown(
+      ["remedy", ...head],
+      Object.keys(settings.axes.training).flatMap((label) => {
+        const some = inSettings.filter(({ row }) => row.at["training"] === label);
+        return some.length === 0 ? [] : [line(label, some)];
+      }),
+    ),
     sharpness: markdown(
       [
         "training",
