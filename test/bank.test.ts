@@ -62,7 +62,7 @@ describe("the bank", () => {
     expect(wrong).toEqual([]);
   });
 
-  test("gives the tables of thresholds and of families left out", { timeout: 60_000 }, () => {
+  test("gives the tables of thresholds and of families left out", { timeout: 120_000 }, () => {
     const bySetting = judgeBySetting(judged);
     expect(bySetting[0]).toEqual(judged);
     const { judged: leftOut } = heldOut(bySetting);
@@ -73,7 +73,7 @@ describe("the bank", () => {
     expect(plain(page)).toContain(plain(sensitivity(bySetting)));
   });
 
-  test("gives what the page says of warnings that wait", { timeout: 60_000 }, () => {
+  test("gives what the page says of warnings that wait", { timeout: 120_000 }, () => {
     const byWait = judgeByWait(judged);
     const names = Object.keys(waits);
     expect(byWait[names.indexOf(waitInUse)]).toEqual(judged);

@@ -82,6 +82,11 @@ test.each<[string, Standing, string]>([
     { start: 8, grad: 2 ** -24, guessLoss: 2.25 },
     "‖g‖ averages 6e-8, 0 % of its largest value, but the loss, 2, is not far below that of a constant answer, 2.25: certify it.",
   ],
+  [
+    "the same where no constant answer is known",
+    { start: 2.25, grad: 2 ** -24 },
+    "‖g‖ averages 6e-8, 0 % of its largest value, but the loss, 2, is not far below that of the start, 2.25: certify it.",
+  ],
   ["a rise", { start: 0.5, loss: 64 }, "The loss started at 0.5 and now averages 64."],
 ])("%s", (_, given, because) => {
   expect(stand(given).verdict().sentence.endsWith(because)).toBe(true);
