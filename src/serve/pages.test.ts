@@ -2,7 +2,25 @@
 import { mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { afterEach, beforeEach(() => {
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { builtPages } from "./pages.ts";
+
+let root = "";
+let builds = 0;
+const pages = () => builtPages(() => builds++, root);
+
+/** Write a file of the clone, at so many seconds after the start of 2000. */
+function write(path: string, seconds: number, text = ""): void {
+  const file = join(root, path);
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, text);
+  const time = Date.UTC(2000) / 1000 + seconds;
+  utimesSync(file, time, time);
+  // New names change the folders above them.
+  for (let up = dirname(file); up !== root; up = dirname(up)) utimesSync(up, time, time);
+}
+
+beforeEach(() => {
   root = mkdtempSync(join(tmpdir(), "lucid-pages-"));
   builds = 0;
 });
