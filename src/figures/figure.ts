@@ -78,6 +78,27 @@ export function head(
   ];
 }
 
+/** Panels of one size side by side. */
+export interface Tiles {
+  readonly width: number;
+  /** Of all rows together. */
+  readonly height: number;
+  /** Upper left corner of a panel. */
+  readonly at: (panel: number) => { readonly x: number; readonly y: number };
+}
+
+/** Room for so many panels on a sheet: up to three in a row, so that their titles fit, and rows alike. */
+export function tiles(count: number, sheetWidth: number, height: number): Tiles {
+  const rows = Math.ceil(count / 3);
+  const columns = Math.ceil(count / Math.max(1, rows));
+  const width = sheetWidth / Math.max(1, columns);
+  return {
+    width,
+    height: rows * height,
+    at: (panel) => ({ x: (panel % columns) * width, y: Math.floor(panel / columns) * height }),
+  };
+}
+
 const svgNamespace = "http://www.w3.org/2000/svg";
 
 /** An SVG element with attributes. */

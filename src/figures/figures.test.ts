@@ -9,7 +9,7 @@ import { ridge } from "../problems/planes/index.ts";
 import type { Point } from "../problems/problem.ts";
 import { parseSpec } from "../run/spec.ts";
 import { ascentPoint } from "./field.ts";
-import { sheet } from "./figure.ts";
+import { sheet, tiles } from "./figure.ts";
 import { finalLossFigure } from "./final.ts";
 import { contactSheet } from "./images.ts";
 import { verdictMarks } from "./marks.ts";
@@ -186,6 +186,22 @@ test("no panel of figures 5 and 8 is empty: descent has no radius, some problems
   }));
   expect(panels(renderSvg(figure8(without)), "test accuracy")).toBe(0);
   expect(panels(renderSvg(figure8(without)), "final loss")).toBe(2);
+});
+
+test("many methods stand in rows of at most three, and their titles do not meet", () => {
+  for (const [count, rows, columns] of [
+    [1, 1, 1],
+    [3, 1, 3],
+    [4, 2, 2],
+    [14, 5, 3],
+  ] as const) {
+    const { at, width, height } = tiles(count, 860, 100);
+    const places = Array.from({ length: count }, (_, i) => at(i));
+    expect(new Set(places.map(({ x }) => x)).size).toBe(columns);
+    expect(new Set(places.map(({ y }) => y)).size).toBe(rows);
+    expect(width * columns).toBeCloseTo(860, 9);
+    expect(height).toBe(100 * rows);
+  }
 });
 
 test("over every ρ stands ρ/‖x₀‖, and nothing where it is not known", () => {

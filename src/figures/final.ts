@@ -1,6 +1,6 @@
 /** Figures of final values against ρ: one mark per run, which shows its verdict. */
 import * as Plot from "@observablehq/plot";
-import { head, sheet, titleHeight, type Figure } from "./figure.ts";
+import { head, sheet, tiles, titleHeight, type Figure } from "./figure.ts";
 import { legend, verdictDots, verdictEntries } from "./legend.ts";
 import type { PanelOptions } from "./trajectories.ts";
 import { radiusAxes, radiusMargins, relativeAxis, type RelativeAxis } from "./radius-axis.ts";
@@ -12,19 +12,20 @@ export function finalLossFigure(runs: readonly FigureRun[]): Figure {
   const groups = byMethod(runs);
   const rhos = radii(runs);
   const above = relativeAxis(runs, rhos);
-  const [width, height] = [860 / groups.length, 340];
+  const height = 340;
+  const { width, at, height: all } = tiles(groups.length, 860, height);
   const key = legend(verdictEntries(runs.map(verdictOf)), 860);
   const top = titleHeight + key.height;
   const scale = lossScale(runs);
   return sheet({
     width: 860,
-    height: top + height,
+    height: top + all,
     title: "Where training ended",
     panels: [
       { x: 4, y: titleHeight, plot: key.plot },
       ...groups.map(({ name, runs: shown }, i) => ({
-        x: i * width,
-        y: top,
+        x: at(i).x,
+        y: top + at(i).y,
         plot: finalPlot(shown, scale, rhos, above, { title: name, width, height }),
       })),
     ],

@@ -2,7 +2,7 @@
 import * as Plot from "@observablehq/plot";
 import { screenTolerances } from "../diagnostics/screen/screen.ts";
 import { relativeWords } from "../run/radius.ts";
-import { head, margins, sheet, titleHeight, type Figure } from "./figure.ts";
+import { head, margins, sheet, tiles, titleHeight, type Figure } from "./figure.ts";
 import { legend, verdictDots, verdictEntries } from "./legend.ts";
 import { verdictMarks } from "./marks.ts";
 import { byMethod, radii, relativeAt, thinned, verdictOf, type FigureRun } from "./runs.ts";
@@ -41,7 +41,8 @@ export function gradRatioFigure(runs: readonly FigureRun[]): Figure {
 
 function trajectoryFigure(runs: readonly FigureRun[], title: string, quantity: Quantity): Figure {
   const groups = byMethod(runs);
-  const [width, height] = [860 / groups.length, 340];
+  const height = 340;
+  const { width, at, height: all } = tiles(groups.length, 860, height);
   const { level } = quantity;
   const key = legend(
     [
@@ -55,13 +56,13 @@ function trajectoryFigure(runs: readonly FigureRun[], title: string, quantity: Q
   const beside = relativeWords(radii(runs).flatMap((rho) => relativeAt(runs, rho)));
   return sheet({
     width: 860,
-    height: top + height,
+    height: top + all,
     title: beside === "" ? title : `${title}, at ρ = ${beside}`,
     panels: [
       { x: 4, y: titleHeight, plot: key.plot },
       ...groups.map(({ name, runs }, i) => ({
-        x: i * width,
-        y: top,
+        x: at(i).x,
+        y: top + at(i).y,
         plot: trajectoryPlot(runs, quantity, extent, { title: name, width, height }),
       })),
     ],

@@ -52,8 +52,12 @@ ${htmlTable(
 ${
   runs.length > 0
     ? `<h2>Where they ended</h2>
-${picture(finalLossFigure(runs), "Every run by its loss at the end; the mark is the verdict.")}
-<h2>How they got there</h2>
+${picture(finalLossFigure(runs), "Every run by its loss at the end; the mark is the verdict.")}`
+    : ""
+}
+${
+  runs.some(({ rows }) => rows.length > 0)
+    ? `<h2>How they got there</h2>
 ${picture(lossFigure(runs), "The loss of each step, before the step.")}
 ${picture(gradRatioFigure(runs), "How large the gradient is that SAM follows, relative to the true one.")}`
     : ""

@@ -47,13 +47,19 @@ async function figure(
   try {
     const runs = await figureRuns(stored);
     if (runs.length === 0) throw new InputError(`missing rows in ${stored.name} (run lucid sweep)`);
+    const numbers = chosen.numbers(runs);
+    if (numbers.length === 0) {
+      const others = choices.filter((entry) => entry.numbers(runs).length > 0);
+      throw new InputError(
+        `missing histories in ${stored.name}: figure ${name} draws steps, and none were kept (choose from ${others.map((entry) => entry.name).join(", ")})`,
+      );
+    }
     const { renderPng, renderSvg } = await import("../../figures/render.ts");
     const drawn = await chosen.draw(runs);
     if (extname(out) === ".png") await writeBytes(out, new Uint8Array(renderPng(drawn)));
     else await writeText(out, renderSvg(drawn));
     terminal.err.write(`${out}: ${runs.length} runs\n`);
     if (data === undefined) return;
-    const numbers = chosen.numbers(runs);
     await writeText(
       data,
       extname(data) === ".csv" ? toCsv(toColumns(numbers)) : `${JSON.stringify(numbers)}\n`,

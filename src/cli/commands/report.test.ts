@@ -1,6 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { parseHTML } from "linkedom";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { lucid } from "../../../test/lucid.ts";
@@ -64,6 +65,19 @@ test("a study's page has a row for every run, each with its cell", async () => {
   const [groups] = document.querySelectorAll("tbody");
   expect(groups?.children).toHaveLength(2);
   expect(document.querySelectorAll("th button").length).toBeGreaterThan(5);
+});
+
+test("of a study without histories are shown the ends alone", async () => {
+  const pack = fileURLToPath(
+    new URL("../../../studies/results/remedies.jsonl.gz", import.meta.url),
+  );
+  expect((await lucid("report", pack, "--out", at("ends.html"))).code).toBe(0);
+  const heads = [...pageOf("ends.html").querySelectorAll("h2")].map((head) => head.textContent);
+  expect(heads).toContain("Where they ended");
+  expect(heads).not.toContain("How they got there");
+  const { code, err } = await lucid("figure", "grad-ratio", pack, "--out", at("none.svg"));
+  expect(code).toBe(2);
+  expect(err).toMatch(/missing histories in .*none were kept \(choose from 8, final-loss\)/);
 });
 
 test("a certificate's page is made from what certify printed", async () => {
