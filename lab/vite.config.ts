@@ -35,6 +35,11 @@ const policy: Plugin = {
   ],
 };
 
+/** The package's modules do nothing when they are loaded: what is not used of them stays out. */
+const bundle = {
+  treeshake: { moduleSideEffects: (id: string) => !id.startsWith(`${source}/`) },
+};
+
 export default defineConfig({
   root: import.meta.dirname,
   base: "./",
@@ -45,7 +50,12 @@ export default defineConfig({
   },
   // Its build finds its WebAssembly beside itself.
   optimizeDeps: { exclude: ["onnxruntime-web"] },
-  worker: { format: "es" },
-  // What others wrote travels with their licenses.
-  build: { target: "esnext", assetsInlineLimit: 0, license: { fileName: "licenses.md" } },
+  worker: { format: "es", rolldownOptions: bundle },
+  build: {
+    target: "esnext",
+    assetsInlineLimit: 0,
+    // What others wrote travels with their licenses.
+    license: { fileName: "licenses.md" },
+    rolldownOptions: bundle,
+  },
 });
