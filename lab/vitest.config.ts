@@ -41,7 +41,14 @@ export default mergeConfig(
               },
               {
                 extends: true,
-                test: { ...patience, name: "page", include: ["test/**/*.test.ts"] },
+                test: {
+                  ...patience,
+                  name: "page",
+                  // Pages answer when they can: machines differ.
+                  expect: { poll: { timeout: 20_000, interval: 100 } },
+                  include: ["test/**/*.test.ts"],
+                  globalSetup: ["test/built-site.ts"],
+                },
               },
             ],
     },
