@@ -159,8 +159,8 @@ export class ShaderPainter {
   }
 }
 
-/** Cells of a map that JavaScript paints; the browser smooths between them. */
-const cells = 9000;
+/** Cells of a map that JavaScript paints, while it moves and at rest; the browser smooths between them. */
+export const plainCells = { moving: 9000, resting: 60_000 } as const;
 /** Colors of a ramp that are told apart. */
 const shades = 512;
 
@@ -190,6 +190,7 @@ export function paintPlainly(
   value: (x1: number, x2: number) => number,
   { view: [[left, right], [bottom, top]], scale, ramp }: Pick<Picture, "view" | "scale" | "ramp">,
   { width, height }: Size,
+  cells: number,
 ): ImageBitmap | undefined {
   const columns = Math.max(1, Math.round(Math.sqrt((cells * width) / height)));
   const rows = Math.max(1, Math.round(cells / columns));
