@@ -57,7 +57,7 @@ test("the command does the same", () => {
   const { spec } = parseAddress("#planes?problem=wide-narrow&method=gsam&set.alpha=0.3&lr=0.05");
   if (!spec) throw new Error("no spec");
   expect(commandOf(spec)).toBe(
-    "lucid run --problem wide-narrow --lr 0.05 --method gsam --set alpha=0.3",
+    "lucid train --problem wide-narrow --lr 0.05 --method gsam --set alpha=0.3",
   );
 });
 

@@ -111,7 +111,7 @@ export function changeAddress<View extends ViewName>(
   return addressOf(view, given, { ...address.fields, ...fields }) as Address<View>;
 }
 
-/** The command that runs the same: `lucid run --problem ridge --rho 1.6`. */
+/** The command that runs the same: `lucid train --problem ridge --rho 1.6`. */
 export function commandOf(spec: RunSpec): string {
   const flags = pairsOf(spec).map(([field, value]) => {
     const setting = /^set\.(.*)$/.exec(field);
@@ -119,7 +119,7 @@ export function commandOf(spec: RunSpec): string {
     const flag = setting ? "set" : field.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
     return value === true ? `--${flag}` : `--${flag} ${text}`;
   });
-  return ["lucid run", ...flags].join(" ");
+  return ["lucid train", ...flags].join(" ");
 }
 
 /** A value as a shell takes it for one word. */

@@ -79,15 +79,3 @@ test.each([360, 1280, 2560])("nothing is wider than a window of %d pixels", asyn
     expect(wide).toEqual([]);
   }
 });
-
-test("dropped files are listed, and nothing is sent anywhere", async () => {
-  const page = await open("#runs");
-  const before = site.asked().length;
-  await page
-    .getByLabel("or choose them")
-    .setInputFiles([
-      { name: "metrics.jsonl", mimeType: "text/plain", buffer: Buffer.from("{}\n") },
-    ]);
-  await page.getByRole("rowheader", { name: "metrics.jsonl" }).waitFor();
-  expect(site.asked().slice(before)).toEqual([]);
-});

@@ -25,7 +25,7 @@ export type { SubsetOptions } from "./certificate/subsets.ts";
 export type { CertifyOptions } from "./certificate/certify.ts";
 export { certificateSchema, defaultCertificateTolerances } from "./certificate/certificate.ts";
 export type { Certificate, CertificateTolerances } from "./certificate/certificate.ts";
-export { describeCertificate } from "./certificate/report.ts";
+export { certificateNumbers, describeCertificate, subjectLines } from "./certificate/report.ts";
 export { runNearby } from "./certificate/nearby-runs.ts";
 export type { Displacement, NearbyOptions } from "./certificate/nearby-runs.ts";
 export { ascentProfile } from "./point/profile.ts";

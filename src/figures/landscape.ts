@@ -27,8 +27,8 @@ export interface LandscapeData {
   /** Of which problem, at which point. */
   readonly title: string;
   readonly rho: number;
-  /** ρ/‖x‖ */
-  readonly relativeRho: number;
+  /** ρ/‖x‖, where the point is known. */
+  readonly relativeRho?: number | undefined;
   /** One name per axis; coordinates are distances in parameters. */
   readonly axes: readonly string[];
   /** Coordinates of the grid along each axis, ascending. */
@@ -48,7 +48,7 @@ export const landscapeFigure = (data: LandscapeData): Figure =>
   data.ticks.length === 1 ? lineFigure(data) : planesFigure(data);
 
 const where = ({ rho, relativeRho }: LandscapeData) =>
-  `ρ = ${rho}, ρ/‖x‖ = ${rounded(relativeRho, 2)}`;
+  `ρ = ${rho}${relativeRho === undefined ? "" : `, ρ/‖x‖ = ${rounded(relativeRho, 2)}`}`;
 
 /** Low values dark, high ones light, and one hue, so that gray printing keeps the order. */
 const [lowest, highest] = [

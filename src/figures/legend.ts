@@ -77,3 +77,20 @@ export function legend(
     },
   };
 }
+
+/**
+ * The symbol of a verdict as the path of an SVG, around (0, 0), for pages that draw for themselves.
+ *
+ * @param document a DOM, in Node that of render.ts.
+ */
+export function verdictSymbol(name: VerdictName, document: Document): string {
+  const scale = { type: "identity" } as const;
+  const plot = Plot.plot({
+    document,
+    axis: null,
+    x: scale,
+    y: scale,
+    marks: [verdictDots([0], () => name, { x: () => 0, y: () => 0 })],
+  });
+  return plot.querySelector("path")?.getAttribute("d") ?? "";
+}

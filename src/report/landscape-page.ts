@@ -2,7 +2,8 @@
 import { landscapeFigure, type LandscapeData } from "../figures/landscape.ts";
 import { escape, page, picture } from "./page.ts";
 import { surfaceViewer } from "./surface/bundle.ts";
-import { ids, type SurfaceData } from "./surface/data.ts";
+import type { SurfaceData } from "../surface/data.ts";
+import { ids } from "./surface/ids.ts";
 import { short } from "./words.ts";
 
 /** The page, as HTML that needs nothing but itself; `command` made it. */
@@ -11,7 +12,7 @@ export async function landscapePage(data: LandscapeData, command: string): Promi
   return page(
     data.title,
     `<h1>${escape(data.title)}</h1>
-<p>ρ = ${data.rho}, ρ/‖x‖ = ${short(data.relativeRho)}. Coordinates are distances between parameters; x is at 0.</p>
+<p>ρ = ${data.rho}${data.relativeRho === undefined ? "" : `, ρ/‖x‖ = ${short(data.relativeRho)}`}. Coordinates are distances between parameters; x is at 0.</p>
 ${picture(
   landscapeFigure(data),
   "What to look at: where SAM stands still, the map of what it sees has a hollow. Where the loss itself has none there, SAM is drawn to a place that solves nothing.",

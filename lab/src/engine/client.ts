@@ -11,6 +11,7 @@ import type {
   Requests,
   RunRequest,
   Stopped,
+  StoredPoint,
 } from "./protocol.ts";
 
 /**
@@ -33,6 +34,11 @@ export interface Engine {
   pause(): Promise<void>;
   /** Certify in float64 where the run stands, or at a point of its plane; `null` without a ρ. */
   certify(point?: Point): Promise<Certificate | null>;
+  /**
+   * Certify a stored point in float64, as a run of this spec would have left it; `null` without a ρ.
+   * Nothing need be open.
+   */
+  certifyStored(spec: RunSpec, point: StoredPoint): Promise<Certificate | null>;
   /** Loss and score of the model on all training and test samples. */
   evaluate(): Promise<Scores>;
   /** End the worker at once, whatever it computes. */
@@ -110,6 +116,7 @@ export function startEngine(): Engine {
     change: (spec) => ask("change", [spec]),
     pause: () => ask("pause", []),
     certify: (point) => ask("certify", [point]),
+    certifyStored: (spec, point) => ask("certifyStored", [spec, point]),
     evaluate: () => ask("evaluate", []),
     cancel: () => end(new CancelledError("cancelled")),
   };

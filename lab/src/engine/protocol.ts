@@ -1,6 +1,6 @@
 /** The protocol between the page and its engine: what is asked of a worker, and what it tells. */
 import type { Certificate, Verdict, Warning } from "lucid-sam/diagnostics";
-import type { EngineChoice, EngineName } from "lucid-sam/engine";
+import type { EngineChoice, EngineName, Tensor } from "lucid-sam/engine";
 import type { Model, Point } from "lucid-sam/problems";
 import type { MetricRow, RunSpec, Scores } from "lucid-sam/run";
 
@@ -51,6 +51,16 @@ export interface Stopped {
   readonly warning: Warning | null;
 }
 
+/**
+ * A point that was stored: tensors by name, which the problem's parameters are matched to, or an
+ * exported problem, whose point lies with it.
+ */
+export type StoredPoint =
+  | { readonly tensors: Readonly<Record<string, Tensor>>; readonly name: string }
+  | {
+      readonly files: readonly { readonly path: string; readonly bytes: Uint8Array<ArrayBuffer> }[];
+    };
+
 /** What is asked of an engine. Each is answered once; `run` tells its progress before. */
 export interface Requests {
   open(spec: RunSpec, engine: EngineChoice): Opened;
@@ -60,6 +70,8 @@ export interface Requests {
   pause(): void;
   /** Certify in float64 where the run stands, or at a point of its plane; `null` without a ρ. */
   certify(point: Point | undefined): Certificate | null;
+  /** Certify a stored point as a run of this spec would leave it; nothing need be open. */
+  certifyStored(spec: RunSpec, point: StoredPoint): Certificate | null;
   /** Loss and score of the model on all training and test samples. */
   evaluate(): Scores;
 }

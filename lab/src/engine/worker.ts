@@ -1,6 +1,7 @@
 /** The engine of a view, in a worker: one program, one run at a time. */
 import { InputError, tensor, type EngineChoice } from "lucid-sam/engine";
-import type { Model, Point } from "lucid-sam/problems";
+import type { FloatType, Model, Point, Problem } from "lucid-sam/problems";
+import { filesInMemory, folderOf, matchModel, readExportedProblem } from "lucid-sam/read";
 import {
   buildMethod,
   buildProblem,
@@ -15,7 +16,16 @@ import {
 } from "lucid-sam/run";
 import { modelOf } from "lucid-sam/sam";
 import { browserSources } from "./sources.ts";
-import type { LabRow, Opened, Progress, Reply, Request, RunRequest, Stopped } from "./protocol.ts";
+import type {
+  LabRow,
+  Opened,
+  Progress,
+  Reply,
+  Request,
+  RunRequest,
+  Stopped,
+  StoredPoint,
+} from "./protocol.ts";
 
 /** What is open. */
 interface Session {
@@ -179,6 +189,28 @@ async function certify(point: Point | undefined) {
   return certifyEnd(spec, model, browserSources, { engine });
 }
 
+async function certifyStored(spec: RunSpec, point: StoredPoint) {
+  if ("tensors" in point) {
+    const problem = await buildProblem({ ...spec, dtype: "float64" }, browserSources);
+    const model = matchModel(problem, point.tensors, point.name);
+    return certifyEnd(spec, model, browserSources, {});
+  }
+  const folder = folderOf(filesInMemory(point.files), "");
+  const problems = new Map<FloatType, Promise<Problem>>();
+  const read = (dtype: FloatType) => {
+    const problem = problems.get(dtype) ?? readExportedProblem(folder, dtype);
+    problems.set(dtype, problem);
+    return problem;
+  };
+  const sources = {
+    ...browserSources,
+    problem: (_file: string, _table: string | undefined, dtype: FloatType) => read(dtype),
+  };
+  const problem = await read("float64");
+  const model = { params: problem.init(0), statistics: problem.initStatistics?.() ?? {} };
+  return certifyEnd(spec, model, sources, {});
+}
+
 async function evaluate(): Promise<Scores> {
   const { training, checkpoint } = opened();
   const { problem } = training;
@@ -205,6 +237,8 @@ function answer(request: Request): unknown {
       return pause();
     case "certify":
       return certify(...request.given);
+    case "certifyStored":
+      return certifyStored(...request.given);
     case "evaluate":
       return evaluate();
     default:

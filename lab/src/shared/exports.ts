@@ -7,7 +7,7 @@
 export interface Exports {
   /** What saved files are called, without extension: `ridge-rho-1.6`. */
   readonly name: string;
-  /** The command that does the same: `lucid run --problem ridge`. */
+  /** The command that does the same: `lucid train --problem ridge`. */
   readonly command?: (() => string) | undefined;
   readonly svg?: (() => string | Promise<string>) | undefined;
   readonly png?: (() => Blob | Promise<Blob>) | undefined;

@@ -442,7 +442,7 @@ function says(
     ...axes.map(
       (name, k) => `along ${name}: ${short(grid[k]?.[0] ?? 0)} … ${short(grid[k]?.at(-1) ?? 0)}`,
     ),
-    `ρ = ${rho}, ρ/‖x‖ = ${short(relativeRho)}`,
+    `ρ = ${rho}${relativeRho === undefined ? "" : `, ρ/‖x‖ = ${short(relativeRho)}`}`,
     `f(p)   ${rangeWords(loss)}`,
     `f(p⁺)  ${rangeWords(shiftedLoss)}`,
     ...paths.map(

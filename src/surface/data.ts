@@ -1,4 +1,6 @@
-/** The data of a surface, as the page hands it to the viewer. */
+/** Data of surfaces: heights over a grid, ways and points on it. */
+
+/** What is shown of a landscape. */
 export interface SurfaceData {
   /** Names of the two axes; coordinates are distances in parameters. */
   readonly axes: readonly [string, string];
@@ -14,6 +16,3 @@ export interface SurfaceData {
   /** Points with names. */
   readonly marks: readonly { readonly name: string; readonly at: readonly number[] }[];
 }
-
-/** Ids of the page's elements that the viewer looks for. */
-export const ids = { data: "surface-data", stage: "surface", choice: "surface-choice" } as const;
