@@ -68,7 +68,8 @@ afterEach(async () => {
   asked = [];
 });
 
-const item = (page: Page, path: string) => page.getByRole("button", { name: path, exact: false });
+const item = (page: Page, path: string) =>
+  page.locator(".path", { hasText: new RegExp(`^${escaped(path)}$`) });
 const shows = (page: Page) => page.locator(".shown");
 const hashOf = (page: Page) => decodeURIComponent(new URL(page.url()).hash);
 
@@ -175,8 +176,10 @@ test("what is picked on the map shows in the table, the curves and the address",
   );
   const picked = page.getByRole("row").filter({ has: page.locator("input:checked") });
   const cells = await picked.first().getByRole("cell").allInnerTexts();
-  const firsts = cells.slice(-3, -1).map(Number);
-  expect(firsts.every((value) => value > 0)).toBe(true);
+  // Of picked cells there are values; the first column is that of the boxes, without a heading.
+  const first = (await heads.allInnerTexts()).indexOf("loss f(x) at 0") + 1;
+  const values = cells.slice(first, first + 2).map(Number);
+  expect(values.every((value) => Number.isFinite(value) && value !== 0)).toBe(true);
 
   // A drag over the curves does the same.
   const box = await curves.boundingBox();
@@ -223,10 +226,8 @@ test("a run shows its numbers at any step, and its pictures leave as SVG and PNG
     .trim()
     .split("\n")
     .map((line) => JSON.parse(line) as { step: number; loss: number });
-  const loss = page
-    .locator("div", { has: page.locator("dt", { hasText: /^loss f\(x\)$/ }) })
-    .locator("dd")
-    .last();
+  const name = page.locator("dt", { hasText: /^loss f\(x\)$/ });
+  const loss = page.locator("dl > div").filter({ has: name }).locator("dd");
   await expect.poll(() => loss.innerText()).toBe(String(Number(rows[0]?.loss.toPrecision(4))));
   await page.getByRole("button", { name: "To the last" }).click();
   await expect.poll(() => loss.innerText()).toBe(String(Number(rows.at(-1)?.loss.toPrecision(4))));
@@ -242,7 +243,7 @@ test("a run shows its numbers at any step, and its pictures leave as SVG and PNG
     expect(bytes.length).toBeGreaterThan(2000);
   }
   await page.getByRole("link", { name: "Run it anew in Planes" }).click();
-  await expect.poll(() => hashOf(page)).toMatch(/^#planes\?problem=cosine&rho=4/);
+  await expect.poll(() => hashOf(page)).toBe("#planes?problem=cosine&start=2,0&steps=4000&rho=4");
 });
 
 test("a stored point is certified in the page as on the command line", async () => {
@@ -261,7 +262,7 @@ test("a stored point is certified in the page as on the command line", async () 
       await row.getByRole("rowheader").innerText(),
       await row.getByRole("cell").first().innerText(),
     ];
-    expect(printed).toMatch(new RegExp(`^${escaped(name)} +${escaped(value)}( |$)`, "m"));
+    expect(printed).toMatch(new RegExp(`^ *${escaped(name)} +${escaped(value)}( |$)`, "m"));
   }
 });
 
@@ -287,7 +288,6 @@ test("the rows of a sweep come in while it runs, without a reload", async () => 
     .toBe("12 of 12 cells done");
   // It was there before its end.
   expect([...seen].filter((text) => /^\d+ of 12/.test(text)).length).toBeGreaterThan(1);
-  expect(await page.getByRole("img", { name: "Map of verdicts" }).count()).toBe(0);
   await page.getByRole("button", { name: /^rho = 4, method = sam: 3\/3 / }).waitFor();
   sweep.kill();
 

@@ -14,11 +14,11 @@ function roundTicks(low: number, high: number, count: number): number[] {
   if (!(rough > 0)) return [low];
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = power * ([1, 2, 5].find((factor) => factor * power >= rough) ?? 10);
-  const ticks: number[] = [];
-  for (let i = Math.ceil(low / step); i * step <= high; i++) {
-    ticks.push(Number((i * step).toPrecision(12)));
-  }
-  return ticks;
+  const first = Math.ceil(low / step);
+  const last = Math.floor(high / step);
+  return Array.from({ length: Math.min(50, Math.max(0, last - first + 1)) }, (_, i) =>
+    Number(((first + i) * step).toPrecision(12)),
+  );
 }
 
 export function linear(
@@ -68,7 +68,9 @@ export function extentOf(values: Iterable<number>, isLogarithmic: boolean): [num
   }
   if (low > high) return isLogarithmic ? [0.1, 10] : [0, 1];
   if (isLogarithmic) return [low / 1.2, high * 1.2];
-  const room = 0.05 * (high - low) || Math.abs(high) * 0.05 || 1;
+  // What differs by rounding alone is one value.
+  const size = Math.max(Math.abs(low), Math.abs(high));
+  const room = high - low > 1e-9 * size ? 0.05 * (high - low) : 0.05 * size || 1;
   return [low - room, high + room];
 }
 
