@@ -64,6 +64,6 @@ test("an alternative is added, and taken out by adding it again", () => {
 
 test("numbers sort by size, and what is missing comes last either way", () => {
   expect(ids(ordered(entries, "rho", false))).toBe("a0 c2 d3 b1");
-  expect(ids(ordered(entries, "loss", false))).toBe("a0 b1 c2 d3");
-  expect(ids(ordered(entries, "loss", true))).toBe("b1 a0 c2 d3");
+  expect(ids(ordered(entries.toReversed(), "loss", false))).toBe("a0 b1 d3 c2");
+  expect(ids(ordered(entries.toReversed(), "loss", true))).toBe("b1 a0 d3 c2");
 });
