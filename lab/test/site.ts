@@ -19,7 +19,8 @@ const types: { readonly [extension: string]: string } = {
 };
 
 /** How a browser without a graphics card remarks that a picture was copied out of its shader. */
-const isDriverRemark = (text: string) => text.includes("GL Driver Message (OpenGL, Performance");
+export const isDriverRemark = (text: string) =>
+  text.includes("GL Driver Message (OpenGL, Performance");
 
 /** A site of which pages are opened; every test fails where one complains. */
 export interface Site {

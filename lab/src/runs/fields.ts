@@ -28,7 +28,7 @@ export const runFields = z.strictObject({
   descending: flag(false, "whether the greatest comes first"),
   quantity: choice(quantities, "loss", "what the curves of a study show"),
   logarithmic: flag(true, "whether curves have a logarithmic scale"),
-  steps: z
+  stretch: z
     .string()
     .regex(/^(\d{1,12},\d{1,12})?$/, { error: "give two steps, such as 100,400" })
     .default("")

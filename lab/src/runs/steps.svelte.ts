@@ -12,7 +12,7 @@ export function stepsOf(
 ): { readonly current: Steps | undefined; set(steps: Steps | undefined): void } {
   let moving = $state.raw<{ readonly steps: Steps | undefined }>();
   let timer: ReturnType<typeof setTimeout> | undefined;
-  const text = $derived(address().fields.steps);
+  const text = $derived(address().fields.stretch);
   const stored = $derived.by((): Steps | undefined => {
     const [a, b] = text.split(",").map(Number);
     return a === undefined || b === undefined ? undefined : [Math.min(a, b), Math.max(a, b)];
@@ -25,7 +25,7 @@ export function stepsOf(
       moving = { steps };
       clearTimeout(timer);
       timer = setTimeout(() => {
-        go({ fields: { steps: steps?.join(",") ?? "" } }, { replace: true });
+        go({ fields: { stretch: steps?.join(",") ?? "" } }, { replace: true });
         moving = undefined;
       }, delay);
     },
