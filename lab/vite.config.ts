@@ -1,4 +1,6 @@
 /** The build of the lab: a static site that works from any host, below any path, without headers. */
+import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { svelte } from "@sveltejs/vite-plugin-svelte";
 import { defaultClientConditions, defineConfig, type Plugin } from "vite";
@@ -40,9 +42,26 @@ const bundle = {
   treeshake: { moduleSideEffects: (id: string) => !id.startsWith(`${source}/`) },
 };
 
+/** What a page says it was built from: the version, and the commit where there is a repository. */
+function buildName(): string {
+  const file = readFileSync(resolve(import.meta.dirname, "../package.json"), "utf8");
+  const { version } = JSON.parse(file) as { readonly version: string };
+  try {
+    const commit = execFileSync("git", ["describe", "--always", "--dirty", "--exclude=*"], {
+      cwd: import.meta.dirname,
+      encoding: "utf8",
+      stdio: ["ignore", "pipe", "ignore"],
+    });
+    return `${version} (${commit.trim()})`;
+  } catch {
+    return version;
+  }
+}
+
 export default defineConfig({
   root: import.meta.dirname,
   base: "./",
+  define: { __LUCID_BUILD__: JSON.stringify(buildName()) },
   plugins: [svelte({ configFile: resolve(import.meta.dirname, "svelte.config.js") }), policy],
   resolve: {
     alias: [{ find: /^lucid-sam\/([a-z]+)$/, replacement: `${source}/$1/index.ts` }],

@@ -33,15 +33,15 @@ test("the first screen is within its budget of bytes, without an engine", async 
 test("there is one copy of the WebAssembly, fetched when a network first trains", async () => {
   const files = await readdir(join(site.folder, "assets"));
   expect(files.filter((name) => name.endsWith(".wasm"))).toHaveLength(1);
-  const page = await open("#networks?problem=regression&steps=200");
+  const page = await open("#networks?problem=regression&steps=200&seconds=1");
   expect(site.asked().filter((name) => name.endsWith(".wasm"))).toEqual([]);
-  await page.getByRole("button", { name: "Train" }).click();
+  await page.getByRole("button", { name: "Play" }).click();
   await page.getByText("native, cpu, 1 thread").waitFor();
-  await page.getByText(/step 1\d\d, loss/).waitFor();
-  await page.getByRole("button", { name: "Train" }).waitFor();
+  await page.getByText("200 of 200").waitFor();
+  await page.getByRole("button", { name: "Play again" }).waitFor();
   expect(await page.evaluate(() => crossOriginIsolated)).toBe(false);
   expect(site.asked().filter((name) => name.endsWith(".wasm"))).toHaveLength(1);
-  expect(await page.getByRole("img", { name: /^Loss from/ }).count()).toBe(1);
+  expect(await page.getByRole("img", { name: /^Loss by step\..* at step 199/ }).count()).toBe(1);
 });
 
 test.each([

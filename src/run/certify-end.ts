@@ -1,6 +1,6 @@
 /** Certificates of where runs end, in float64 whatever the run computed in. */
 import type { Certificate } from "../diagnostics/certificate/certificate.ts";
-import { certify } from "../diagnostics/certificate/certify.ts";
+import { certify, type CertifyOptions } from "../diagnostics/certificate/certify.ts";
 import type { EngineOptions } from "../engine/index.ts";
 import { castFloat, leavesOf, mapTree, type Tensor, type Tree } from "../engine/tensor.ts";
 import type { Sources } from "../problems/sources.ts";
@@ -19,7 +19,7 @@ export async function certifyEnd(
   spec: RunSpec,
   { params, statistics }: Model,
   sources: Sources,
-  engine: EngineOptions,
+  { onProgress, ...engine }: EngineOptions & Pick<CertifyOptions, "onProgress">,
 ): Promise<Certificate | null> {
   const rho = lastRho(spec.rho, spec.steps);
   const finite = leavesOf<Tensor>([params, statistics]).every(({ data }) =>
@@ -38,5 +38,6 @@ export async function certifyEnd(
     rho,
     learningRate: spec.lr,
     engine,
+    onProgress,
   });
 }

@@ -1,9 +1,10 @@
 /** The engine as a view uses it: a worker of its own, asked by functions that answer with promises. */
 import type { Certificate } from "lucid-sam/diagnostics";
 import { InputError, MachineError, type EngineChoice } from "lucid-sam/engine";
-import type { Point } from "lucid-sam/problems";
+import type { Model, Point } from "lucid-sam/problems";
 import type { RunSpec, Scores } from "lucid-sam/run";
 import type {
+  Bytes,
   Opened,
   Progress,
   Reply,
@@ -21,8 +22,14 @@ import type {
  * reader, or with a `CancelledError` once the engine was cancelled.
  */
 export interface Engine {
-  /** Compile a run and stand before its first step. What was open before is gone. Default engine `auto`. */
-  open(spec: RunSpec, options?: { readonly engine?: EngineChoice | undefined }): Promise<Opened>;
+  /**
+   * Compile a run and stand before its first step, or where a checkpoint of it stands. What was open
+   * before is gone. Default engine `auto`.
+   */
+  open(
+    spec: RunSpec,
+    options?: { readonly engine?: EngineChoice | undefined; readonly from?: Bytes | undefined },
+  ): Promise<Opened>;
   /** Take steps, and tell what they bring. Answers when they are taken, or when it was paused. */
   run(request?: RunRequest, onProgress?: (progress: Progress) => void): Promise<Stopped>;
   /**
@@ -32,8 +39,15 @@ export interface Engine {
   change(spec: RunSpec): Promise<RunSpec>;
   /** Stop after the steps being taken, at most a fifth of a second; `run` goes on from there. */
   pause(): Promise<void>;
-  /** Certify in float64 where the run stands, or at a point of its plane; `null` without a ρ. */
-  certify(point?: Point): Promise<Certificate | null>;
+  /** Where the run stands: `open` goes on from there bit for bit, in this engine or another. */
+  checkpoint(): Promise<Bytes>;
+  /** Parameters at SAM's ascent point x⁺ of radius ρ from where the run stands, in float64. */
+  ascent(rho: number): Promise<Model["params"]>;
+  /**
+   * Certify in float64 where the run stands, or at a point of its plane; `null` without a ρ. `onNote`
+   * is told, in a few words, what is being computed.
+   */
+  certify(point?: Point, onNote?: (note: string) => void): Promise<Certificate | null>;
   /**
    * Certify a stored point in float64, as a run of this spec would have left it; `null` without a ρ.
    * Nothing need be open.
@@ -62,6 +76,7 @@ export function startEngine(): Engine {
       done(answer: unknown): void;
       fail(error: Error): void;
       progress?: ((progress: Progress) => void) | undefined;
+      note?: ((note: string) => void) | undefined;
     }
   >();
   let last = 0;
@@ -81,6 +96,10 @@ export function startEngine(): Engine {
       request.progress?.(data.progress);
       return;
     }
+    if ("note" in data) {
+      request.note?.(data.note);
+      return;
+    }
     waiting.delete(data.id);
     if ("error" in data) request.fail(errorOf(data.error));
     else request.done(data.answer);
@@ -96,7 +115,13 @@ export function startEngine(): Engine {
   const ask = <Name extends RequestName>(
     name: Name,
     given: Parameters<Requests[Name]>,
-    progress?: (progress: Progress) => void,
+    {
+      progress,
+      note,
+    }: {
+      progress?: ((progress: Progress) => void) | undefined;
+      note?: ((note: string) => void) | undefined;
+    } = {},
   ): Promise<ReturnType<Requests[Name]>> =>
     new Promise((done, fail) => {
       if (ended) {
@@ -104,18 +129,20 @@ export function startEngine(): Engine {
         return;
       }
       const id = ++last;
-      waiting.set(id, { done, fail, progress });
+      waiting.set(id, { done, fail, progress, note });
       // A worker has no origin of its own.
       // oxlint-disable-next-line unicorn/require-post-message-target-origin
       worker.postMessage({ id, name, given });
     });
 
   return {
-    open: (spec, { engine = "auto" } = {}) => ask("open", [spec, engine]),
-    run: (request = {}, onProgress) => ask("run", [request], onProgress),
+    open: (spec, { engine = "auto", from } = {}) => ask("open", [spec, engine, from]),
+    run: (request = {}, onProgress) => ask("run", [request], { progress: onProgress }),
     change: (spec) => ask("change", [spec]),
     pause: () => ask("pause", []),
-    certify: (point) => ask("certify", [point]),
+    checkpoint: () => ask("checkpoint", []),
+    ascent: (rho) => ask("ascent", [rho]),
+    certify: (point, onNote) => ask("certify", [point], { note: onNote }),
     certifyStored: (spec, point) => ask("certifyStored", [spec, point]),
     evaluate: () => ask("evaluate", []),
     cancel: () => end(new CancelledError("cancelled")),

@@ -29,6 +29,8 @@ test.each(certified.map((input, i) => ({ input, i })))(
     expect(expected).toContain("hallucinated-minimizer");
     expect(printed(certificate)).toBe(expected);
   },
+  // Five displaced copies of 16,473 steps each.
+  300_000,
 );
 
 test("a network trains, and every row comes once, in order", async () => {
@@ -76,6 +78,64 @@ test("the switch to SAM happens at the step where it is asked for", async () => 
   for (const [step, distance] of distances.entries()) {
     expect(distance).toBeCloseTo(step < 20 ? 0 : 4, 9);
   }
+});
+
+test("a run goes on from its checkpoint in another engine, bit for bit", async () => {
+  const spec = parseSpec({ problem: "mlp", n: 50, hidden: "8", momentum: 0.9, steps: 40 });
+  const [through, other] = [start(), start()];
+  await through.open(spec);
+  const rows: LabRow[] = [];
+  await through.run({ until: 25 });
+  const from = await through.checkpoint();
+  const end = await through.run({}, (progress) => rows.push(...progress.rows));
+  const opened = await other.open(spec, { from });
+  expect(opened.model).not.toEqual(end.model);
+  const again: LabRow[] = [];
+  const { model, step } = await other.run({}, (progress) => again.push(...progress.rows));
+  expect(step).toBe(40);
+  expect(again.map((row) => row.step)).toEqual(Array.from({ length: 15 }, (_, i) => 25 + i));
+  expect(again).toEqual(rows);
+  expect(model).toEqual(end.model);
+});
+
+test("a run from a checkpoint is switched, and one of another method is refused", async () => {
+  const [first, second] = [start(), start()];
+  const spec = parseSpec({ problem: "regression", rho: 2, steps: 40 });
+  await first.open(spec);
+  await first.run({ until: 20 });
+  const from = await first.checkpoint();
+  await second.open(spec, { from });
+  await second.change(parseSpec({ problem: "regression", method: "gd", steps: 40 }));
+  const rows: LabRow[] = [];
+  await second.run({}, (progress) => rows.push(...progress.rows));
+  expect(rows.map((row) => row.gradRatio)).toEqual(Array.from({ length: 20 }, () => 1));
+  const momentous = parseSpec({ problem: "regression", rho: 2, steps: 40, momentum: 0.9 });
+  await expect(second.open(momentous, { from })).rejects.toMatchObject({
+    name: "InputError",
+    message: expect.stringMatching(/^invalid file checkpoint: /),
+  });
+});
+
+test("x⁺ lies a distance ρ uphill of a network's weights", async () => {
+  const engine = start();
+  const { model } = await engine.open(parseSpec({ problem: "regression", rho: 2 }));
+  const numbers = (tree: unknown) =>
+    Object.entries(tree as { readonly [name: string]: { readonly data: Float64Array } })
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .flatMap(([, { data }]) => [...data]);
+  const [here, there] = [numbers(model.params), numbers(await engine.ascent(2))];
+  expect(here).toHaveLength(7);
+  expect(Math.hypot(...here.map((x, i) => (there[i] ?? NaN) - x))).toBeCloseTo(2, 12);
+});
+
+test("a certificate tells what it is being computed from", async () => {
+  const engine = start();
+  await engine.open(parseSpec({ problem: "cosine", rho: 4, steps: 300 }));
+  await engine.run();
+  const notes: string[] = [];
+  await engine.certify(undefined, (note) => notes.push(note));
+  expect(notes[0]).toBe("compiling");
+  expect(notes).toContain("sam from displaced copies");
 });
 
 test("ρ changes while the run goes on", async () => {

@@ -61,13 +61,20 @@ export type StoredPoint =
       readonly files: readonly { readonly path: string; readonly bytes: Uint8Array<ArrayBuffer> }[];
     };
 
-/** What is asked of an engine. Each is answered once; `run` tells its progress before. */
+/** A checkpoint, as `saveState` makes it. */
+export type Bytes = Uint8Array<ArrayBuffer>;
+
+/** What is asked of an engine. Each is answered once; `run` and `certify` tell their progress before. */
 export interface Requests {
-  open(spec: RunSpec, engine: EngineChoice): Opened;
+  open(spec: RunSpec, engine: EngineChoice, from: Bytes | undefined): Opened;
   run(request: RunRequest): Stopped;
   /** Other settings from here on; the model, its momentum and its history stay. */
   change(spec: RunSpec): RunSpec;
   pause(): void;
+  /** Where the run stands, as the bytes of a safetensors file: `open` goes on from them bit for bit. */
+  checkpoint(): Bytes;
+  /** Parameters at SAM's ascent point of radius ρ from where the run stands, in float64. */
+  ascent(rho: number): Model["params"];
   /** Certify in float64 where the run stands, or at a point of its plane; `null` without a ρ. */
   certify(point: Point | undefined): Certificate | null;
   /** Certify a stored point as a run of this spec would leave it; nothing need be open. */
@@ -90,5 +97,7 @@ export type Request = {
 /** What a worker says. */
 export type Reply =
   | { readonly id: number; readonly progress: Progress }
+  /** What a certificate is being computed from. */
+  | { readonly id: number; readonly note: string }
   | { readonly id: number; readonly answer: unknown }
   | { readonly id: number; readonly error: { readonly name: string; readonly message: string } };

@@ -1,13 +1,23 @@
 /** The engine of a view, in a worker: one program, one run at a time. */
+import {
+  compileDerivatives,
+  flatten,
+  samPoint,
+  unflatten,
+  type Derivatives,
+} from "lucid-sam/diagnostics";
 import { InputError, tensor, type EngineChoice } from "lucid-sam/engine";
 import type { FloatType, Model, Point, Problem } from "lucid-sam/problems";
 import { filesInMemory, folderOf, matchModel, readExportedProblem } from "lucid-sam/read";
 import {
   buildMethod,
   buildProblem,
+  canonicalJson,
   certifyEnd,
+  loadState,
   prepareTraining,
   programKey,
+  saveState,
   type Checkpoint,
   type MetricRow,
   type RunSpec,
@@ -17,6 +27,7 @@ import {
 import { modelOf } from "lucid-sam/sam";
 import { browserSources } from "./sources.ts";
 import type {
+  Bytes,
   LabRow,
   Opened,
   Progress,
@@ -69,14 +80,17 @@ const fresh = (training: Training, state: Checkpoint["state"]): Checkpoint => ({
   seconds: 0,
 });
 
-async function open(spec: RunSpec, engine: EngineChoice): Promise<Opened> {
+async function open(spec: RunSpec, engine: EngineChoice, from: Bytes | undefined): Promise<Opened> {
   isPaused = true;
   await session?.training.dispose();
-  session = undefined;
+  await derivatives?.dispose();
+  session = derivatives = undefined;
   let fallback: string | undefined;
   const training = await prepare(spec, engine, (why) => (fallback = why));
-  const state = training.start(spec.seed);
-  session = { spec, engine, training, checkpoint: fresh(training, state) };
+  const checkpoint = from
+    ? loadState(from, training, "checkpoint")
+    : fresh(training, training.start(spec.seed));
+  session = { spec, engine, training, checkpoint };
   const { program } = training;
   return {
     spec,
@@ -84,7 +98,7 @@ async function open(spec: RunSpec, engine: EngineChoice): Promise<Opened> {
     device: program.device,
     fallback,
     compileMilliseconds: program.compileMilliseconds,
-    model: modelOf(state),
+    model: modelOf(checkpoint.state),
   };
 }
 
@@ -164,8 +178,11 @@ async function adopt(spec: RunSpec): Promise<void> {
 }
 
 function checkSameModel(now: Model["params"], next: Model["params"]): void {
+  // In canonical form: tensors of a checkpoint name their parts in another order.
   const shapes = (tree: unknown): string =>
-    JSON.stringify(tree, (key, value: unknown) => (key === "data" ? undefined : value));
+    canonicalJson(
+      JSON.parse(JSON.stringify(tree, (key, value: unknown) => (key === "data" ? null : value))),
+    );
   if (shapes(now) === shapes(next)) return;
   throw new InputError("invalid change: the model would be another one (open it anew)");
 }
@@ -181,12 +198,31 @@ async function change(spec: RunSpec): Promise<RunSpec> {
   return spec;
 }
 
-async function certify(point: Point | undefined) {
+/** Derivatives of the open run's problem, compiled when they are first asked for. */
+let derivatives: Derivatives | undefined;
+
+async function ascent(rho: number): Promise<Model["params"]> {
+  const { engine, training, checkpoint } = opened();
+  const { params } = modelOf(checkpoint.state);
+  if (training.problem.initStatistics) {
+    throw new InputError(
+      `invalid ascent: ${training.problem.name} keeps statistics of its batches (choose a network without)`,
+    );
+  }
+  derivatives ??= await compileDerivatives(training.problem, { engine });
+  const { ascentPoint } = await samPoint(derivatives, flatten(params), rho);
+  return unflatten(params, ascentPoint);
+}
+
+async function certify(point: Point | undefined, id: number) {
   const { spec, engine, checkpoint } = opened();
   const model = point
     ? { params: { x: tensor(point, [2], "float64") }, statistics: {} }
     : modelOf(checkpoint.state);
-  return certifyEnd(spec, model, browserSources, { engine });
+  return certifyEnd(spec, model, browserSources, {
+    engine,
+    onProgress: (note) => tell({ id, note }),
+  });
 }
 
 async function certifyStored(spec: RunSpec, point: StoredPoint) {
@@ -236,7 +272,11 @@ function answer(request: Request): unknown {
     case "pause":
       return pause();
     case "certify":
-      return certify(...request.given);
+      return certify(...request.given, request.id);
+    case "checkpoint":
+      return saveState({ checkpoint: opened().checkpoint });
+    case "ascent":
+      return ascent(...request.given);
     case "certifyStored":
       return certifyStored(...request.given);
     case "evaluate":
