@@ -15,6 +15,9 @@ export type Certified =
   | { readonly step: number; readonly certificate: Certificate | null }
   | { readonly step: number; readonly error: string };
 
+/** Slices that are taken at once at most, where a machine cannot keep the pace. */
+const mostSlices = 8;
+
 const wait = (milliseconds: number) =>
   new Promise<void>((done) => setTimeout(done, Math.max(0, milliseconds)));
 
@@ -88,6 +91,8 @@ export class Session {
     this.#isWanted = true;
     if (this.stage === "playing" || this.stage === "opening") return;
     const era = this.#era;
+    // At once: who asks again meanwhile must not start a second loop.
+    this.stage = this.main ? "playing" : "opening";
     this.error = "";
     try {
       await this.#play(era, until ?? Infinity, slices, isPaced);
@@ -100,6 +105,8 @@ export class Session {
 
   async #play(era: number, until: number, slices: number, isPaced: boolean): Promise<void> {
     const count = isMotionReduced() ? 24 : 240;
+    /** Slices that are taken at once. */
+    let pace = isPaced || slices < Infinity ? 1 : mostSlices;
     for (let taken = 0; this.#isWanted && era === this.#era && taken < slices; taken++) {
       const began = performance.now();
       const address = this.#address;
@@ -108,7 +115,6 @@ export class Session {
       const turns = fields.turns.map(parseTurn);
       const branch = fields.fork === undefined ? undefined : parseTurn(fields.fork);
       if (!this.main) {
-        this.stage = "opening";
         const main = (this.main = new Track({ spec, turns, slices: count }));
         await main.open();
         if (era !== this.#era) return;
@@ -121,12 +127,17 @@ export class Session {
       const goesOn = (track: Track) => !track.isOver && track.step < until;
       if (!goesOn(main) && !(fork && goesOn(fork))) break;
       await Promise.all([
-        goesOn(main) && main.advance([until, ...(branch ? [branch.step] : [])]),
+        goesOn(main) && main.advance([until, ...(branch ? [branch.step] : [])], pace),
         // Cancelled where the address names another meanwhile.
-        fork && goesOn(fork) && fork.advance([until]).catch(unlessCancelled),
+        fork && goesOn(fork) && fork.advance([until], pace).catch(unlessCancelled),
       ]);
       if (era !== this.#era) return;
-      if (isPaced) await wait((1000 * fields.seconds) / count - (performance.now() - began));
+      if (isPaced) {
+        const interval = (1000 * fields.seconds) / count;
+        const taken = (performance.now() - began) / pace;
+        await wait(pace * (interval - taken));
+        pace = Math.max(1, Math.min(mostSlices, Math.ceil(taken / interval)));
+      }
     }
     if (era !== this.#era) return;
     this.#isWanted = false;

@@ -87,12 +87,15 @@ export class Track {
     this.frames = [frame];
   }
 
-  /** Take a slice: up to the next frame, and no further than any of the stops ahead. */
-  async advance(stops: readonly number[]): Promise<void> {
+  /**
+   * Take a slice, or several at once where this machine cannot keep the pace: up to the next frame,
+   * and no further than any of the stops ahead.
+   */
+  async advance(stops: readonly number[], slices = 1): Promise<void> {
     const { steps } = this.spec;
     const { step } = this;
     const ahead = [...stops, ...this.turns.map((turn) => turn.step), steps];
-    this.next = Math.min(this.#boundary(step), ...ahead.filter((stop) => stop > step));
+    this.next = Math.min(this.#boundary(step, slices), ...ahead.filter((stop) => stop > step));
     const wanted = specAt(this.spec, this.turns, step);
     if (canonicalJson(wanted) !== canonicalJson(this.#now)) {
       this.#now = await this.#engine.change(wanted);
@@ -125,9 +128,9 @@ export class Track {
   }
 
   /** Slices grow: a run moves most at its beginning. */
-  #boundary(step: number): number {
+  #boundary(step: number, slices: number): number {
     const { steps } = this.spec;
-    const slice = Math.floor(Math.sqrt(step / steps) * this.#slices + 1e-9) + 1;
+    const slice = Math.floor(Math.sqrt(step / steps) * this.#slices + 1e-9) + slices;
     return Math.max(step + 1, Math.ceil(steps * (slice / this.#slices) ** 2));
   }
 
