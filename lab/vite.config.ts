@@ -61,7 +61,7 @@ function buildName(): string {
 export default defineConfig({
   root: import.meta.dirname,
   base: "./",
-  define: { __LUCID_BUILD__: JSON.stringify(buildName()) },
+  define: { LUCID_BUILD: JSON.stringify(buildName()) },
   plugins: [svelte({ configFile: resolve(import.meta.dirname, "svelte.config.js") }), policy],
   resolve: {
     alias: [{ find: /^lucid-sam\/([a-z]+)$/, replacement: `${source}/$1/index.ts` }],

@@ -1,4 +1,4 @@
 /** The build of this page: version, and commit where there is one. Outcomes are named with it. */
-declare const __LUCID_BUILD__: string;
+declare const LUCID_BUILD: string;
 
-export const build: string = __LUCID_BUILD__;
+export const build: string = LUCID_BUILD;

@@ -17,8 +17,8 @@ export interface Setting {
 }
 
 /** Neither files of its own nor of the reader. */
-const isDrawn = ({ files, paths }: (typeof datasets)[number]) =>
-  Object.keys(files).length === 0 && paths === undefined;
+const isDrawn = (data: (typeof datasets)[number]) =>
+  Object.keys(data.files).length === 0 && !("paths" in data);
 /** Data sets that need no file, of a kind. */
 const drawn = (kind: string) => datasets.filter((set) => set.kind === kind && isDrawn(set));
 

@@ -34,7 +34,7 @@ const wells = {
 
 /** The network of section 9 from the start of its page, with descent for the first tenth of the run. */
 export const network =
-  "#networks?problem=regression&start=-0.49026082,-0.10984739,-0.06453957,0.0952704,0.1912387,-0.4470479,-0.51799646&rho=2&switch=0.1&steps=45000";
+  "#networks?problem=regression&start=-0.49026082,-0.10984739,-0.06453957,0.0952704,0.1912387,-0.4470479,-0.51799646&rho=2&switch=0.1&steps=45000&play=true";
 
 /** Stations, which take 60 seconds together. */
 export const stations: readonly Station[] = [
