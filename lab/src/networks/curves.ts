@@ -1,4 +1,5 @@
 /** Curves of runs as a picture of their own, drawn by the package's figures. */
+import { figureRun, gradRatioFigure, lossFigure } from "lucid-sam/figures";
 import type { Verdict } from "lucid-sam/diagnostics";
 import type { MetricRow, RunSpec, Scores } from "lucid-sam/run";
 import { pngOf } from "../shared/exports.ts";
@@ -12,8 +13,7 @@ export interface DrawnRun {
 }
 
 /** Loss and GradRatio by step, one above the other, dark on white. */
-export async function curvesSvg(runs: readonly DrawnRun[]): Promise<string> {
-  const { figureRun, gradRatioFigure, lossFigure } = await import("lucid-sam/figures");
+export function curvesSvg(runs: readonly DrawnRun[]): string {
   const drawn = runs.map(({ spec: { method, rho, seed }, rows, ...run }) =>
     figureRun(
       { method, seed, rho: typeof rho === "number" ? rho : undefined },
