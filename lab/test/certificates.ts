@@ -28,5 +28,7 @@ export function printed(certificate: Certificate): string {
   if (certificate.details.dimension === 2) return text;
   return text
     .replace(/\d(\.\d+)?e-(9|[1-9]\d)\b/g, "rounding")
-    .replace(/\d+ Hessian-vector products, /, "");
+    .replace(/\d+ Hessian-vector products, /, "")
+    // Lines and columns are as wide as these numbers were.
+    .replace(/\s+/g, " ");
 }
