@@ -26,9 +26,11 @@ export const certified = [
 export function printed(certificate: Certificate): string {
   const text = describeCertificate(certificate).replace(/ in \S+ s, /, ", ");
   if (certificate.details.dimension === 2) return text;
-  return text
-    .replace(/\d(\.\d+)?e-(9|[1-9]\d)\b/g, "rounding")
-    .replace(/\d+ Hessian-vector products, /, "")
-    // Lines and columns are as wide as these numbers were.
-    .replace(/\s+/g, " ");
+  return (
+    text
+      .replace(/\d(\.\d+)?e-(9|[1-9]\d)\b/g, "rounding")
+      .replace(/\d+ Hessian-vector products, /, "")
+      // Lines and columns are as wide as these numbers were.
+      .replace(/\s+/g, " ")
+  );
 }
