@@ -1,19 +1,19 @@
 /** The engine as a view uses it: a worker of its own, asked by functions that answer with promises. */
 import type { Certificate } from "lucid-sam/diagnostics";
-import { InputError, MachineError, type EngineChoice } from "lucid-sam/engine";
+import { MachineError, type EngineChoice } from "lucid-sam/engine";
 import type { Model, Point } from "lucid-sam/problems";
 import type { RunSpec, Scores } from "lucid-sam/run";
 import type {
   Bytes,
   Opened,
   Progress,
-  Reply,
-  RequestName,
   Requests,
   RunRequest,
   Stopped,
   StoredPoint,
+  Told,
 } from "./protocol.ts";
+import { askWorker } from "../shared/requests.ts";
 
 /**
  * One engine. It computes one run at a time; open another where two race.
@@ -66,94 +66,24 @@ export class CancelledError extends Error {
 
 /** Start an engine. Its worker loads what it needs when the first run is opened. */
 export function startEngine(): Engine {
-  const worker = new Worker(new URL("./worker.ts", import.meta.url), {
-    type: "module",
-    name: "lucid engine",
+  const { ask, end } = askWorker<Requests, Told>({
+    start: () =>
+      new Worker(new URL("./worker.ts", import.meta.url), { type: "module", name: "lucid engine" }),
+    failure: (reason) =>
+      new MachineError(`missing engine: its worker failed: ${reason} (reload the page)`),
   });
-  const waiting = new Map<
-    number,
-    {
-      done(answer: unknown): void;
-      fail(error: Error): void;
-      progress?: ((progress: Progress) => void) | undefined;
-      note?: ((note: string) => void) | undefined;
-    }
-  >();
-  let last = 0;
-  let ended: Error | undefined;
-
-  const end = (error: Error) => {
-    ended ??= error;
-    worker.terminate();
-    for (const request of waiting.values()) request.fail(ended);
-    waiting.clear();
-  };
-
-  worker.addEventListener("message", ({ data }: MessageEvent<Reply>) => {
-    const request = waiting.get(data.id);
-    if (!request) return;
-    if ("progress" in data) {
-      request.progress?.(data.progress);
-      return;
-    }
-    if ("note" in data) {
-      request.note?.(data.note);
-      return;
-    }
-    waiting.delete(data.id);
-    if ("error" in data) request.fail(errorOf(data.error));
-    else request.done(data.answer);
-  });
-  worker.addEventListener("error", ({ message }) => {
-    end(
-      new MachineError(
-        `missing engine: its worker failed: ${message || "it did not load"} (reload the page)`,
-      ),
-    );
-  });
-
-  const ask = <Name extends RequestName>(
-    name: Name,
-    given: Parameters<Requests[Name]>,
-    {
-      progress,
-      note,
-    }: {
-      progress?: ((progress: Progress) => void) | undefined;
-      note?: ((note: string) => void) | undefined;
-    } = {},
-  ): Promise<ReturnType<Requests[Name]>> =>
-    new Promise((done, fail) => {
-      if (ended) {
-        fail(ended);
-        return;
-      }
-      const id = ++last;
-      waiting.set(id, { done, fail, progress, note });
-      // A worker has no origin of its own.
-      // oxlint-disable-next-line unicorn/require-post-message-target-origin
-      worker.postMessage({ id, name, given });
-    });
-
   return {
     open: (spec, { engine = "auto", from } = {}) => ask("open", [spec, engine, from]),
-    run: (request = {}, onProgress) => ask("run", [request], { progress: onProgress }),
+    run: (request = {}, onProgress) =>
+      ask("run", [request], (told) => "progress" in told && onProgress?.(told.progress)),
     change: (spec) => ask("change", [spec]),
     pause: () => ask("pause", []),
     checkpoint: () => ask("checkpoint", []),
     ascent: (rho) => ask("ascent", [rho]),
-    certify: (point, onNote) => ask("certify", [point], { note: onNote }),
+    certify: (point, onNote) =>
+      ask("certify", [point], (told) => "note" in told && onNote?.(told.note)),
     certifyStored: (spec, point) => ask("certifyStored", [spec, point]),
     evaluate: () => ask("evaluate", []),
     cancel: () => end(new CancelledError("cancelled")),
   };
-}
-
-/** Errors keep their kind across the border: messages of the first two are made for readers. */
-function errorOf({ name, message }: { readonly name: string; readonly message: string }): Error {
-  if (name === "InputError") return new InputError(message);
-  if (name === "MachineError" || name === "MissingEngineError" || name === "UnsupportedError") {
-    return new MachineError(message);
-  }
-  return new Error(message);
 }

@@ -83,21 +83,8 @@ export interface Requests {
   evaluate(): Scores;
 }
 
-export type RequestName = keyof Requests;
-
-/** One of them, as it is sent. */
-export type Request = {
-  readonly [Name in RequestName]: {
-    readonly id: number;
-    readonly name: Name;
-    readonly given: Parameters<Requests[Name]>;
-  };
-}[RequestName];
-
-/** What a worker says. */
-export type Reply =
+/** What a worker says of a request before it answers. */
+export type Told =
   | { readonly id: number; readonly progress: Progress }
   /** What a certificate is being computed from. */
-  | { readonly id: number; readonly note: string }
-  | { readonly id: number; readonly answer: unknown }
-  | { readonly id: number; readonly error: { readonly name: string; readonly message: string } };
+  | { readonly id: number; readonly note: string };

@@ -31,12 +31,13 @@ import type {
   LabRow,
   Opened,
   Progress,
-  Reply,
-  Request,
+  Requests,
   RunRequest,
   Stopped,
   StoredPoint,
+  Told,
 } from "./protocol.ts";
+import { answerRequests, type Request } from "../shared/requests.ts";
 
 /** What is open. */
 interface Session {
@@ -261,7 +262,7 @@ function pause(): void {
   steps.abort();
 }
 
-function answer(request: Request): unknown {
+function answer(request: Request<Requests>): unknown {
   switch (request.name) {
     case "open":
       return open(...request.given);
@@ -286,18 +287,6 @@ function answer(request: Request): unknown {
   }
 }
 
-const tell = (reply: Reply) => postMessage(reply);
+const tell = (told: Told) => postMessage(told);
 
-addEventListener("message", ({ data }: MessageEvent<Request>) => {
-  const { id } = data;
-  // A promise even where an answer throws at once.
-  Promise.resolve(data)
-    .then(answer)
-    .then(
-      (result) => tell({ id, answer: result }),
-      (error: unknown) => {
-        const { name, message } = error instanceof Error ? error : new Error(String(error));
-        tell({ id, error: { name, message } });
-      },
-    );
-});
+answerRequests(answer);

@@ -12,14 +12,8 @@ import { InputError, pickOutputs, scalarGlsl, scalarJavaScript } from "lucid-sam
 import { findProblem, type Plane, type Point, type Problem } from "lucid-sam/problems";
 import type { RunSpec } from "lucid-sam/run";
 import { createMethod, type Method } from "lucid-sam/sam";
-import {
-  mapOutputs,
-  pathOutputs,
-  type HallucinatedPoint,
-  type PlaneReply,
-  type PlaneRequest,
-  type PlaneRequests,
-} from "./protocol.ts";
+import { mapOutputs, pathOutputs, type HallucinatedPoint, type PlaneRequests } from "./protocol.ts";
+import { answerRequests } from "../shared/requests.ts";
 
 /** The problem of a plane; planes learn no data. */
 function problemOf(spec: RunSpec): Problem & { readonly plane: Plane } {
@@ -123,16 +117,6 @@ const answers: PlaneRequests = {
   },
 };
 
-const tell = (reply: PlaneReply) => postMessage(reply);
-
-addEventListener("message", ({ data }: MessageEvent<PlaneRequest>) => {
-  const { id, name, given } = data;
-  const answer = answers[name] as (...given: readonly unknown[]) => Promise<unknown>;
-  answer(...given).then(
-    (result) => tell({ id, answer: result }),
-    (error: unknown) => {
-      const { name, message } = error instanceof Error ? error : new Error(String(error));
-      tell({ id, error: { name, message } });
-    },
-  );
-});
+answerRequests<PlaneRequests>(({ name, given }) =>
+  (answers[name] as (...given: readonly unknown[]) => Promise<unknown>)(...given),
+);

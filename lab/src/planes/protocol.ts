@@ -78,15 +78,3 @@ export interface PlaneRequests {
   /** The first warning that the evidence supports. */
   screen(evidence: Evidence): Promise<Warning | undefined>;
 }
-
-export type PlaneRequest = {
-  readonly [Name in keyof PlaneRequests]: {
-    readonly id: number;
-    readonly name: Name;
-    readonly given: Parameters<PlaneRequests[Name]>;
-  };
-}[keyof PlaneRequests];
-
-export type PlaneReply =
-  | { readonly id: number; readonly answer: unknown }
-  | { readonly id: number; readonly error: { readonly name: string; readonly message: string } };

@@ -134,16 +134,6 @@ export interface Requests {
   material(path: string): StoredPoint;
 }
 
-export type RequestName = keyof Requests;
-
-export type Request = {
-  readonly [Name in RequestName]: {
-    readonly id: number;
-    readonly name: Name;
-    readonly given: Parameters<Requests[Name]>;
-  };
-}[RequestName];
-
 /** What a reader tells unasked. */
 export type News =
   | {
@@ -170,9 +160,3 @@ export type News =
   | { readonly kind: "trouble"; readonly path: string; readonly line: string }
   /** Whether the server is heard. */
   | { readonly kind: "connection"; readonly open: boolean };
-
-/** What a reader says. */
-export type Reply =
-  | { readonly news: News }
-  | { readonly id: number; readonly answer: unknown }
-  | { readonly id: number; readonly error: { readonly name: string; readonly message: string } };

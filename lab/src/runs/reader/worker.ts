@@ -21,11 +21,11 @@ import type {
   GivenFile,
   Item,
   News,
-  Reply,
-  Request,
+  Requests,
   ScreenedLog,
   Screening,
 } from "./protocol.ts";
+import { answerRequests, type Request } from "../../shared/requests.ts";
 
 const shelf = new Shelf();
 let found: readonly Found[] = [];
@@ -53,8 +53,7 @@ let open: Open | undefined;
 /** Counts openings: what belongs to an earlier one is told to nobody. */
 let turn = 0;
 
-const tell = (reply: Reply) => postMessage(reply);
-const news = (what: News) => tell({ news: what });
+const news = (what: News) => postMessage({ news: what });
 const lineOf = (error: unknown) => (error instanceof Error ? error.message : String(error));
 
 /** Rows told at once. */
@@ -390,7 +389,7 @@ async function material(path: string): Promise<StoredPoint> {
   throw new InputError(`missing point: ${path} has none (give a run, a point or a problem)`);
 }
 
-function answer(request: Request): unknown {
+function answer(request: Request<Requests>): unknown {
   switch (request.name) {
     case "take":
       return take(...request.given);
@@ -411,16 +410,4 @@ function answer(request: Request): unknown {
   }
 }
 
-addEventListener("message", ({ data }: MessageEvent<Request>) => {
-  const { id } = data;
-  // A promise even where an answer throws at once.
-  Promise.resolve(data)
-    .then(answer)
-    .then(
-      (result) => tell({ id, answer: result }),
-      (error: unknown) => {
-        const { name, message } = error instanceof Error ? error : new Error(String(error));
-        tell({ id, error: { name, message } });
-      },
-    );
-});
+answerRequests(answer);
