@@ -1,18 +1,15 @@
 /** GLSL ES 3.00 for scalar functions: float32 on a graphics processor, for pictures and not for proofs. */
 import type { Node } from "../native/graph/graph.ts";
 import { UnsupportedError } from "../program.ts";
-import { writeStatements, type Language, type ScalarFunction } from "./scalar.ts";
-
-type Write = (operands: readonly [string, string, string], node: Node) => string;
-
-const infix =
-  (sign: string): Write =>
-  ([x, y]) =>
-    `${x} ${sign} ${y}`;
-const call =
-  (name: string): Write =>
-  (operands) =>
-    `${name}(${operands.join(", ")})`;
+import {
+  call,
+  common,
+  infix,
+  writeStatements,
+  type Language,
+  type ScalarFunction,
+  type Write,
+} from "./scalar.ts";
 
 const typeNames: Readonly<Record<string, string>> = {
   float64: "float",
@@ -24,15 +21,11 @@ const typeNames: Readonly<Record<string, string>> = {
 const typeName = ({ type: { dtype } }: Node): string => typeNames[dtype] ?? "float";
 
 const operations: Readonly<Record<string, Write>> = {
-  add: infix("+"),
-  sub: infix("-"),
-  mul: infix("*"),
-  div: infix("/"),
+  ...common,
   idiv: ([x, y], node) => (typeName(node) === "float" ? `trunc(${x} / ${y})` : `${x} / ${y}`),
   // The sign of the first operand, as in JavaScript.
   mod: ([x, y], node) =>
     typeName(node) === "float" ? `${x} - ${y} * trunc(${x} / ${y})` : `${x} % ${y}`,
-  neg: ([x]) => `-${x}`,
   reciprocal: ([x]) => `1.0 / ${x}`,
   sigmoid: ([x]) => `1.0 / (1.0 + exp(-${x}))`,
   // The built-in one overflows to NaN on some processors.
@@ -42,15 +35,9 @@ const operations: Readonly<Record<string, Write>> = {
       .split(" ")
       .map((name) => [name, call(name)]),
   ),
-  not: ([x]) => `!${x}`,
-  and: infix("&&"),
-  or: infix("||"),
   xor: infix("^^"),
-  less: infix("<"),
-  lessEqual: infix("<="),
   equal: infix("=="),
   notEqual: infix("!="),
-  where: ([condition, x, y]) => `${condition} ? ${x} : ${y}`,
   cast: ([x], node) => `${typeName(node)}(${x})`,
 };
 

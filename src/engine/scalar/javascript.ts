@@ -1,44 +1,30 @@
 /** JavaScript for scalar functions: float64, as the engines compute it, without arrays and calls between. */
-import type { Node } from "../native/graph/graph.ts";
 import { isFloat } from "../native/graph/constants.ts";
 import { UnsupportedError } from "../program.ts";
-import { writeStatements, type Language, type ScalarFunction } from "./scalar.ts";
-
-type Write = (operands: readonly [string, string, string], node: Node) => string;
-
-const infix =
-  (sign: string): Write =>
-  ([x, y]) =>
-    `${x} ${sign} ${y}`;
-const call =
-  (name: string): Write =>
-  (operands) =>
-    `Math.${name}(${operands.join(", ")})`;
+import {
+  call,
+  common,
+  infix,
+  writeStatements,
+  type Language,
+  type ScalarFunction,
+  type Write,
+} from "./scalar.ts";
 
 const operations: Readonly<Record<string, Write>> = {
-  add: infix("+"),
-  sub: infix("-"),
-  mul: infix("*"),
-  div: infix("/"),
+  ...common,
   mod: infix("%"),
   idiv: ([x, y]) => `Math.trunc(${x} / ${y})`,
-  neg: ([x]) => `-${x}`,
   reciprocal: ([x]) => `1 / ${x}`,
   sigmoid: ([x]) => `1 / (1 + Math.exp(-${x}))`,
   ...Object.fromEntries(
     "floor ceil sin cos asin atan exp log sqrt abs tanh min max"
       .split(" ")
-      .map((name) => [name, call(name)]),
+      .map((name) => [name, call(`Math.${name}`)]),
   ),
-  not: ([x]) => `!${x}`,
-  and: infix("&&"),
-  or: infix("||"),
   xor: infix("!=="),
-  less: infix("<"),
-  lessEqual: infix("<="),
   equal: infix("==="),
   notEqual: infix("!=="),
-  where: ([condition, x, y]) => `${condition} ? ${x} : ${y}`,
   cast([x], { inputs: [from], type: { dtype } }) {
     if (from.type.dtype === "bool") return `${x} ? 1 : 0`;
     if (dtype === "bool") return `${x} !== 0`;

@@ -130,3 +130,30 @@ export function writeStatements(
   }
   return { lines, outputs: f.results.map((node) => written.get(node) as string) };
 }
+
+/** How a language writes one operation of its operands. */
+export type Write = (operands: readonly [string, string, string], node: Node) => string;
+
+export const infix =
+  (sign: string): Write =>
+  ([x, y]) =>
+    `${x} ${sign} ${y}`;
+export const call =
+  (name: string): Write =>
+  (operands) =>
+    `${name}(${operands.join(", ")})`;
+
+/** Operations that JavaScript and GLSL write alike. */
+export const common: Readonly<Record<string, Write>> = {
+  add: infix("+"),
+  sub: infix("-"),
+  mul: infix("*"),
+  div: infix("/"),
+  neg: ([x]) => `-${x}`,
+  not: ([x]) => `!${x}`,
+  and: infix("&&"),
+  or: infix("||"),
+  less: infix("<"),
+  lessEqual: infix("<="),
+  where: ([condition, x, y]) => `${condition} ? ${x} : ${y}`,
+};
