@@ -59,6 +59,10 @@ describe("bad input is refused in one line, with exit code 2", () => {
     ],
     ["train --record-every x", "invalid record-every: x (give a whole number, 1 or more)"],
     ["train --roh 1", 'unknown option "--roh" (did you mean "--rho"?)'],
+    [
+      "sweep unpack study.jsonl.gz --out here",
+      'unknown option "--out" of sweep unpack (see --help)',
+    ],
     ["train fast", /^invalid command line: too many arguments/],
     ["trian", 'unknown command "trian" (did you mean "train"?)'],
     ["methods samm", 'unknown method "samm" (did you mean "sam"?)'],

@@ -24,6 +24,16 @@ export function addResults(
   terminal: Terminal,
 ): void {
   const study = "the folder or file of a study, or its name in the database";
+  // Commander lets options of `sweep` stand behind its subcommands, where nothing would read them.
+  sweep.hook("preAction", (_, command) => {
+    const own = new Set(command.options.map(({ long }) => long));
+    const stray = sweep.options.find(
+      (option) =>
+        !own.has(option.long) && sweep.getOptionValueSource(option.attributeName()) === "cli",
+    );
+    if (!stray) return;
+    throw new InputError(`unknown option "${stray.long}" of sweep ${command.name()} (see --help)`);
+  });
   sweep
     .command("status")
     .description("Where a study stands.")
