@@ -1,6 +1,7 @@
 /** Studies in PostgreSQL: what is run, rows, histories. The queue of cells is in `queue.ts`. */
 import { InputError } from "../engine/errors.ts";
 import { packageVersion } from "../platform/node/machine.ts";
+import { persist } from "../platform/node/outage.ts";
 import type { Postgres, Sql } from "../platform/node/postgres.ts";
 import { asCell, asRow, parseHistory, type Row } from "../study/cell.ts";
 import type { StudyConfig } from "../read/study.ts";
@@ -205,10 +206,15 @@ export async function readStudyDatabase(
       return parseHistory(found?.history ?? "");
     },
     async drop(unwanted) {
-      return db.transaction(async (sql) => {
-        const dropped: Row[] = [];
-        for await (const row of readRows(sql, study)) if (unwanted(row)) dropped.push(row);
-        const ids = dropped.map(({ cell }) => cell);
+      // Of all attempts: rows are gone already where only the answer to a commit was lost.
+      const dropped = new Map<string, Row>();
+      const dropOnce = async (sql: Sql) => {
+        const ids: string[] = [];
+        for await (const row of readRows(sql, study)) {
+          if (!unwanted(row)) continue;
+          dropped.set(row.cell, row);
+          ids.push(row.cell);
+        }
         const which = "study = $1 AND cell = ANY($2)";
         await sql.query(
           `WITH gone AS (DELETE FROM lucid.rows WHERE ${which} RETURNING study, cell, "row")
@@ -217,8 +223,9 @@ export async function readStudyDatabase(
         );
         await sql.query(`DELETE FROM lucid.running WHERE ${which}`, [study, ids]);
         await onDrop(sql, ids);
-        return dropped;
-      });
+      };
+      await persist(db.name, () => db.transaction(dropOnce));
+      return [...dropped.values()];
     },
     close: () => db.close(),
   };

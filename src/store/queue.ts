@@ -85,8 +85,7 @@ export async function openQueue(db: Postgres, heartbeatSeconds = 30): Promise<Qu
     db,
     async submit(config, cells) {
       const { name } = config.study;
-      await createQueues(name);
-      await db.transaction(async (sql) => {
+      const store = async (sql: Sql) => {
         await storeStudy(sql, `${name} in ${db.name}`, config, cells);
         const finished = new Set(await readFinished(sql, name));
         // Jobs leave in the order they came in: cells of one program together.
@@ -98,10 +97,14 @@ export async function openQueue(db: Postgres, heartbeatSeconds = 30): Promise<Qu
         }));
         // A job that is there already stays as it is.
         if (jobs.length > 0) await boss.insert(queueOf(name), jobs, { db: bossDb(sql) });
+      };
+      await persist(db.name, async () => {
+        await createQueues(name);
+        await db.transaction(store);
       });
     },
     async open(study, { machine, signal }) {
-      const finished = new Set(await readFinished(db, study));
+      const finished = new Set(await persist(db.name, () => readFinished(db, study)));
       const refresh = async () => {
         for (const cell of await readFinished(db, study)) finished.add(cell);
       };

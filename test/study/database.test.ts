@@ -3,7 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { PgBoss } from "pg-boss";
 import type { Machine } from "../../src/platform/machine.ts";
 import { persist } from "../../src/platform/node/outage.ts";
-import { connectPostgres } from "../../src/platform/node/postgres.ts";
+import { connectPostgres, type Postgres } from "../../src/platform/node/postgres.ts";
 import { failedRow, type Row } from "../../src/study/cell.ts";
 import { readStudyDatabase } from "../../src/store/database.ts";
 import { openQueue, type Queue } from "../../src/store/queue.ts";
@@ -28,8 +28,8 @@ describe.skipIf(noPostgres)("a study in PostgreSQL", () => {
   let cells: Cell[];
   let queues: Queue[] = [];
   let config: Parameters<Queue["submit"]>[0];
-  const connect = async () => {
-    const queue = await openQueue(await connectPostgres(server.url));
+  const connect = async (through = (db: Postgres) => db) => {
+    const queue = await openQueue(through(await connectPostgres(server.url)));
     queues.push(queue);
     return queue;
   };
@@ -187,6 +187,48 @@ describe.skipIf(noPostgres)("a study in PostgreSQL", () => {
     expect(again.cell.id).toBe(first.cell.id);
     await again.finish(rowOf(again));
     expect(await rows(queue)).toHaveLength(1);
+  });
+
+  test.each([
+    ["came to nothing", false],
+    ["were committed, unknown to who made them", true],
+  ])("what is stored and dropped is so once, where transactions %s", async (_, isCommitted) => {
+    let failures = 0;
+    const queue = await connect((db) => ({
+      ...db,
+      async transaction(work) {
+        if (failures === 0) return db.transaction(work);
+        failures--;
+        if (isCommitted) await db.transaction(work);
+        throw Object.assign(new Error("deadlock detected"), { code: "40P01" });
+      },
+    }));
+    const { name } = config.study;
+    const jobs = async () => {
+      const sql =
+        "SELECT data->>'cell' AS cell FROM lucid_queue.job WHERE name = $1 AND state = 'created'";
+      const found = await queue.db.query<{ cell: string }>(sql, [`lucid.${name}`]);
+      return found.map(({ cell }) => cell).toSorted();
+    };
+    const all = cells.map(({ id }) => id).toSorted();
+    failures = 2;
+    await queue.submit(config, cells);
+    expect({ failures, jobs: await jobs() }).toEqual({ failures: 0, jobs: all });
+    const [first, second] = [await take(queue), await take(queue)];
+    for (const claimed of [first, second]) await claimed.finish(rowOf(claimed));
+    const stored = await readStudyDatabase(queue.db, name, (sql, ids) =>
+      queue.requeue(sql, name, ids),
+    );
+    failures = 2;
+    const dropped = await stored.drop(({ cell }) => cell === first.cell.id);
+    expect(dropped).toEqual([rowOf(first)]);
+    expect((await rows(queue)).map(({ cell }) => cell)).toEqual([second.cell.id]);
+    expect({ failures, jobs: await jobs() }).toEqual({
+      failures: 0,
+      jobs: all.filter((id) => id !== second.cell.id),
+    });
+    const kept = "SELECT cell FROM lucid.replaced WHERE study = $1";
+    expect(await queue.db.query(kept, [name])).toEqual([{ cell: first.cell.id }]);
   });
 
   test("other settings are refused; tables of a newer version too", async () => {

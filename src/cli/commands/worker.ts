@@ -63,7 +63,7 @@ async function work(flags: WorkerFlags, terminal: Terminal): Promise<void> {
         const { engine, study: definition } = await persist(db.name, () => readConfig(db, study));
         const sweeper = openSweeper({ workers, engine, machine });
         try {
-          const open = await persist(db.name, () => queue.open(study, { machine, signal }));
+          const open = await queue.open(study, { machine, signal });
           await sweeper.run({
             source: open.source,
             recordEvery: definition.record,

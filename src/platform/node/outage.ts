@@ -1,6 +1,6 @@
 /** Outages: patience with servers that go away and come back. */
 import { setTimeout as sleep } from "node:timers/promises";
-import { MachineError, reasonOf } from "../../engine/errors.ts";
+import { InputError, MachineError, reasonOf } from "../../engine/errors.ts";
 
 /** Seconds for which a server may be gone. */
 const patience = 300;
@@ -27,15 +27,18 @@ export async function persist<T>(name: string, work: () => Promise<T>): Promise<
   }
 }
 
-/** Whether the server or the way to it is gone for now. */
+/** Whether the server or the way to it is gone for now, or a transaction lost a race for its locks. */
 export function isOutage(error: unknown): boolean {
   if (error instanceof AggregateError) return error.errors.every(isOutage);
-  if (!(error instanceof Error)) return false;
-  const code = "code" in error ? String(error.code) : "";
-  // Classes 08 (connection), 57P (shutdown, start-up), 53 (resources), 40 (serialization).
-  return (
-    /^(08|57P|53|40)/.test(code) ||
-    /^(ECONN|EPIPE|ETIMEDOUT|ENETUNREACH|EHOSTUNREACH|ENETDOWN|EAI_AGAIN)/.test(code) ||
-    /terminated|timeout|Connection ended|not queryable/i.test(error.message)
-  );
+  // What is told to people may quote anything, such as a study called "timeout".
+  if (!(error instanceof Error) || error instanceof InputError) return false;
+  if ("code" in error && typeof error.code === "string") {
+    // Classes 08 (connection), 57P (shutdown, start-up), 53 (resources), 40 (serialization).
+    return (
+      /^(08|57P|53|40)/.test(error.code) ||
+      /^(ECONN|EPIPE|ETIMEDOUT|ENETUNREACH|EHOSTUNREACH|ENETDOWN|EAI_AGAIN)/.test(error.code)
+    );
+  }
+  // What the client says itself has no code.
+  return /terminated|timeout|Connection ended|not queryable/i.test(error.message);
 }
