@@ -1,11 +1,13 @@
-import { appendFile, mkdtemp, readFile, readdir, rm, writeFile } from "node:fs/promises";
+import { appendFile, mkdir, mkdtemp, readFile, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { lucid } from "../../test/lucid.ts";
 import type { Machine } from "../platform/machine.ts";
+import { scalarTensor } from "../engine/tensor.ts";
 import { programKey } from "../run/build.ts";
-import { failedRow, type Row } from "../study/cell.ts";
+import { encodeCheckpoint, type Checkpoint } from "../run/checkpoint.ts";
+import { failedRow, formatHistory, type Row } from "../study/cell.ts";
 import { studyStatus } from "../study/status.ts";
 import { openStudyFolder, readStudyFolder } from "./study-folder.ts";
 import { expandStudy, parseStudy, type Cell } from "../study/study.ts";
@@ -182,6 +184,223 @@ test("a history goes on where the checkpoint was made, or from the start without
   expect(await (await readStudyFolder(folder)).history(again.cell.id)).toEqual([]);
   await again.release();
   await second.close();
+});
+
+/** The line of a history, and a checkpoint that speaks of so many of its bytes. */
+const lineAt = (step: number) => {
+  const numbers = { loss: 1, shiftedLoss: 2, gradNorm: 3, shiftedGradNorm: 4, cosine: 1 };
+  return formatHistory([{ step, ...numbers }]);
+};
+const checkpointOf = (metricsLength: number) => {
+  const carry = {
+    params: { x: scalarTensor(1, "float64") },
+    memory: {},
+    outer: {},
+    statistics: {},
+  };
+  const checkpoint = { state: { step: 5, carry }, screen: {}, evaluations: 10, seconds: 0.5 };
+  return encodeCheckpoint(checkpoint as unknown as Checkpoint, metricsLength);
+};
+
+test("a cell goes on where it was saved: lines that came after are dropped", async () => {
+  const lines = [0, 4, 8].map(lineAt) as [string, string, string];
+  const first = await open();
+  const claimed = await take(first);
+  expect(claimed.from).toBeUndefined();
+  await claimed.append(lines[0]);
+  const checkpoint = checkpointOf(lines[0].length);
+  await claimed.save(checkpoint);
+  await claimed.append(lines[1]);
+  await claimed.release();
+  await first.close();
+  const running = join(folder, "running", `${claimed.cell.id}.safetensors`);
+  expect(await readFile(running)).toEqual(Buffer.from(checkpoint));
+  const second = await open();
+  const again = await take(second);
+  expect(again.cell.id).toBe(claimed.cell.id);
+  expect(again.from).toEqual(checkpoint);
+  await again.append(lines[2]);
+  expect(await again.finish(failedRow(again.cell, "why not", provenance))).toBe(true);
+  expect([...second.finished]).toEqual([again.cell.id]);
+  await second.close();
+  const history = join(folder, "metrics", `${again.cell.id}.jsonl`);
+  expect(await readFile(history, "utf8")).toBe(lines[0] + lines[2]);
+  // Nothing stands anywhere any more.
+  expect(await readdir(join(folder, "running"))).toEqual([]);
+});
+
+test("a checkpoint that speaks of more lines than there are does not count", async () => {
+  const first = await open();
+  const claimed = await take(first);
+  await claimed.append(lineAt(0));
+  await claimed.save(checkpointOf(1000));
+  await claimed.release();
+  await first.close();
+  const second = await open();
+  const again = await take(second);
+  expect(again.from).toBeUndefined();
+  await again.release();
+  await second.close();
+  expect(await readFile(join(folder, "metrics", `${again.cell.id}.jsonl`), "utf8")).toBe("");
+});
+
+test.each([
+  ["kept where the study keeps them", true],
+  ["nowhere else", false],
+])("final parameters are %s", async (_, keep) => {
+  const opened = await openStudyFolder(folder, { ...config, study: { ...study, keep } }, cells);
+  const claimed = await take(opened);
+  const parameters = keep ? Uint8Array.of(1, 2, 3) : undefined;
+  await claimed.finish(failedRow(claimed.cell, "why not", provenance), parameters);
+  await opened.close();
+  const names = await readdir(folder);
+  expect(names.includes("points")).toBe(keep);
+  if (!keep) return;
+  expect(await readFile(join(folder, "points", `${claimed.cell.id}.safetensors`))).toEqual(
+    Buffer.of(1, 2, 3),
+  );
+});
+
+test("a study folder says what it is, for people and programs", async () => {
+  await (await open()).close();
+  expect(JSON.parse(await readFile(join(folder, "study.json"), "utf8"))).toEqual({
+    format: 1,
+    version: expect.stringMatching(/^\d+\.\d+\.\d+/),
+    engine: "auto",
+    cells: 4,
+    study,
+    check: expect.stringMatching(/^[0-9a-f]{8}$/),
+  });
+  const lines = (await readFile(join(folder, "cells.jsonl"), "utf8")).trimEnd().split("\n");
+  expect(lines.map((line) => JSON.parse(line) as object)).toEqual(
+    cells.map((cell) => ({ ...cell, check: expect.any(String) })),
+  );
+  const stored = await readStudyFolder(folder);
+  expect(stored).toMatchObject({ name: folder, study, engine: "auto", cells });
+});
+
+test("a folder with nothing but hidden files and locks of the dead is as good as empty", async () => {
+  await mkdir(folder);
+  for (const name of [".hidden", "lock-1"]) await writeFile(join(folder, name), "{}");
+  await (await open()).close();
+  expect(await readdir(folder)).toContain("study.json");
+  await rm(folder, { recursive: true });
+  await mkdir(folder);
+  for (const name of ["notes", "unlock-1", "a.hidden"]) {
+    await writeFile(join(folder, name), "");
+    await expect(open()).rejects.toThrow(
+      `invalid out: ${folder} is not empty and no study (choose another folder)`,
+    );
+    await rm(join(folder, name));
+  }
+});
+
+describe("cells that may run side by side", () => {
+  // 3 of SAM at 10 steps, 3 at 20, 3 of descent at 10 and 3 at 20: two programs, four kinds.
+  const mixed = {
+    name: "mixed",
+    fixed: { problem: "cosine" },
+    axes: { method: ["gd", "sam"], steps: [10, 20] },
+    seeds: 3,
+  };
+  const at = ({ cell }: ClaimedCell) =>
+    [cell.at["method"], cell.at["steps"], cell.at["seed"]].join(" ");
+
+  const openMixed = async () => {
+    const opened = await open(await expandStudy(parseStudy(mixed)));
+    const { beside } = opened.source;
+    if (beside === undefined) throw new Error("one by one");
+    return { opened, beside };
+  };
+
+  test("are those of one program that end together, as many as are left", async () => {
+    const { opened, beside } = await openMixed();
+    const one = await take(opened);
+    expect(at(one)).toBe("gd 10 0");
+    expect(beside.count(one.cell)).toBe(2);
+    for (const most of [0, -1]) expect(await beside.take(one.cell, most)).toEqual([]);
+    expect(beside.count(one.cell)).toBe(2);
+    const some = await beside.take(one.cell, 1);
+    expect(some.map(at)).toEqual(["gd 10 1"]);
+    expect(beside.count(one.cell)).toBe(1);
+    const rest = await beside.take(one.cell, 5);
+    expect(rest.map(at)).toEqual(["gd 10 2"]);
+    expect([beside.count(one.cell), await beside.take(one.cell, 5)]).toEqual([0, []]);
+    // The others are where they were.
+    const key = programKey(one.cell.spec);
+    const next = await opened.source.take(key);
+    expect(next && at(next)).toBe("gd 20 0");
+    for (const claimed of [one, ...some, ...rest, next]) await claimed?.release();
+    await opened.close();
+  });
+
+  test("may be claimed again when they were put back, also the last ones of a program", async () => {
+    const { opened, beside } = await openMixed();
+    const taken: ClaimedCell[] = [];
+    for (let i = 0; i < 6; i++) {
+      const claimed = await opened.source.take(taken[0] && programKey(taken[0].cell.spec));
+      if (claimed) taken.push(claimed);
+    }
+    const [first, second] = taken as [ClaimedCell, ClaimedCell];
+    expect(new Set(taken.map(({ cell }) => cell.at["method"])).size).toBe(1);
+    expect(beside.count(first.cell)).toBe(0);
+    for (const claimed of taken) await claimed.release();
+    beside.putBack(first.cell);
+    beside.putBack(second.cell);
+    expect(beside.count(first.cell)).toBe(
+      at(first).slice(0, -1) === at(second).slice(0, -1) ? 2 : 1,
+    );
+    const again = [
+      await opened.source.take(programKey(first.cell.spec)),
+      await opened.source.take(programKey(first.cell.spec)),
+    ];
+    expect(again.map((claimed) => claimed && at(claimed))).toEqual([at(first), at(second)]);
+    for (const claimed of again) await claimed?.release();
+    await opened.close();
+  });
+
+  test("a program of which the last cells went side by side is gone", async () => {
+    const few = (
+      await expandStudy(parseStudy({ ...mixed, axes: { method: ["gd", "sam"] } }))
+    ).slice(0, 5);
+    const opened = await open(few.filter(({ at }) => at["method"] === "gd" || at["seed"] === 0));
+    const one = await take(opened);
+    const rest = (await opened.source.beside?.take(one.cell, 9)) ?? [];
+    expect([one, ...rest].map(({ cell }) => cell.at["method"])).toEqual(["gd", "gd", "gd"]);
+    const left = await opened.source.take(programKey(one.cell.spec));
+    expect(left?.cell.at["method"]).toBe("sam");
+    for (const claimed of [one, ...rest, left]) await claimed?.release();
+    expect(await opened.source.take(undefined)).toBeUndefined();
+    await opened.close();
+  });
+});
+
+test("a rerun of nothing writes nothing, and each lets go of the folder", async () => {
+  const first = await open();
+  await finish(await take(first));
+  await first.close();
+  const before = await readdir(folder);
+  expect(await (await readStudyFolder(folder)).drop(() => false)).toEqual([]);
+  expect(await readdir(folder)).toEqual(before);
+  await (await readStudyFolder(folder)).drop(() => true);
+  expect((await readdir(folder)).filter((name) => name.startsWith("lock-"))).toEqual([]);
+  expect(await rowsOf()).toEqual([]);
+});
+
+test.each([
+  ["record", 8, "8", "default"],
+  ["keep", true, "true", "false"],
+  ["certify", true, "true", "false"],
+] as const)("rows made with another %s do not mix", async (entry, value, now, before) => {
+  await (await open()).close();
+  const other = { study: { ...study, [entry]: value }, engine: "auto" } as const;
+  await expect(openStudyFolder(folder, other, cells)).rejects.toThrow(
+    `invalid ${entry}: ${now}, but the rows in ${folder} were made with ${before} (keep it, or give the study another name or --out)`,
+  );
+  // What does not change a row may change.
+  const words = { study: { ...study, description: "why?", seeds: 3 }, engine: "auto" } as const;
+  await (await openStudyFolder(folder, words, cells)).close();
+  expect((await readStudyFolder(folder)).study.description).toBe("why?");
 });
 
 test("a study may grow: rows stay, those of cells that went do not count", async () => {

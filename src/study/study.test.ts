@@ -62,6 +62,50 @@ describe("a study expands", () => {
     expect((await seedsBy({ count: 2, by: ["rho"], base: 1 }))[0]).not.toBe(a);
   });
 
+  test("to coordinates in which values are as they were written, and the seed comes last", async () => {
+    const [cell] = await expand({ ...small, axes: { rho: ["1"], bundle: { a: { lr: 0.5 } } } });
+    expect(Object.entries(cell?.at ?? {})).toEqual([
+      ["rho", "1"],
+      ["bundle", "a"],
+      ["seed", 0],
+    ]);
+    expect(cell?.spec).toMatchObject({ rho: 1, lr: 0.5, seed: 0 });
+  });
+
+  test("to settings that are merged one by one, the last axis over those before and over fixed", async () => {
+    const cells = await expand({
+      ...small,
+      fixed: { problem: "cosine", method: "asam", settings: { eta: 0.5 } },
+      axes: {
+        bundle: { one: { settings: { eta: 0.3 }, rho: 2 }, none: {} },
+        other: { two: { settings: { eta: 0.1 } }, none: { lr: "0.5" } },
+      },
+    });
+    const settings = cells.map(({ at, spec }) => [at["bundle"], at["other"], spec.settings["eta"]]);
+    expect(settings).toEqual([
+      ["one", "two", 0.1],
+      ["one", "none", 0.3],
+      ["none", "two", 0.1],
+      ["none", "none", 0.5],
+    ]);
+  });
+
+  test("to seeds that differ from one repetition and from one named coordinate to the next", async () => {
+    const axes = { rho: [1, 2], lr: [0.1, 0.2] };
+    const seeds = { count: 3, by: ["lr", "rho"] };
+    const drawn = (await expand({ ...small, axes, seeds })).map(({ spec }) => spec.seed);
+    expect(new Set(drawn).size).toBe(12);
+    // The order of the names is no part of it; more repetitions leave those before as they are.
+    const more = { count: 4, by: ["rho", "lr"], base: 0 };
+    const again = (await expand({ ...small, axes, seeds: more })).map(({ spec }) => spec.seed);
+    expect(again.slice(0, 12)).toEqual(drawn);
+    const same = (await expand({ ...small, axes, seeds: { count: 2, by: [] } })).map(
+      ({ spec }) => spec.seed,
+    );
+    expect([new Set(same.slice(0, 4)).size, new Set(same).size]).toEqual([1, 2]);
+    expect(Math.max(...drawn)).toBeGreaterThan(2 ** 16);
+  });
+
   test("under a preset, whose fields and axes come one by one", async () => {
     const file = {
       ...small,
@@ -71,8 +115,40 @@ describe("a study expands", () => {
     const study = parseStudy(file, "quick");
     expect(study).toMatchObject({ name: "small-quick", axes: { rho: [3], lr: [0.1] } });
     expect((await expandStudy(study))[0]?.spec).toMatchObject({ rho: 3, steps: 5 });
+    expect(parseStudy(file, "slow")).toMatchObject({ axes: file.axes, fixed: { lr: 0.5 } });
+  });
+
+  test("under a preset, which decides where both say something, and leaves the rest", () => {
+    const asked = {
+      description: "why?",
+      fixed: { problem: "cosine", lr: 0.1 },
+      seeds: 2,
+      record: 8,
+      keep: true,
+      certify: true,
+    };
+    const over = { fixed: { lr: 0.2 }, seeds: [5], record: 4, keep: false, certify: false };
+    const file = { name: "a", ...asked, presets: { over, none: {} } };
+    expect(parseStudy(file, "none")).toEqual({ name: "a-none", axes: {}, ...asked });
+    expect(parseStudy(file, "over")).toEqual({
+      name: "a-over",
+      description: "why?",
+      axes: {},
+      ...over,
+      fixed: { problem: "cosine", lr: 0.2 },
+    });
   });
 });
+
+const count = "give a count, a list, or { count, by }";
+
+/** `seeds.count` of 0 is `{ seeds: { count: 0, by: [] } }`. */
+const entryOf = (path: string, value: unknown): object => {
+  const [entry = "", part] = path.split(".");
+  if (part === undefined) return { [entry]: value };
+  if (part === "0") return { [entry]: [value] };
+  return { [entry]: { ...(entry === "seeds" && { count: 1, by: [] }), [part]: value } };
+};
 
 test.each<[string, unknown, string | undefined, string]>([
   [
@@ -87,6 +163,77 @@ test.each<[string, unknown, string | undefined, string]>([
     { name: "../x" },
     undefined,
     "invalid name: give a name of letters, digits, dots and dashes",
+  ],
+  ...["", "-a", ".a", "a b", "a/b", "a_b", "é", "a\n", 5, null, [], {}].map(
+    (name): [string, unknown, undefined, string] => [
+      `the name ${JSON.stringify(name)}`,
+      { ...small, name },
+      undefined,
+      "invalid name: give a name of letters, digits, dots and dashes",
+    ],
+  ),
+  ...[null, undefined, "x", 5].map((file): [string, unknown, undefined, string] => [
+    `a study that is ${JSON.stringify(file)}`,
+    file,
+    undefined,
+    "invalid study: not an object (give name, fixed, axes, seeds, steps)",
+  ]),
+  ...(
+    [
+      [["steps", "record"], [0, -1, 1.5, "5", null, NaN, []], "give a whole number, 1 or more"],
+      [["keep", "certify"], [0, 1, "true", null], "give true or false"],
+      [["fixed"], [1, "x", [], null], "give fields by name, such as rho"],
+      [["axes"], [1, "x", [], null], "give lists of values, such as { rho: [1, 2] }"],
+      [["axes.rho"], ["x", null, { a: 1 }], "give lists of values, such as { rho: [1, 2] }"],
+      [["axes.rho"], [[]], "give one value or more"],
+      [["seeds"], ["3", 1.5, {}, { count: 1 }, { by: [] }, null, [0.5], ["1"]], count],
+      [["seeds.count"], [0.5, "1"], count],
+      [["seeds"], [0, -1], "give a whole number, 1 or more"],
+      [["seeds"], [[]], "give one seed or more"],
+      [["seeds.0"], [-1, 2 ** 32], "give whole numbers from 0 to 4294967295"],
+      [["seeds.count"], [0], "give a whole number, 1 or more"],
+      [["seeds.base"], [-1, 2 ** 32], "give whole numbers from 0 to 4294967295"],
+      [["seeds.bases"], [1], "give count, by and base, and nothing else"],
+    ] as const
+  ).flatMap(([entries, values, words]) =>
+    entries.flatMap((entry) =>
+      values.map((value): [string, unknown, undefined, string] => [
+        `${entry} ${JSON.stringify(value)}`,
+        { name: "small", ...entryOf(entry, value) },
+        undefined,
+        `invalid ${words === count || entry === "seeds.bases" ? "seeds" : entry}: ${words}`,
+      ]),
+    ),
+  ),
+  [
+    "a description that is no text",
+    { ...small, description: 5 },
+    undefined,
+    "invalid description: give a text",
+  ],
+  [
+    "steps in a preset, given in fixed",
+    { name: "a", fixed: { steps: 3 }, presets: { quick: { steps: 5 } } },
+    "quick",
+    "invalid steps: given in the study and in fixed (give them once)",
+  ],
+  [
+    "a preset called as something that every object has",
+    { ...small, presets: { quick: {} } },
+    "toString",
+    'unknown preset "toString" (choose from quick)',
+  ],
+  [
+    "one cell too many",
+    { ...small, seeds: 1_000_001 },
+    undefined,
+    "invalid study: 1000001 = 1000001 cells (give at most 1000000, or several studies)",
+  ],
+  [
+    "more cells by a list of seeds than fit into memory",
+    { ...small, axes: { rho: Array.from({ length: 500_001 }, (_, i) => i) }, seeds: [3, 4] },
+    undefined,
+    "invalid study: 2 × 500001 = 1000002 cells (give at most 1000000, or several studies)",
   ],
   [
     "a preset that would be a path",
@@ -218,4 +365,31 @@ test("what a study leaves out", () => {
   });
   const given = { record: 8, keep: true, certify: true, seeds: 3 };
   expect(parseStudy({ ...small, ...given })).toMatchObject(given);
+});
+
+test("names of letters, digits, dots and dashes, and seeds up to the last are taken", () => {
+  for (const name of ["a", "7", "A.b-1", "a..b", "Z-"]) {
+    expect(parseStudy({ ...small, name, presets: { [name]: {} } }, name).name).toBe(
+      `${name}-${name}`,
+    );
+  }
+  for (const seeds of [1, [0, 2 ** 32 - 1], { count: 1, by: [], base: 2 ** 32 - 1 }]) {
+    expect(parseStudy({ ...small, seeds }).seeds).toEqual(seeds);
+  }
+  expect(parseStudy({ ...small, seeds: { count: 1, by: [] } }).seeds).toEqual({
+    count: 1,
+    by: [],
+    base: 0,
+  });
+});
+
+test("what is no fault of the study is thrown as it is", async () => {
+  const spec = {
+    get rho(): number {
+      throw new TypeError("broken");
+    },
+  };
+  await expect(expandStudy({ ...parseStudy(small), fixed: spec })).rejects.toThrow(
+    expect.objectContaining({ name: "TypeError", message: "broken" }),
+  );
 });

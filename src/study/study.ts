@@ -103,16 +103,25 @@ const presetFields = {
   fixed: fieldsSchema,
   axes: z.record(
     z.string(),
-    z.union([z.array(z.unknown()).min(1), z.record(z.string(), fieldsSchema)], {
-      error: "give lists of values, such as { rho: [1, 2] }",
-    }),
+    z.union(
+      [
+        z.array(z.unknown()).min(1, { error: "give one value or more" }),
+        z.record(z.string(), fieldsSchema),
+      ],
+      {
+        error: "give lists of values, such as { rho: [1, 2] }",
+      },
+    ),
     { error: "give lists of values, such as { rho: [1, 2] }" },
   ),
   seeds: z.union(
     [
       count,
-      z.array(seed).min(1),
-      z.strictObject({ count, by: z.array(z.string()), base: seed.default(0) }),
+      z.array(seed).min(1, { error: "give one seed or more" }),
+      z.strictObject(
+        { count, by: z.array(z.string()), base: seed.default(0) },
+        { error: "give count, by and base, and nothing else" },
+      ),
     ],
     { error: "give a count, a list, or { count, by }" },
   ),
@@ -126,7 +135,7 @@ const presetSchema = z
   .partial();
 const fileSchema = presetSchema.extend({
   name,
-  description: z.string().optional(),
+  description: z.string({ error: "give a text" }).optional(),
   presets: z.record(name, presetSchema, { error: "give versions of the study by name" }).optional(),
 });
 const fileKeys = Object.keys(fileSchema.shape);
@@ -154,7 +163,7 @@ export function parseStudy(input: unknown, preset?: string): Study {
     }
   }
   const parsed = fileSchema.safeParse(input);
-  if (!parsed.success) throw translate(parsed.error);
+  if (!parsed.success) throw translate(parsed.error, input);
   const file = parsed.data;
   const chosen = choosePreset(file.presets ?? {}, preset);
   const merged = { ...file, ...chosen };
@@ -194,11 +203,11 @@ function checkKeys(what: string, given: object, known: readonly string[]): void 
   }
 }
 
-function translate(error: z.ZodError): InputError {
+function translate(error: z.ZodError, input: object): InputError {
   const [issue] = error.issues as [z.core.$ZodIssue];
   const [first, ...rest] = issue.path.map(String);
   const what = [first ?? "study", ...rest].join(".");
-  if (first === "name" && issue.code === "invalid_type" && issue.input === undefined) {
+  if (first === "name" && (!("name" in input) || input.name === undefined)) {
     return new InputError(`missing name (${words})`);
   }
   const reason = issue.code === "invalid_key" ? words : issue.message;
