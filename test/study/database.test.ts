@@ -1,16 +1,16 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { PgBoss } from "pg-boss";
 import type { Machine } from "../../src/platform/machine.ts";
 import { persist } from "../../src/platform/node/outage.ts";
 import { connectPostgres, type Postgres } from "../../src/platform/node/postgres.ts";
-import { failedRow, type Row } from "../../src/study/cell.ts";
-import { readStudyDatabase } from "../../src/store/database.ts";
+import { failedRow, formatHistory, type Row } from "../../src/study/cell.ts";
+import { readStudyDatabase, unfinishedStudies } from "../../src/store/database.ts";
 import { openQueue, type Queue } from "../../src/store/queue.ts";
 import { expandStudy, parseStudy, type Cell } from "../../src/study/study.ts";
 import type { ClaimedCell } from "../../src/study/claims.ts";
 import { lucid } from "../lucid.ts";
-import { noPostgres, startServer, type Server } from "./postgres.ts";
+import { noPostgres, startDatabase, type Database } from "./postgres.ts";
 
 if (noPostgres) console.warn(noPostgres);
 
@@ -18,9 +18,9 @@ const machine: Machine = { version: "0", commit: null, dirty: null, runtime: "",
 const provenance = { ...machine, finished: "2026-01-01T00:00:00.000Z", wallSeconds: 1 };
 
 describe.skipIf(noPostgres)("a study in PostgreSQL", () => {
-  let server: Server;
+  let server: Database;
   beforeAll(async () => {
-    server = await startServer();
+    server = await startDatabase();
   }, 120_000);
   afterAll(() => server.stop());
 
@@ -242,6 +242,8 @@ describe.skipIf(noPostgres)("a study in PostgreSQL", () => {
     await expect(connect()).rejects.toThrow(
       /^invalid store postgres:\S+: written by lucid-sam 9\.9\.9, which is newer \(update lucid-sam\)$/,
     );
+    const reading = readStudyDatabase(queue.db, config.study.name, async () => {});
+    await expect(reading).rejects.toThrow(/written by lucid-sam 9\.9\.9, which is newer/);
     await queue.db.query("UPDATE lucid.format SET format = 1");
   });
 
@@ -267,22 +269,22 @@ describe.skipIf(noPostgres)("a study in PostgreSQL", () => {
     await queue.submit(config, cells);
     const done = await take(queue);
     await done.finish(rowOf(done));
-    for (const role of ["reader", "stranger"]) {
-      await queue.db.query(`DROP OWNED BY ${role}`).catch(() => undefined);
-      await queue.db.query(`DROP ROLE IF EXISTS ${role}`);
-      await queue.db.query(`CREATE ROLE ${role} LOGIN`);
-    }
-    await queue.db.query("GRANT USAGE ON SCHEMA lucid TO reader");
-    await queue.db.query("GRANT SELECT ON ALL TABLES IN SCHEMA lucid TO reader");
-    const as = (role: string, ...command: string[]) =>
+    // Roles are those of the whole server, which others may be testing with.
+    const [reader, stranger] = ["reader", "stranger"].map(
+      (role) => `${role}_${process.pid}_${number}`,
+    );
+    for (const role of [reader, stranger]) await queue.db.query(`CREATE ROLE ${role} LOGIN`);
+    await queue.db.query(`GRANT USAGE ON SCHEMA lucid TO ${reader}`);
+    await queue.db.query(`GRANT SELECT ON ALL TABLES IN SCHEMA lucid TO ${reader}`);
+    const as = (role = "", ...command: string[]) =>
       lucid("sweep", ...command, "--store", server.url.replace("lucid@", `${role}@`));
-    const status = await as("reader", "status", name, "--json");
+    const status = await as(reader, "status", name, "--json");
     expect(status).toMatchObject({ code: 0, err: "" });
     expect(JSON.parse(status.out)).toMatchObject({ cells: 4, done: 1 });
-    expect(await as("reader", "export", name)).toMatchObject({ code: 0, err: "" });
+    expect(await as(reader, "export", name)).toMatchObject({ code: 0, err: "" });
     for (const refused of [
-      await as("reader", "rerun", name, "--failed"),
-      await as("stranger", "status", name),
+      await as(reader, "rerun", name, "--failed"),
+      await as(stranger, "status", name),
     ]) {
       expect(refused).toMatchObject({ code: 2, out: "" });
       expect(refused.err).toMatch(
@@ -296,14 +298,15 @@ describe.skipIf(noPostgres)("a study in PostgreSQL", () => {
 
   test("a database without studies has none, and reading it makes no tables", async () => {
     const queue = await connect();
-    await queue.db.query("DROP DATABASE IF EXISTS empty");
-    await queue.db.query("CREATE DATABASE empty");
-    const url = server.url.replace(/postgres$/, "empty");
+    const empty = `empty_${process.pid}_${number}`;
+    await queue.db.query(`CREATE DATABASE ${empty}`);
+    const url = new URL(empty, server.url).href;
     const { code, err } = await lucid("sweep", "status", "x", "--store", url);
     expect({ code, err }).toEqual({ code: 2, err: `unknown study "x" in ${url} (it has none)\n` });
     const db = await connectPostgres(url);
     const schemas = await db.query("SELECT FROM pg_namespace WHERE nspname LIKE 'lucid%'");
     await db.close();
+    await queue.db.query(`DROP DATABASE ${empty}`);
     expect(schemas).toEqual([]);
   });
 
@@ -318,6 +321,235 @@ describe.skipIf(noPostgres)("a study in PostgreSQL", () => {
     ]);
     await expect(rows(queue)).rejects.toThrow(
       /^invalid row \d+ of study study-\d+ in lucid\.rows \(it has been changed; delete it\)$/,
+    );
+  });
+
+  const lineAt = (step: number) =>
+    formatHistory([{ step, loss: 1, shiftedLoss: 2, gradNorm: 3, shiftedGradNorm: 4, cosine: 1 }]);
+  const stored = (queue: Queue) => readStudyDatabase(queue.db, config.study.name, async () => {});
+  const stepsOf = async (queue: Queue, { cell }: ClaimedCell) =>
+    (await (await stored(queue)).history(cell.id)).map(({ step }) => step);
+
+  test("lines count from where a cell was saved, and can be read before it is done", async () => {
+    const queue = await connect();
+    await queue.submit(config, cells.slice(0, 1));
+    const first = await take(queue);
+    expect(first.from).toBeUndefined();
+    await first.append(lineAt(0));
+    expect(await stepsOf(queue, first)).toEqual([]);
+    await first.save(Uint8Array.of(7));
+    await first.append(lineAt(2));
+    expect(await stepsOf(queue, first)).toEqual([0]);
+    await first.release();
+    const second = await take(queue);
+    expect(second.from).toEqual(Uint8Array.of(7));
+    for (const step of [2, 4]) await second.append(lineAt(step));
+    await second.save(Uint8Array.of(8));
+    expect(await stepsOf(queue, second)).toEqual([0, 2, 4]);
+    await second.append(lineAt(6));
+    expect(await second.finish(rowOf(second), Uint8Array.of(1, 2))).toBe(true);
+    expect(await stepsOf(queue, second)).toEqual([0, 2, 4, 6]);
+    const { name } = config.study;
+    expect(
+      await queue.db.query("SELECT parameters FROM lucid.rows WHERE study = $1", [name]),
+    ).toEqual([{ parameters: Buffer.of(1, 2) }]);
+    // It stands nowhere any more.
+    expect(await queue.db.query("SELECT FROM lucid.running WHERE study = $1", [name])).toEqual([]);
+  });
+
+  test("the heart of a held cell beats three times before it would count as lost, until it is settled", async () => {
+    const [queue, other] = [await connect(), await connect()];
+    await queue.submit(config, cells.slice(0, 2));
+    const next = await open(queue);
+    vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] });
+    try {
+      const before = vi.getTimerCount();
+      const [held, given] = [await next(), await next()] as [ClaimedCell, ClaimedCell];
+      expect(vi.getTimerCount()).toBe(before + 2);
+      await given.release();
+      expect(vi.getTimerCount()).toBe(before + 1);
+      const active = `name = 'lucid.${config.study.name}' AND state = 'active'`;
+      await queue.db.query(
+        `UPDATE lucid_queue.job SET heartbeat_on = now() - interval '25 s' WHERE ${active}`,
+      );
+      const sinceBeat = async () => {
+        const [found] = await queue.db.query<{ seconds: string }>(
+          `SELECT extract(epoch FROM now() - heartbeat_on) AS seconds FROM lucid_queue.job WHERE ${active}`,
+        );
+        return Number(found?.seconds);
+      };
+      await vi.advanceTimersByTimeAsync(9_900);
+      await sleep(100);
+      expect(await sinceBeat()).toBeGreaterThan(20);
+      await vi.advanceTimersByTimeAsync(200);
+      await vi.waitUntil(async () => (await sinceBeat()) < 20, { timeout: 20_000 });
+      expect(held.lost?.aborted).toBe(false);
+      await fallSilent();
+      const again = await take(other);
+      expect(held.lost?.aborted).toBe(false);
+      await vi.advanceTimersByTimeAsync(10_000);
+      await vi.waitUntil(() => held.lost?.aborted, { timeout: 20_000 });
+      expect(again.lost?.aborted).toBe(false);
+      for (const claimed of [held, again]) await claimed.finish(rowOf(claimed));
+      expect(vi.getTimerCount()).toBe(before);
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
+  test("cells leave in the order of the study, those of one program together", async () => {
+    const study = parseStudy({
+      name: config.study.name,
+      axes: { method: ["gd", "sam"] },
+      seeds: 3,
+    });
+    const queue = await connect();
+    await queue.submit({ study, engine: "auto" }, await expandStudy(study));
+    const next = await open(queue);
+    const order: unknown[] = [];
+    for (let i = 0; i < 6; i++) {
+      const claimed = await next();
+      order.push([claimed?.cell.at["method"], claimed?.cell.at["seed"]].join(" "));
+    }
+    expect(order).toEqual(["gd 0", "gd 1", "gd 2", "sam 0", "sam 1", "sam 2"]);
+  });
+
+  test("who is stopped takes nothing more, whether there is something or not", async () => {
+    const queue = await connect();
+    await queue.submit(config, cells.slice(0, 1));
+    expect(await (await open(queue, AbortSignal.abort()))()).toBeUndefined();
+    const claimed = await take(queue);
+    const controller = new AbortController();
+    const waiting = (await open(queue, controller.signal))();
+    await sleep(200);
+    controller.abort();
+    expect(await waiting).toBeUndefined();
+    await claimed.finish(rowOf(claimed));
+  });
+
+  test("an open study knows what has a row, and looks again when asked", async () => {
+    const [here, there] = [await connect(), await connect()];
+    await here.submit(config, cells);
+    const first = await take(here);
+    await first.finish(rowOf(first));
+    const signal = new AbortController().signal;
+    const opened = await here.open(config.study.name, { machine, signal });
+    expect(opened.name).toBe(`${config.study.name} in ${here.db.name}`);
+    const second = await take(there);
+    await second.finish(rowOf(second));
+    expect([...opened.finished]).toEqual([first.cell.id]);
+    await opened.refresh?.();
+    expect([...opened.finished]).toEqual([first.cell.id, second.cell.id]);
+    // The queue outlives it.
+    await opened.close();
+    expect(await rows(here)).toHaveLength(2);
+  });
+
+  test("a cell that the study no longer has is neither taken nor failed", async () => {
+    const queue = await connect();
+    await queue.submit(config, cells.slice(0, 1));
+    for (let attempt = 0; attempt < 4; attempt++) {
+      await take(queue);
+      await fallSilent();
+    }
+    // Every worker fell silent over the first, and nobody has buried it; the second waits.
+    await queue.submit(config, cells.slice(1, 2));
+    await queue.submit(config, cells.slice(2));
+    const next = await open(queue);
+    const taken: (string | undefined)[] = [];
+    for (let claimed = await next(); claimed; claimed = await next()) {
+      taken.push(claimed.cell.id);
+      await claimed.finish(rowOf(claimed));
+    }
+    expect(taken).toEqual(cells.slice(2).map(({ id }) => id));
+    expect((await rows(queue)).map(({ cell }) => cell)).toEqual(taken);
+    const left =
+      "SELECT FROM lucid_queue.job WHERE name LIKE $1 AND state IN ('created', 'retry', 'active')";
+    expect(await queue.db.query(left, [`lucid.${config.study.name}%`])).toEqual([]);
+  });
+
+  test("cells are read in the order of the study, however it has grown", async () => {
+    const queue = await connect();
+    for (const now of [cells.slice(2), cells.slice(1), cells]) await queue.submit(config, now);
+    expect((await stored(queue)).cells).toEqual(cells);
+    const renamed = cells.map((cell, i) => ({ ...cell, at: { place: i } })).toReversed();
+    await queue.submit(config, renamed);
+    const described = { ...config, study: { ...config.study, description: "why?" } };
+    await queue.submit(described, renamed);
+    expect(await stored(queue)).toMatchObject({ ...described, cells: renamed });
+  });
+
+  test("rows are read in the order they came in, however many there are", async () => {
+    const queue = await connect();
+    await queue.submit(config, cells.slice(0, 1));
+    const row = JSON.stringify(failedRow(cells[0] as Cell, "", provenance));
+    const insert = `INSERT INTO lucid.rows (study, cell, "row", history)
+      SELECT $1, n, json_build_object('n', n)::jsonb || $2::jsonb, ''
+      FROM generate_series(1, $3) AS n`;
+    for (const [count, made] of [
+      [499, 499],
+      [1, 500],
+      [501, 1001],
+    ] as const) {
+      const from = insert.replace("(1,", `(${made - count + 1},`);
+      await queue.db.query(from, [config.study.name, row, made]);
+      const found = (await rows(queue)) as unknown as { n: number }[];
+      expect(found.map(({ n }) => n)).toEqual(Array.from({ length: made }, (_, i) => i + 1));
+    }
+  });
+
+  test("studies with unfinished cells are listed by name, and unknown ones are told the known", async () => {
+    const queue = await connect();
+    const named = (name: string) => ({ ...config, study: { ...config.study, name } });
+    const names = ["b", "a", "c"].map((letter) => `${letter}-${number}`) as [
+      string,
+      string,
+      string,
+    ];
+    for (const name of names) await queue.submit(named(name), cells.slice(0, 1));
+    const ours = async () =>
+      (await unfinishedStudies(queue.db)).filter((name) => name.endsWith(`-${number}`));
+    // `study-…` of this test was never stored.
+    expect(await ours()).toEqual([names[1], names[0], names[2]]);
+    config = named(names[0]);
+    const claimed = await take(queue);
+    await claimed.finish(rowOf(claimed));
+    expect(await ours()).toEqual([names[1], names[2]]);
+    const known = await queue.db.query<{ study: string }>(
+      "SELECT study FROM lucid.studies ORDER BY study",
+    );
+    const list = known.map(({ study }) => study).join(", ");
+    await expect(readStudyDatabase(queue.db, "x", async () => {})).rejects.toThrow(
+      `unknown study "x" in ${queue.db.name} (choose from ${list})`,
+    );
+  });
+
+  test("a cell may take 23 hours, waits for a year, and is given away four times", async () => {
+    const queue = await openQueue(await connectPostgres(server.url), 12);
+    queues.push(queue);
+    await queue.submit(config, cells);
+    const { name } = config.study;
+    const found = await queue.db.query(
+      `SELECT name, expire_seconds, retention_seconds, deletion_seconds, heartbeat_seconds,
+       retry_limit, dead_letter FROM lucid_queue.queue WHERE name LIKE $1 ORDER BY name`,
+      [`lucid.${name}%`],
+    );
+    const both = { expire_seconds: 82_800, retention_seconds: 31_536_000, deletion_seconds: 0 };
+    const dead = `lucid.${name}.dead`;
+    expect(found).toMatchObject([
+      { ...both, name: `lucid.${name}`, heartbeat_seconds: 12, retry_limit: 3, dead_letter: dead },
+      { ...both, name: dead, heartbeat_seconds: null, dead_letter: null },
+    ]);
+  });
+
+  test("a cell that was changed is refused, not believed", async () => {
+    const queue = await connect();
+    await queue.submit(config, cells);
+    await queue.db.query("UPDATE lucid.cells SET at = '5' WHERE study = $1 AND place = 2", [
+      config.study.name,
+    ]);
+    await expect(stored(queue)).rejects.toThrow(
+      /^invalid cell of study study-\d+ in lucid\.cells \(it has been changed; delete it\)$/,
     );
   });
 
@@ -340,7 +572,9 @@ describe.skipIf(noPostgres)("a study in PostgreSQL", () => {
         await db.executeSql(
           "UPDATE lucid_queue.job SET heartbeat_on = now() - interval '1 day' WHERE state = 'active'",
         );
-        await db.executeSql("UPDATE lucid_queue.queue SET monitor_on = NULL");
+        await db.executeSql(
+          "UPDATE lucid_queue.queue SET monitor_on = NULL, monitor_claim_on = NULL",
+        );
         await boss.supervise(`lucid.${config.study.name}`);
       });
     }

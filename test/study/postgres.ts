@@ -1,5 +1,6 @@
 /** A PostgreSQL server of the test's own, in a temporary folder, as a user without rights. */
 import { execFile, spawn, type ChildProcess } from "node:child_process";
+import { randomUUID } from "node:crypto";
 import { chownSync, existsSync, mkdtempSync, readdirSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { createServer, type AddressInfo } from "node:net";
@@ -23,16 +24,38 @@ const binaries = findBinaries();
 
 /** Why there is no server to test with; `undefined` when there is. */
 export const noPostgres =
-  binaries === undefined
+  binaries === undefined && process.env["LUCID_POSTGRES"] === undefined
     ? "PostgreSQL is not installed (apt-get install postgresql); its tests are skipped"
     : undefined;
 
-export interface Server {
-  readonly url: string;
+export interface Server extends Database {
   readonly port: number;
   /** Stop at once, as a crash would, and start again after `pause` milliseconds. */
   restart(pause: number): Promise<void>;
+}
+
+/** A database of a test's own. */
+export interface Database {
+  readonly url: string;
   stop(): Promise<void>;
+}
+
+/**
+ * A new database: on the server that LUCID_POSTGRES names (`postgres://user@host:5432/postgres`),
+ * which many short series of tests may share, else on one that is started for it.
+ */
+export async function startDatabase(): Promise<Database> {
+  const shared = process.env["LUCID_POSTGRES"];
+  if (shared === undefined) return startServer();
+  const name = `lucid_${randomUUID().replaceAll("-", "")}`;
+  const psql = (sql: string) => run("psql", ["-d", shared, "-qc", sql]);
+  await psql(`CREATE DATABASE ${name}`);
+  return {
+    url: new URL(name, shared).href,
+    async stop() {
+      await psql(`DROP DATABASE ${name} WITH (FORCE)`);
+    },
+  };
 }
 
 /** Start a server that listens on all addresses of this machine and trusts everybody. */
