@@ -8,8 +8,8 @@ import { digits } from "../problems/datasets/digits.ts";
 import { imageSplits } from "../problems/datasets/images.ts";
 import { nodeSources } from "./node-sources.ts";
 import { continueRunFolder, createRunFolder, readRunFolder } from "../store/run-folder.ts";
-import { createRunner, type Outcome, type Runner, type RunOptions } from "./run.ts";
-import { parseSpec, type RunSpec } from "./spec.ts";
+import { createRunner, type Outcome, type Runner, type RunOptions, type RunStart } from "./run.ts";
+import { parseSpec, specHash, type RunSpec } from "./spec.ts";
 
 type Finished = Outcome & { status: "finished" };
 
@@ -145,6 +145,127 @@ it("judges the final parameters of mini-batch runs on all samples", async () => 
   expect(result.final.trainAccuracy).toBe(expected[0]?.accuracy);
   expect(result.final.testAccuracy).toBe(expected[1]?.accuracy);
   expect(result.final.trainAccuracy).toBeGreaterThan(result.final.testAccuracy ?? NaN);
+});
+
+it("says what it was, and where it comes from", async () => {
+  const spec = parseSpec({ problem: "cosine", rho: 2, lr: 0.1, start: [3, 4], steps: 40 });
+  const starts: RunStart[] = [];
+  const { result, checkpoint, last, model } = await finish(spec, {
+    onStart: (start) => void starts.push(start),
+  });
+  const { dataHash } = result.provenance;
+  expect(result).toMatchObject({
+    spec,
+    hash: await specHash(spec),
+    relativeRho: 0.4,
+    evaluations: 80,
+    warning: null,
+    provenance: {
+      ...(await describeMachine()),
+      engine: "native",
+      device: "cpu, 1 thread",
+      threads: 1,
+      dtype: "float64",
+      seconds: checkpoint.seconds,
+      dataHash: expect.stringMatching(/^[0-9a-f]{64}$/),
+    },
+  });
+  // What does not apply is not there.
+  expect(Object.keys(result)).toEqual(
+    "spec hash final relativeRho verdict warning evaluations provenance".split(" "),
+  );
+  expect(result.provenance).not.toHaveProperty("ensemble");
+  expect(starts).toEqual([{ spec, engine: "native", device: "cpu, 1 thread", step: 0, dataHash }]);
+  expect([last.step, checkpoint.state.step]).toEqual([40, 40]);
+  expect(model.params).toEqual(checkpoint.state.carry.params);
+  expect(result.final).toMatchObject({ step: 40, loss: last.loss, trainAccuracy: null });
+});
+
+it("is interrupted where it stopped before its end, and goes on from there", async () => {
+  const spec = parseSpec({ problem: "cosine", rho: 2, steps: 1000 });
+  const stop = new AbortController();
+  const stopped = await runner.run(spec, {
+    signal: stop.signal,
+    onChunk: () => stop.abort(),
+  });
+  const { step } = stopped.checkpoint.state;
+  expect(Object.keys(stopped)).toEqual(["status", "checkpoint"]);
+  expect(stopped.status).toBe("interrupted");
+  expect([step > 0, step < 1000]).toEqual([true, true]);
+  const begins: number[] = [];
+  const rest = await finish(spec, {
+    from: () => stopped.checkpoint,
+    onStart: (start) => void begins.push(start.step),
+  });
+  expect(begins).toEqual([step]);
+  expect(timeless(rest)).toEqual(timeless(await finish(spec)));
+  // Stopped after the last step, nothing is left to do.
+  const late = new AbortController();
+  const whole = await runner.run(spec, {
+    signal: late.signal,
+    onChunk: ({ checkpoint }) => {
+      if (checkpoint.state.step === 1000) late.abort();
+    },
+  });
+  expect(whole.status).toBe("finished");
+});
+
+it("keeps its scores and the best of them, where they were asked for", async () => {
+  const spec = parseSpec({ n: 30, hidden: [3], rho: 0.1, lr: 0.5, steps: 7 });
+  const told: unknown[] = [];
+  const { result } = await finish(spec, {
+    evaluateEvery: 3,
+    onScores: (scores) => void told.push(scores),
+  });
+  expect(result.scores?.map(({ step }) => step)).toEqual([3, 6, 7]);
+  expect(told).toEqual(result.scores);
+  const scores = result.scores?.map(({ test }) => test?.score ?? NaN) ?? [];
+  expect(result.best?.test?.score).toBe(Math.max(...scores));
+  expect(result.scores?.at(-1)?.test?.score).toBe(result.final.testAccuracy);
+});
+
+it("takes runs side by side, or one after the other, with the results of runs alone", async () => {
+  const specs = [1, 2, 3].map((rho) => parseSpec({ problem: "cosine", rho, seed: rho, steps: 50 }));
+  const [one] = specs as [RunSpec];
+  const plan = await runner.planEnsemble(one, 3);
+  expect("gain" in plan && plan.gain).toBeGreaterThan(2);
+  expect(await runner.planEnsemble(one, 1)).toMatchObject({ alone: expect.any(String) });
+  const alone = await Promise.all(specs.map((spec) => finish(spec)));
+  const own = ({
+    provenance: { seconds: _seconds, ensemble: _members, ...rest },
+    ...result
+  }: Finished["result"]) => ({
+    ...result,
+    rest,
+  });
+  for (const count of [1, 3]) {
+    const ended = (await Promise.all(
+      runner.runTogether(specs.slice(0, count).map((spec) => ({ spec }))),
+    )) as Finished[];
+    expect(ended.map(({ result }) => own(result))).toEqual(
+      alone.slice(0, count).map(({ result }) => own(result)),
+    );
+    // A run alone has no company, and says nothing of it.
+    expect(ended.map(({ result }) => result.provenance.ensemble)).toEqual(
+      count === 1 ? [undefined] : [3, 3, 3],
+    );
+  }
+});
+
+it("lets the others go on where one of several runs fails", async () => {
+  const specs = [1, 2].map((seed) => parseSpec({ problem: "cosine", seed, steps: 20 }));
+  const [bad, good] = runner.runTogether(
+    specs.map((spec, i) => ({
+      spec,
+      options: {
+        onStart() {
+          if (i === 0) throw new Error("no room");
+        },
+      },
+    })),
+  );
+  await expect(bad).rejects.toThrow("no room");
+  expect((await good)?.status).toBe("finished");
 });
 
 it("shares programs between runs without mixing them up", async () => {

@@ -1,10 +1,11 @@
 /**
  * Attacks on every reader and on the command line, by seed.
  *
- *     npm run attack -- --cases 100000 --seed 0
+ *     npm run attack -- --cases 100000 --seed 0 [--limit 20]
  *
- * Cases run in a process that is ended when one takes too long, and started again where one ended
- * it. Ctrl-C ends the attack with what was found so far.
+ * `--limit` are the seconds after which a case counts as a hang: a busy machine needs more. Cases
+ * run in a process that is ended when one takes too long, and started again where one ended it.
+ * Ctrl-C ends the attack with what was found so far.
  */
 import { fork } from "node:child_process";
 import { once } from "node:events";
@@ -141,6 +142,7 @@ if (import.meta.main) {
       seed: { type: "string", default: "0" },
       first: { type: "string", default: "0" },
       only: { type: "string", default: "" },
+      limit: { type: "string", default: "20" },
     },
   });
   const stop = new AbortController();
@@ -151,6 +153,7 @@ if (import.meta.main) {
     seed: Number(values.seed),
     first: Number(values.first),
     only: values.only,
+    limit: 1000 * Number(values.limit),
     onProgress: (done) => {
       if (done % 1000 === 0) process.stderr.write(`${done} of ${values.cases}\n`);
     },
