@@ -395,7 +395,7 @@ async function probeAt(
   const rho = samRadius(method, Math.min(state.step, steps - 1), steps);
   if (rho === undefined) {
     throw new InputError(
-      `invalid probe: ${method.name} does not look where SAM does (leave probes out, or train with sam or gd)`,
+      `invalid probe: ${method.name}${method.grouped ? " with groups" : ""} does not look where SAM does (leave probes out, or train with sam or gd)`,
     );
   }
   return { step: state.step, ...(await fullEvidence(full, modelOf(state), rho)) };

@@ -152,6 +152,8 @@ export interface Method<Memory = ArrayTree, K extends Knobs = Knobs> {
   readonly outer: Outer;
   /** Whether steps draw random numbers. */
   readonly random?: boolean;
+  /** Whether x⁺ − x is longer or shorter by a factor for parameters of some role. */
+  readonly grouped?: boolean;
   /** The method's own memory before the first step. */
   init(params: Tree<Tensor>, size: ProblemSize): OnHost<Memory>;
   /** Traced, borrows everything it is given. */

@@ -126,6 +126,7 @@ export const switchingInWindow = defineWrapper<SwitchingOptions>({
       knobs: own,
       outer: from.outer,
       ...(either.random && { random: true }),
+      ...(to.grouped && { grouped: true }),
       init: either.init,
       step(context) {
         const { switched } = context.knobs;

@@ -81,6 +81,7 @@ export function ascending({
     knobs: ascent.knobs,
     outer,
     ...(ascent.random && { random: true }),
+    ...(Object.values(groups).some((factor) => factor !== 1) && { grouped: true }),
     init: (params, size) => ascent.init(params, size),
     step(context) {
       const { objective, params, knobs } = context;

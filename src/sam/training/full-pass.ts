@@ -208,11 +208,12 @@ function inner(a: readonly ArrayLike<number>[], b: readonly ArrayLike<number>[])
 
 /** ρ of a method at a step, 0 for plain descent; `undefined` where it looks elsewhere than SAM does. */
 export function samRadius(
-  { name, knobs }: Method,
+  { name, knobs, grouped }: Method,
   step: number,
   steps: number,
 ): number | undefined {
   if (name === "gd") return 0;
+  if (grouped) return undefined;
   const { rho, to, switched } = knobs;
   if (name === "sam" && (typeof rho === "number" || typeof rho === "function")) {
     return valueAt(rho, step, steps);
