@@ -43,13 +43,35 @@ function plainly(x: Matrix, weights: readonly Matrix[], [a, b]: readonly [number
   );
 }
 
+/** What a step adds to W₀ + aW₁ + bW₂, as SAM's ascent does: b·tanh(aW₀), turned and turned back. */
+const added = (given: Arrays) =>
+  np.multiply(
+    np.transpose(np.tanh(np.multiply(of(given, "a"), np.transpose(of(given, "w0"))))),
+    of(given, "b"),
+  );
+const addedPlainly = (inputs: number, [a, b]: readonly [number, number]): Matrix =>
+  matrix(units, inputs, 1).map((row) => row.map((value) => b * Math.tanh(a * value)));
+
+/** Lists whose combination b₀ + ab₁ is a bias. */
+const lists = [
+  [1, 0.2, -3],
+  [-0.4, 2, 0.1],
+] as const;
+const combinedBias = (given: Arrays) =>
+  np.add(of(given, "b0"), np.multiply(of(given, "a"), of(given, "b1")));
+
 async function run(
   compute: (given: Arrays) => np.Array,
   inputs: number,
   dtype: "float32" | "float64",
-): Promise<{ readonly steps: number[][]; readonly looped: string[] }> {
+): Promise<{ readonly steps: number[][]; readonly looped: Operator[] }> {
   const whole = (m: Matrix) => tensor(m.flat(), [m.length, inputs], dtype);
-  const fixed = { x: whole(matrix(rows, inputs, 0)), ...weightsOf(inputs, whole) };
+  const fixed = {
+    x: whole(matrix(rows, inputs, 0)),
+    ...weightsOf(inputs, whole),
+    b0: tensor([...lists[0]], [units], dtype),
+    b1: tensor([...lists[1]], [units], dtype),
+  };
   const bias = tensor([0.5, -1, 2], [units], dtype);
   const column = (k: 0 | 1) =>
     tensor(
@@ -85,18 +107,24 @@ const weightsOf = <T>(inputs: number, as: (m: Matrix) => T) => ({
   w2: as(matrix(units, inputs, 3)),
 });
 
-function operatorsInLoop(program: Program): string[] {
+interface Operator {
+  readonly op: string;
+  readonly reads: readonly string[];
+}
+
+function operatorsInLoop(program: Program): Operator[] {
   const { graph } = fromBinary(ModelProtoSchema, program.toOnnx?.() ?? new Uint8Array());
   const loop = (graph as GraphProto).node.find(({ opType }) => opType === "Loop");
   const [body] = loop?.attribute.flatMap(({ g }) => g ?? []) ?? [];
-  return body?.node.map(({ opType }) => opType) ?? [];
+  return body?.node.map(({ opType, input }) => ({ op: opType, reads: input })) ?? [];
 }
 
-const products = (looped: readonly string[]) =>
-  looped.filter((op) => op === "MatMul" || op === "FusedMatMul" || op === "Gemm");
+/** What multiplies x in the loop. */
+const products = (looped: readonly Operator[]) =>
+  looped.filter(({ reads }) => reads.includes("inputs/x"));
 
 describe.each(["float32", "float64"] as const)("%s", (dtype) => {
-  const digits = dtype === "float32" ? 4 : 11;
+  const digits = dtype === "float32" ? 3 : 11;
   const close = (found: readonly number[], wanted: Matrix, by: (j: number) => number) => {
     const all = wanted.flatMap((row) => row.map((value, j) => value + by(j)));
     expect(found).toHaveLength(all.length);
@@ -131,6 +159,70 @@ describe.each(["float32", "float64"] as const)("%s", (dtype) => {
         row.map((value) => 3 * value),
       );
       close(steps[i] ?? [], wanted, (j) => 3 * ([0.5, -1, 2][j] ?? NaN));
+    });
+  });
+
+  test.each([
+    ["without a bias", undefined, () => 0],
+    ["with a combination of lists", combinedBias, () => 0],
+    [
+      "with a combination to which a step adds something",
+      (given: Arrays) => np.add(combinedBias(given), np.tanh(of(given, "bias"))),
+      (j: number) => Math.tanh([0.5, -1, 2][j] ?? NaN),
+    ],
+  ])("x·(P + R)ᵀ beside x·Pᵀ is x·Pᵀ + x·Rᵀ, %s", async (_, biasOf, addedBias) => {
+    const hasBias = biasOf !== undefined;
+    const plus = (x: np.Array, bias: np.Array | undefined) =>
+      bias === undefined ? x : np.add(x, bias);
+    const { steps, looped } = await run(
+      (given) => {
+        const ahead = np.matmul(
+          of(given, "x"),
+          np.transpose(np.add(combined(given), added(given))),
+        );
+        const here = plus(product(given), hasBias ? combinedBias(given) : undefined);
+        return np.add(plus(ahead, biasOf?.(given)), np.multiply(here, 2));
+      },
+      64,
+      dtype,
+    );
+    expect(products(looped).map(({ op }) => op)).toEqual(["Gemm"]);
+    // P itself is not made.
+    expect(looped.filter(({ reads }) => reads.includes("inputs/w1"))).toEqual([]);
+    places.forEach((place, i) => {
+      const x = matrix(rows, 64, 0);
+      const here = plainly(x, Object.values(weightsOf(64, (m) => m)), place);
+      const rest = plainly(x, [addedPlainly(64, place)], place);
+      const bias = (j: number) =>
+        hasBias ? (lists[0][j] ?? NaN) + place[0] * (lists[1][j] ?? NaN) : 0;
+      const wanted = here.map((row, r) =>
+        row.map((value, j) => 3 * (value + bias(j)) + (rest[r]?.[j] ?? NaN) + addedBias(j)),
+      );
+      close(steps[i] ?? [], wanted, () => 0);
+    });
+  });
+
+  test("a list that two terms might take goes with neither", async () => {
+    const { steps } = await run(
+      (given) => {
+        const twice = np.add(combined(given), np.multiply(of(given, "a"), of(given, "w2")));
+        return np.add(np.matmul(of(given, "x"), np.transpose(twice)), combinedBias(given));
+      },
+      64,
+      dtype,
+    );
+    places.forEach(([a, b], i) => {
+      const x = matrix(rows, 64, 0);
+      const [w0, w1, w2] = Object.values(weightsOf(64, (m) => m)) as [Matrix, Matrix, Matrix];
+      const once = plainly(x, [w0, w1, w2], [a, b]);
+      const again = plainly(x, [w2], [a, b]);
+      const wanted = once.map((row, r) =>
+        row.map((value, j) => {
+          const bias = (lists[0][j] ?? NaN) + a * (lists[1][j] ?? NaN);
+          return value + a * (again[r]?.[j] ?? NaN) + bias;
+        }),
+      );
+      close(steps[i] ?? [], wanted, () => 0);
     });
   });
 

@@ -1,5 +1,5 @@
 /** Fusions: several operations that ONNX Runtime has one fast kernel for. */
-import { isDistributed, lowerDistributed } from "./distribute.ts";
+import { isDistributed, lowerDistributed, lowerDistributedAffine } from "./distribute.ts";
 import { isFloat } from "../graph/constants.ts";
 import { isScalar, sameShape, scalarValue, type Node } from "../graph/graph.ts";
 import type { Lowering } from "./lowering.ts";
@@ -91,7 +91,12 @@ export function lowerAffine(l: Lowering, sum: Node, beta = 1): Node | undefined 
   for (const [rows, bias] of [sum.inputs, sum.inputs.toReversed()] as [Node, Node][]) {
     const { product, alpha } = scaledProduct(l, rows) ?? {};
     if (product === undefined || alpha === undefined || product.type.shape.length !== 2) continue;
-    if (isDistributed(l, product)) continue;
+    if (isDistributed(l, product)) {
+      const isPlain = alpha === 1 && beta === 1 && rows === product;
+      const affine = isPlain ? lowerDistributedAffine(l, product, bias) : undefined;
+      if (affine !== undefined) return affine;
+      continue;
+    }
     if (!sameShape(rows.type.shape, sum.type.shape)) continue;
     if (sameShape(bias.type.shape, sum.type.shape)) continue;
     const columns = product.type.shape[1];

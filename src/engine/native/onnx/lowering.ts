@@ -18,6 +18,8 @@ export class Lowering extends Operators {
   readonly #rectified = new Set<Node>();
   /** Nodes whose value may differ from step to step. */
   readonly #changing = new Set<Node>();
+  /** Products of matrices by their first factor. */
+  readonly #products = new Map<Node, Node[]>();
 
   constructor(roots: readonly Node[], table: LoweringTable) {
     super();
@@ -26,6 +28,11 @@ export class Lowering extends Operators {
     this.#uses = useCounts(order, roots);
     for (const node of order) {
       if (node.op === "max" && isScalar(node.inputs[1], 0)) this.#rectified.add(node.inputs[0]);
+      if (node.op === "matmul") {
+        const others = this.#products.get(node.inputs[0]);
+        if (others === undefined) this.#products.set(node.inputs[0], [node]);
+        else others.push(node);
+      }
       const isSource = node.op === "argument" && node.attributes["part"] !== "inputs";
       if (isSource || node.inputs.some((x) => this.#changing.has(x))) this.#changing.add(node);
     }
@@ -44,6 +51,11 @@ export class Lowering extends Operators {
   /** Whether max(x, 0) is computed anyway. */
   isRectified(x: Node): boolean {
     return this.#rectified.has(x);
+  }
+
+  /** Products of which `a` is the first factor. */
+  productsOf(a: Node): readonly Node[] {
+    return this.#products.get(a) ?? [];
   }
 
   /** The operator that computes `node`. Roots must be lowered in topological order. */
