@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { parseHTML } from "linkedom";
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { verdicts, type VerdictName } from "../diagnostics/verdict.ts";
 import { randomStream } from "../engine/random.ts";
 import { digits } from "../problems/datasets/digits.ts";
@@ -17,6 +17,7 @@ import { figure5, figure8 } from "./paper.ts";
 import { figures, figuresFor, type FigureData } from "./registry.ts";
 import { renderPng, renderSvg } from "./render.ts";
 import { thinned, verdictOf, type FigureRun } from "./runs.ts";
+import { logTicks } from "./scales.ts";
 import { gradRatioFigure, lossFigure } from "./trajectories.ts";
 
 /** A run that never happened, of 9 rows. */
@@ -316,4 +317,27 @@ test("thinning keeps both ends and the order", () => {
   expect([few[0], few[6]]).toEqual([0, 999]);
   expect(few).toEqual(few.toSorted((a, b) => a - b));
   expect(thinned(rows, 5000)).toBe(rows);
+});
+
+describe("ticks of a logarithmic axis", () => {
+  test.each([
+    [
+      [1e-6, 1],
+      [1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 0.1, 1],
+    ],
+    [
+      [0.004, 0.3],
+      [0.005, 0.01, 0.02, 0.05, 0.1, 0.2],
+    ],
+    [
+      [2.2, 5.8],
+      [3, 4, 5],
+    ],
+    [
+      [1.1, 1.86],
+      [1.2, 1.4, 1.6, 1.8],
+    ],
+  ] as const)("from %j", (extent, ticks) => {
+    expect(logTicks(extent)).toEqual(ticks);
+  });
 });

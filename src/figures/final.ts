@@ -50,13 +50,17 @@ export function lossScale(runs: readonly FigureRun[]): FinalScale {
   };
 }
 
-/** Fraction of test samples classified correctly. */
-export const accuracyScale: FinalScale = {
-  label: "test accuracy, %",
-  at: ({ result }) => 100 * (result.final.testAccuracy ?? Number.NaN),
-  scale: { domain: [0, 100] },
-  axis: [Plot.gridY({ ticks: 5 }), Plot.axisY({ ticks: 5, label: null })],
-};
+/** Share of test samples classified correctly, up to 100 % or, where none reaches half, a round number. */
+export function accuracyScale(runs: readonly FigureRun[]): FinalScale {
+  const at = ({ result }: FigureRun) => 100 * (result.final.testAccuracy ?? Number.NaN);
+  const highest = Math.max(0, ...runs.map(at).filter(Number.isFinite));
+  return {
+    label: "test accuracy, %",
+    at,
+    scale: highest > 50 ? { domain: [0, 100] } : { domain: [0, Math.max(1, highest)], nice: true },
+    axis: [Plot.gridY({ ticks: 5 }), Plot.axisY({ ticks: 5, label: null })],
+  };
+}
 
 /** One panel over ρ; `above` is its second axis. */
 export function finalPlot(

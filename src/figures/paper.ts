@@ -67,7 +67,7 @@ export function figure8(runs: readonly FigureRun[]): Figure {
     panels: [
       { x: 4, y: titleHeight, plot: key.plot },
       ...groups.flatMap(({ name, runs: shown }, row) =>
-        [lossScale(runs), accuracyScale].map((scale, column) => ({
+        [lossScale(runs), accuracyScale(runs)].map((scale, column) => ({
           x: column * width,
           y: top + row * height,
           plot: finalPlot(shown, scale, rhos, above, { title: name, width, height }),

@@ -18,9 +18,21 @@ export function logExtent(values: Iterable<number | null>): Extent {
   return low <= high ? [low / 1.3, high * 1.3] : [0.1, 10];
 }
 
-/** Powers of ten; over a short range twice and five times these as well. */
+/** What powers of ten are multiplied with where they alone are too few, from coarse to fine. */
+const finer: readonly (readonly number[])[] = [
+  [1, 2, 5],
+  [1, 2, 3, 4, 5, 6, 7, 8, 9],
+  Array.from({ length: 45 }, (_, i) => (10 + 2 * i) / 10),
+];
+
+/** Powers of ten; over a short range as many round numbers between them as make three ticks. */
 export function logTicks([low, high]: Extent): number[] {
-  const factors = high / low > 1000 ? [1] : [1, 2, 5];
+  if (high / low > 1000) return multiples(low, high, [1]);
+  const some = finer.map((each) => multiples(low, high, each));
+  return some.find(({ length }) => length >= 3) ?? some.at(-1) ?? [];
+}
+
+function multiples(low: number, high: number, factors: readonly number[]): number[] {
   const ticks: number[] = [];
   for (let exponent = Math.floor(Math.log10(low)); 10 ** exponent <= high; exponent++) {
     for (const factor of factors) {
