@@ -3,12 +3,15 @@ import { readFileSync } from "node:fs";
 import { gunzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
 import { createScreen } from "../src/diagnostics/screen/screen.ts";
-import { alarms, onMiniBatches, withinRadius } from "../studies/bank/tables.ts";
+import { firstSight, records } from "../studies/bank/first-sight.ts";
+import { alarms, held, onMiniBatches, withinRadius } from "../studies/bank/tables.ts";
 import { labelOf, readBank, type BankRun, type Label } from "../studies/bank/bank.ts";
 import { clopperPearson } from "../studies/intervals.ts";
 import {
+  descentTable,
   heldOut,
   judgeAll,
+  judgeByDescent,
   judgeBySetting,
   judgeByWait,
   type Judged,
@@ -38,6 +41,23 @@ describe("the bank", () => {
 
   test("gives the table of the page", () => {
     expect(plain(page)).toContain(plain(table(judged)));
+  });
+
+  test("has as many runs of each family as were seen first", () => {
+    expect(plain(page)).toContain(plain(firstSight()));
+    expect(records.length).toBeGreaterThan(10);
+    for (const { family, stalls, alarms: raised } of records) {
+      const count = (label: Label) =>
+        judged.filter((one) => one.run.family === family && one.label === label).length;
+      expect([family, stalls[1], raised[1]]).toEqual([family, count("stalled"), count("trained")]);
+    }
+  });
+
+  test("gives what the page says of counterfactuals", { timeout: 120_000 }, () => {
+    const byDescent = judgeByDescent(judged);
+    expect(byDescent[0]?.length).toBeGreaterThan(200);
+    expect(plain(page)).toContain(plain(descentTable(byDescent)));
+    expect(plain(page)).toContain(plain(held()));
   });
 
   test("gives what the page says of warnings by their own horizon", () => {

@@ -99,13 +99,23 @@ export function screened(run: BankRun, options: JudgeOptions = {}): Screen {
 }
 
 /** What the screen's rules look at, each time they look. One is to be used before the next is asked for. */
-export function* assessments({ rows, probe }: BankRun): Generator<Assessment> {
+export function* assessments(
+  { rows, probe }: BankRun,
+  { withDescent = false }: Pick<JudgeOptions, "withDescent"> = {},
+): Generator<Assessment> {
   const signals = new Signals();
   for (const [step, ...numbers] of rows) {
-    const [loss, shiftedLoss, gradNorm, shiftedGradNorm, cosine] = numbers.map((x) => x ?? NaN);
-    const row = { loss, shiftedLoss, gradNorm, shiftedGradNorm, cosine } as StepSignals;
-    if (!signals.push(step ?? NaN, row, true)) continue;
-    yield assess(signals, { guessLoss: undefined, evidence: probe ? "probe" : "batch" });
+    const [loss, shiftedLoss, gradNorm, shiftedGradNorm, cosine, descent] = numbers.map(
+      (x) => x ?? NaN,
+    );
+    const descentLoss = withDescent ? descent : undefined;
+    const row = { loss, shiftedLoss, gradNorm, shiftedGradNorm, cosine, descentLoss };
+    if (!signals.push(step ?? NaN, row as StepSignals, true)) continue;
+    yield assess(signals, {
+      guessLoss: undefined,
+      evidence: probe ? "probe" : "batch",
+      counterfactual: withDescent,
+    });
   }
 }
 
@@ -140,6 +150,25 @@ export function waitingSteps(
     if (warning === undefined || since === undefined) continue;
     for (const [i, may] of waits.entries()) {
       if (steps[i] === undefined && may(found, since)) steps[i] = warning.step;
+    }
+  }
+  return steps;
+}
+
+/** Whether what descent in a copy did speaks against a warning. */
+export type Contradiction = (found: Assessment, run: BankRun) => boolean;
+
+/** The step of a run's warning if it asks what descent does, and is silent where that contradicts it. */
+export function contradictedSteps(
+  run: BankRun,
+  contradictions: readonly Contradiction[],
+): readonly (number | undefined)[] {
+  const steps: (number | undefined)[] = contradictions.map(() => undefined);
+  for (const found of assessments(run, { withDescent: true })) {
+    const warning = warn(found, screenTolerances);
+    if (warning === undefined) continue;
+    for (const [i, speaksAgainst] of contradictions.entries()) {
+      if (steps[i] === undefined && !speaksAgainst(found, run)) steps[i] = warning.step;
     }
   }
   return steps;

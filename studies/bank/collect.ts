@@ -1,13 +1,20 @@
 /**
  * The collection of the bank: the files that runs.py and runs.ts wrote, and the stored histories of
- * the study figure-5-quick, thinned to at most 200 rows a run with five digits. Families that the
- * folder does not have stay as they are in the bank.
+ * the studies figure-5-quick and real-networks, thinned to at most 200 rows a run with five digits.
+ * Families that the folder does not have stay as they are in the bank.
  *
- *     node studies/bank/collect.ts FOLDER
+ *     node --conditions=source studies/bank/collect.ts FOLDER
+ *
+ * MNIST is read from LUCID_DATA, or downloaded.
  */
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { gunzipSync, gzipSync } from "node:zlib";
+import { flatten, norm } from "../../src/diagnostics/index.ts";
+import { buildProblem } from "../../src/run/build.ts";
+import { nodeSources } from "../../src/run/node-sources.ts";
+import { parseSpec } from "../../src/run/spec.ts";
 import { startNorm } from "../tables/findings.ts";
+import { median } from "../tables/table.ts";
 import { readBank, type BankRun } from "./bank.ts";
 
 const most = 200;
@@ -26,7 +33,7 @@ const families = readdirSync(folder)
     lines(gunzipSync(text(`${folder}/${name}`)).toString()).map((line) => JSON.parse(line) as Raw),
   );
 
-const made = [...families.flatMap(withTwins), ...figure5()];
+const made = [...families.flatMap(withTwins), ...figure5(), ...(await realNetworks())];
 const known = new Set(made.map(({ family }) => family));
 const runs = [...readBank().filter(({ family }) => !known.has(family)), ...made];
 writeFileSync(
@@ -65,19 +72,10 @@ function withTwins(raw: readonly Raw[]): BankRun[] {
  * SAM and with a switch at 10 %. Descent ends between 0.001 and 0.004 there; no run was continued.
  */
 function figure5(): BankRun[] {
-  const study = new URL("../results/figure-5-quick.jsonl.gz", import.meta.url);
-  // The first line is about the study.
-  const cells = lines(gunzipSync(text(study)).toString()).slice(1);
-  return cells.flatMap((line) => {
-    const { at, spec, row, history } = JSON.parse(line) as {
-      at: { rho: number; training: string; seed: number };
-      spec: { steps: number };
-      row: { final: { loss: number } };
-      history: readonly { readonly [name: string]: number }[];
-    };
+  const cells = cellsOf<{ rho: number; training: string; seed: number }>("figure-5-quick");
+  return cells.flatMap(({ at, spec, row, history }) => {
     if (at.seed > 4) return [];
-    const names = ["step", "loss", "shiftedLoss", "gradNorm", "shiftedGradNorm", "cosine"];
-    const rows = history.map((m) => names.map((name) => m[name] ?? NaN));
+    const rows = rowsOf(history);
     return [
       {
         family: "figure-5",
@@ -97,6 +95,63 @@ function figure5(): BankRun[] {
       },
     ];
   });
+}
+
+/**
+ * A graph network on two graphs, a transformer with AdamW and a ReLU network, made by lucid: full batch,
+ * three seeds. No run was continued. Where a run without SAM is missing, those of other seeds stand for it.
+ */
+function realNetworks(): Promise<BankRun[]> {
+  const cells = cellsOf<{ network: string; training: string; seed: number }>("real-networks");
+  const withSam = cells.filter(({ spec }) => (spec.rho ?? 0) > 0);
+  return Promise.all(
+    withSam.map(async ({ at, spec, row, history }): Promise<BankRun> => {
+      const problem = await buildProblem(parseSpec(spec), nodeSources());
+      const twins = cells.filter(
+        (one) => one.at.network === at.network && one.at.training === "descent",
+      );
+      const twin = twins.find((one) => one.at.seed === at.seed);
+      const rows = rowsOf(history);
+      return {
+        family: at.network,
+        rho: spec.rho ?? NaN,
+        seed: String(at.seed),
+        x0: norm(flatten(problem.init(at.seed))),
+        steps: spec.steps,
+        probe: true,
+        guess: problem.guessLoss ?? NaN,
+        k: 0,
+        start: rows[0]?.[1] ?? NaN,
+        end: row.final.loss,
+        later: null,
+        twinEnd: twin?.row.final.loss ?? median(twins.map((one) => one.row.final.loss)),
+        twinLater: null,
+        rows: thin(rows),
+      };
+    }),
+  );
+}
+
+interface Cell<At> {
+  readonly at: At;
+  readonly spec: { readonly steps: number; readonly rho?: number | undefined };
+  readonly row: { readonly final: { readonly loss: number } };
+  readonly history: readonly { readonly [name: string]: number }[];
+}
+
+/** Cells of a stored study that were run. */
+function cellsOf<At>(study: string): Cell<At>[] {
+  const file = new URL(`../results/${study}.jsonl.gz`, import.meta.url);
+  // The first line is about the study.
+  const cells = lines(gunzipSync(text(file)).toString()).slice(1);
+  return cells
+    .map((line) => JSON.parse(line) as Cell<At> & { readonly row: unknown })
+    .filter(({ row }) => row !== null);
+}
+
+function rowsOf(history: Cell<unknown>["history"]): (readonly number[])[] {
+  const names = ["step", "loss", "shiftedLoss", "gradNorm", "shiftedGradNorm", "cosine"];
+  return history.map((m) => names.map((name) => m[name] ?? NaN));
 }
 
 /** Every so many rows, with what a counterfactual said at some of them. */

@@ -3,13 +3,16 @@ import {
   labelOf,
   readBank,
   screened,
+  contradictedSteps,
   waitingSteps,
   warnedSteps,
   type BankRun,
+  type Contradiction,
   type JudgeOptions,
   type Label,
   type Wait,
 } from "./bank.ts";
+import type { Assessment } from "../../src/diagnostics/screen/rules.ts";
 import { screenTolerances, type ScreenTolerances } from "../../src/diagnostics/screen/screen.ts";
 import { clopperPearson } from "../intervals.ts";
 
@@ -32,12 +35,17 @@ export const judgeAll = (runs: readonly BankRun[], options?: JudgeOptions): Judg
     };
   });
 
-export const share = (some: readonly Judged[], holds: (one: Judged) => boolean) => {
-  const n = some.length;
-  const k = some.filter(holds).length;
+/** A count, and what it says about the proportion behind it. */
+export function proportion(k: number, n: number): string {
   if (n === 0) return "–";
   const [low, high] = clopperPearson(k, n).map((bound) => Math.round(100 * bound));
   return `${k} of ${n} (${low}–${high} %)`;
+}
+
+export const share = (some: readonly Judged[], holds: (one: Judged) => boolean) => {
+  const n = some.length;
+  const k = some.filter(holds).length;
+  return proportion(k, n);
 };
 
 export const early = ({ warned }: Judged) => warned !== undefined && warned < 0.5;
@@ -160,6 +168,23 @@ const hasHeldFor =
   ({ horizon }, since) =>
     since <= (1 - part) * horizon;
 
+/** What a step is worth to first order, ⟨g, g⁺⟩, over a part of the run. */
+function worth({ signals }: Assessment, from: number, to: number): number {
+  const { cosine, gradRatio, gradNorm } = signals.window(from, to);
+  return cosine * gradRatio * gradNorm ** 2;
+}
+
+/** Whether a fall gathers speed: steps are worth a tenth more than they were, so that no line is its future. */
+const gathersSpeed = (found: Assessment) =>
+  worth(found, 0.75, 1) > 1.1 * Math.max(0, worth(found, 0.5, 0.75));
+
+/** Whether the run seems to leave a saddle: the loss falls beyond doubt while ‖g‖ and the cosine grow. */
+function leavesSaddle({ signals, drift }: Assessment): boolean {
+  const [before, now] = [signals.window(0.5, 0.75), signals.window(0.75, 1)];
+  const grows = now.gradNorm > before.gradNorm && now.cosine > Math.max(0, before.cosine);
+  return drift !== undefined && drift.high < 0 && grows;
+}
+
 /** The screen's own way to wait. */
 export const waitInUse = "until the last three quarters exclude a fall by 10 %";
 
@@ -173,6 +198,10 @@ export const waits: { readonly [name: string]: Wait } = {
       [`until the whole run excludes a fall by ${100 * share} %`, excludes(1, share)],
     ]),
   ),
+  "as in use, and while the fall gathers speed": (found, since) =>
+    excludes(3 / 4, 0.1)(found, since) && !gathersSpeed(found),
+  "as in use, and while ‖g‖ and the cosine grow and the loss falls": (found, since) =>
+    excludes(3 / 4, 0.1)(found, since) && !leavesSaddle(found),
   "until the evidence has held for the last tenth": hasHeldFor(1 / 10),
   "until the evidence has held for the last quarter": hasHeldFor(1 / 4),
   "until the evidence has held for the last third": hasHeldFor(1 / 3),
@@ -184,6 +213,29 @@ export function judgeByWait(judged: readonly Judged[]): readonly (readonly Judge
   const ways = Object.values(waits);
   return warnedOtherwise(judged, (run) => waitingSteps(run, ways), ways.length);
 }
+
+/** Ways to use what descent in a copy did, where rows have it; the screen uses the second. */
+export const contradictions: { readonly [name: string]: Contradiction | "not asked" } = {
+  "not asked": "not asked",
+  "asked, as the screen does": () => false,
+  "asked; silent where descent did not lower the loss": ({ late }) => late.descentFall <= 0,
+  // The fall over the last half of the run, for as many steps as descent took.
+  "asked; silent where descent took no more than the run itself": (
+    { late, fall, horizon },
+    { k },
+  ) => late.descentFall <= Math.max(0, (2 * k * fall) / horizon),
+};
+
+/** The runs whose rows have a counterfactual, with each of these ways. */
+export function judgeByDescent(judged: readonly Judged[]): readonly (readonly Judged[])[] {
+  const asked = judged.filter(({ run }) => run.k > 0);
+  const ways = Object.values(contradictions).filter((way) => way !== "not asked");
+  return [asked, ...warnedOtherwise(asked, (run) => contradictedSteps(run, ways), ways.length)];
+}
+
+/** What each of these ways does on all of these runs together. */
+export const descentTable = (byDescent: readonly (readonly Judged[])[]): string =>
+  linesOfAll("descent in a copy", Object.keys(contradictions), byDescent);
 
 /** What each way to wait would do on all families together. */
 export const waitingTable = (byWait: readonly (readonly Judged[])[]): string =>
@@ -260,6 +312,7 @@ if (import.meta.main) {
       }
     }
   }
+  console.log(`\n${descentTable(judgeByDescent(judgeAll(runs)))}`);
   console.log("\ntrue of their horizon:", trueOfTheirHorizon(judgeAll(runs)));
   const bySetting = judgeBySetting(judgeAll(runs));
   const { chosen, judged } = heldOut(bySetting);

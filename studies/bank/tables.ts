@@ -1,4 +1,5 @@
 /** Tables of docs/screen.md: false alarms one by one, runs of one radius, mini-batches of MNIST. */
+import { readFileSync } from "node:fs";
 import { radiusWords } from "../../src/run/radius.ts";
 import { markdown } from "../tables/table.ts";
 import { early, lossBefore, share, type Judged } from "./report.ts";
@@ -58,7 +59,7 @@ export function alarms(hasty: readonly Judged[], judged: readonly Judged[]): str
         half?.[0] ?? "never",
         digits(run.end ?? NaN),
         digits(agreement(one, 0.75 * at, at)),
-        `${digits(100 * descended(one, 0.5 * at, at))} %`,
+        run.k > 0 ? `${digits(100 * descended(one, 0.5 * at, at))} %` : "–",
         now === undefined ? "–" : Math.round(now * run.steps),
       ],
     ];
@@ -76,6 +77,26 @@ export function alarms(hasty: readonly Judged[], judged: readonly Judged[]): str
       "warned at step",
     ],
     lines,
+  );
+}
+
+/** What held.ts saw at three false alarms: losses after so many steps more, of SAM and of descent. */
+export function held(): string {
+  const file = readFileSync(new URL("held.jsonl", import.meta.url), "utf8");
+  const seen = file
+    .trimEnd()
+    .split("\n")
+    .map((line) => JSON.parse(line) as { readonly [name: string]: number });
+  const loss = (value: number | undefined) => digits(value ?? NaN, 4);
+  return markdown(
+    ["seed", "loss at step 152", "SAM, 64 steps on", "descent, 8 steps on", "descent, 64 steps on"],
+    seen.map((run) => [
+      run["seed"] ?? NaN,
+      loss(run["loss"]),
+      loss(run["samLoss"]),
+      loss(run["descentLoss"]),
+      loss(run["manyLoss"]),
+    ]),
   );
 }
 

@@ -266,6 +266,20 @@ test("a warning waits until a fall by more than a tenth in as many steps is excl
   expect(watched({ ...held, loss: after(0.02, 4, 2) }).warning?.step).toBe(49);
 });
 
+test("a warning says for how long it speaks, and how sure it is", () => {
+  expect(watched(held).warning?.sentence).toMatch(
+    / This is about 50 more steps: the trend so far excludes \(95 %\) that they take more than 10 % of the loss\.$/,
+  );
+});
+
+test("a loss that never fell is not merely slow", () => {
+  // It stands above its start and falls by a millionth in the last half.
+  const risen = (t: number) => (t < 0.02 ? 2 : 2.1 - 4e-6 * t);
+  expect(watched({ ...stuck, loss: risen, gap: 1 }).warning?.kind).toBe(saddle);
+  // The same fall, as slow in its first half as in its last, is left alone.
+  expect(watched({ ...stuck, loss: (t) => 2 - 4e-6 * t, gap: 1 }).warning).toBeUndefined();
+});
+
 test("a verdict carries its tolerances, its horizon, and when it would be over", () => {
   const { numbers, tolerances, sentence } = watched({ loss: losing(0.02), ratio: 0.05 }).verdict();
   expect(tolerances).toEqual(limits);
@@ -311,7 +325,7 @@ test("a measured sentence holds SAM alone to account only where descent lowers t
   const trapped = { ...towering, cosine: 0.24 };
   const sentence = (descent: number) => watched({ ...trapped, descent }).warning?.sentence;
   expect(sentence(0.99)).toContain("lowered the loss by 1 %: SAM is what holds the run");
-  expect(sentence(1.02)).toContain("did not lower the loss either (-2 %): it is not SAM alone");
+  expect(sentence(1.02)).toContain("did not lower the loss either (-2 %): so few do not tell");
   expect(sentence(1)).toContain("did not lower the loss either (0 %)");
 });
 

@@ -247,7 +247,9 @@ export function warn(found: Assessment, tolerances: ScreenTolerances): Warning |
   // Who asks is told what was measured.
   if (found.counterfactual && Number.isNaN(late.descentFall)) return undefined;
   const warning = suspect(found, tolerances);
-  return warning && excludesFall(found, tolerances) ? warning : undefined;
+  if (warning === undefined || !excludesFall(found, tolerances)) return undefined;
+  const claim = `This is about ${horizon} more steps: the trend so far excludes (95 %) that they take more than ${percent(tolerances.excluded)} of the loss.`;
+  return { ...warning, sentence: `${warning.sentence} ${claim}` };
 }
 
 /** Whether the interval of the slope, without the first quarter of the run, leaves no such fall open. */
@@ -280,7 +282,7 @@ function suspect(found: Assessment, tolerances: ScreenTolerances): Warning | und
     ? ""
     : descentFall > 0
       ? ` A few descent steps in a copy lowered the loss by ${percent(descentFall)}: SAM is what holds the run.`
-      : ` A few descent steps in a copy did not lower the loss either (${percent(descentFall)}): it is not SAM alone that holds the run.`;
+      : ` A few descent steps in a copy did not lower the loss either (${percent(descentFall)}): so few do not tell whether SAM holds the run, or the place does.`;
   const kind =
     relative < tolerances.smallGradient && gradRatio > tolerances.largeRatio
       ? ("saddle-trap-ahead" as const)
@@ -313,8 +315,8 @@ function suspect(found: Assessment, tolerances: ScreenTolerances): Warning | und
     signals.rows >= tolerances.patience &&
     horizon >= 4 * tolerances.fewestSteps &&
     wonOf(found) < tolerances.little &&
-    // A run that is merely slow falls in its last half as it did in its first.
-    fall <= tolerances.slowing * before &&
+    // A run that is merely slow falls in its last half as it did in its first, if it did.
+    (before === 0 || fall <= tolerances.slowing * before) &&
     raised > Math.max(tolerances.raised, tolerances.outweighed * fall);
   if (isStuck) {
     return {
