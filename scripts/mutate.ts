@@ -7,12 +7,15 @@
  * the room. With `--share` only that share of the lines is mutated, drawn by seed: changes that span
  * several lines are left out then. A change that never ends is noticed after `--timeout` seconds: a busy
  * machine needs more. Tests in PostgreSQL start a server for every change unless LUCID_POSTGRES names one.
+ * `reports/mutation/ROOM.jsonl` says of every change what became of it, as soon as it was tested.
  */
-import { globSync, readFileSync } from "node:fs";
+import { existsSync, globSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { setPriority } from "node:os";
+import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { Stryker } from "@stryker-mutator/core";
 import { randomStream } from "../src/engine/random.ts";
+import { clopperPearson } from "../studies/intervals.ts";
 
 /** What is mutated, and the tests that should notice; those that start processes cannot. */
 interface Room {
@@ -103,6 +106,27 @@ function sample(globs: readonly string[]): string[] {
 
 // Whoever works beside it comes first.
 setPriority(19);
+const folder = "reports/mutation";
+mkdirSync(folder, { recursive: true });
+// What was tested is there as soon as it was, also where the series is stopped.
+const lines = `${folder}/${name}.jsonl`;
+rmSync(lines, { force: true });
+process.env["LUCID_MUTATE_LINES"] = resolve(lines);
+process.once("exit", () => {
+  if (!existsSync(lines)) return;
+  const tested = readFileSync(lines, "utf8").trimEnd().split("\n");
+  const ends = tested.map((line) => (JSON.parse(line) as { status: string }).status);
+  const count = (...among: string[]) => ends.filter((end) => among.includes(end)).length;
+  const noticed = count("Killed", "Timeout");
+  const all = noticed + count("Survived", "NoCoverage");
+  if (all === 0) return;
+  const [score, ...bounds] = [noticed / all, ...clopperPearson(noticed, all)].map((part) =>
+    (100 * part).toFixed(1),
+  );
+  console.log(
+    `${noticed} of ${all} changes noticed: ${score} %, with 95 % ${bounds.join(" to ")} %`,
+  );
+});
 // vitest.config.ts takes the tests from here.
 process.env["LUCID_TESTS"] = JSON.stringify(values.tests ?? room.tests);
 await new Stryker({
@@ -111,16 +135,16 @@ await new Stryker({
   ignorePatterns: ["/lab", "/dist", "/reports"],
   testRunner: "vitest",
   vitest: { related: false },
-  plugins: ["@stryker-mutator/vitest-runner"],
+  plugins: ["@stryker-mutator/vitest-runner", new URL("mutate-lines.ts", import.meta.url).href],
   coverageAnalysis: "perTest",
   // TypeScript 7 has no interface that Stryker could rewrite a configuration by.
   disableTypeChecks: false,
   tsconfigFile: "",
   concurrency: Number(values.concurrency),
   incremental: true,
-  incrementalFile: `reports/mutation/${name}-incremental.json`,
-  reporters: ["clear-text", "progress-append-only", "json"],
-  jsonReporter: { fileName: `reports/mutation/${name}.json` },
+  incrementalFile: `${folder}/${name}-incremental.json`,
+  reporters: ["clear-text", "progress-append-only", "json", "lines"],
+  jsonReporter: { fileName: `${folder}/${name}.json` },
   clearTextReporter: { allowColor: false, logTests: false, reportTests: false },
   timeoutMS: 1000 * Number(values.timeout),
   dryRunTimeoutMinutes: 60,

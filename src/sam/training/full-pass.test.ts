@@ -2,6 +2,8 @@ import { afterAll, describe, expect, test } from "vitest";
 import { batchNormalized } from "../../../test/problems/networks.ts";
 import { compileDerivatives, flatten, unflatten } from "../../diagnostics/point/derivatives.ts";
 import { leavesOf, tensor, type Tensor, type Tree } from "../../engine/tensor.ts";
+import { karate } from "../../problems/datasets/graphs.ts";
+import { gcn } from "../../problems/networks/gcn.ts";
 import { mlp } from "../../problems/networks/mlp.ts";
 import { blockOf, bytesPerSample } from "./pass-memory.ts";
 import { sgd } from "../parts/outer.ts";
@@ -35,6 +37,26 @@ test.each([14, 5, 4, 1])(
     close(flatten(product), await f.hessianTimes(x, v));
   },
 );
+
+test("a problem with constants, such as the edges of a graph, is seen with them", async () => {
+  const problem = gcn({ ...karate(), hidden: [3], dtype: "float64" });
+  const params = problem.init(1);
+  const f = await compileDerivatives(problem, {});
+  const full = await prepareFullPass(problem, { block: problem.train.size });
+  disposals.push(
+    () => f.dispose(),
+    () => full.dispose(),
+  );
+  const x = flatten(params);
+  const [a, b] = [
+    await f.lossAndGradient(x),
+    await full.lossAndGradient({ params, statistics: {} }),
+  ];
+  expect(b.loss).toBeCloseTo(a.loss, 13);
+  const gradient = flatten(b.gradient);
+  expect(gradient).toHaveLength(x.length);
+  a.gradient.forEach((value, i) => expect(gradient[i]).toBeCloseTo(value, 13));
+});
 
 test("memory grows with the widths, and decides whether samples are cut into blocks", async () => {
   const network = (hidden: number[], samples: number) =>

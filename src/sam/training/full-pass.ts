@@ -49,7 +49,7 @@ export async function prepareFullPass(
   { block, ...engine }: EngineOptions & { readonly block: number },
 ): Promise<FullPass> {
   const { batch, size } = problem.train;
-  const { dtype } = problem;
+  const { dtype, constants = {} } = problem;
   const params = problem.init(0);
   const statistics = problem.initStatistics?.() ?? {};
   const programs = new Map<string, Promise<Program>>();
@@ -70,7 +70,7 @@ export async function prepareFullPass(
       dtype: leaf.dtype,
       shape: [samples, ...leaf.shape.slice(1)],
     }));
-    const given = { params, statistics, ...(kind === "product" && { vector: params }) };
+    const given = { params, statistics, constants, ...(kind === "product" && { vector: params }) };
     return compile(
       {
         carry: typesOf(sums()),
@@ -78,12 +78,13 @@ export async function prepareFullPass(
         knobs: types,
         step(carryTree, inputTree, samplesTree) {
           const carry = carryTree as { loss: np.Array; total: ArrayTree };
-          const { params, statistics, vector } = inputTree as {
-            [Name in "params" | "statistics" | "vector"]: ArrayTree;
+          const { params, statistics, constants, vector } = inputTree as {
+            [Name in "params" | "statistics" | "constants" | "vector"]: ArrayTree;
           };
           const objective = objectiveOf(problem, castBytes(samplesTree, types, dtype), {
             mode: "evaluate",
             statistics: problem.initStatistics && statistics,
+            constants: problem.constants && constants,
           });
           if (kind === "product") {
             const product = objective.hessianVectorProduct(params, vector);
@@ -117,7 +118,7 @@ export async function prepareFullPass(
       const program = await programOf(kind, samples);
       const { carry } = await program.run({
         carry: sums(),
-        inputs: given,
+        inputs: { ...given, constants },
         knobs: mapTree(batch, (leaf) => inBlocks(leaf, first, steps, samples)),
         steps,
       });
