@@ -1,5 +1,6 @@
 /** What lies over a map: the way a method takes, critical and hallucinated points, paths, x and x⁺. */
 import type { CriticalSet, Point } from "lucid-sam/problems";
+import type { Inks } from "./inks.ts";
 import type { FollowedBranch, HallucinatedPoint } from "./protocol.ts";
 import { aheadAt, entryAt, pointAt, type Course } from "./walk.ts";
 
@@ -11,18 +12,6 @@ export interface Drawn {
   readonly color: string;
   /** Lengths of dashes and gaps, in pixels of the page; empty: one line. */
   readonly dash: readonly number[];
-}
-
-/** Colors by name, as strings of CSS. */
-export interface Inks {
-  /** Of arrows and lines. */
-  readonly ink: string;
-  /** Around marks and lines, so that they stand out on every color. */
-  readonly halo: string;
-  readonly critical: string;
-  readonly minimizer: string;
-  readonly hallucinated: string;
-  readonly branch: string;
 }
 
 export interface Overlay {

@@ -1,7 +1,8 @@
 /** Sentences of the planes view: what a scene shows, said so that it can be read aloud. */
 import { findMethod } from "lucid-sam/sam";
 import type { RunSpec } from "lucid-sam/run";
-import { type Course, type Stand } from "./walk.ts";
+import type { FollowedBranch } from "./protocol.ts";
+import type { Course, Stand } from "./walk.ts";
 
 /** A number as people say it: `1.4`, `0.0005`, `3·10⁻⁷`. */
 export function say(value: number, digits = 2): string {
@@ -87,6 +88,13 @@ export function standWords(stand: Stand): string {
     default:
       return `at a ${stand.kind}`;
   }
+}
+
+/** What a branch of hallucinated points is, once it is followed. */
+export function branchSentence({ interval: [low, high], folds, center }: FollowedBranch): string {
+  const turns = folds.map(({ rho }) => `turns back at ρ = ${say(rho, 3)}`).join(", ");
+  const looks = center.map((x) => say(x, 3)).join(", ");
+  return `The branch through this point covers ρ from ${say(low, 3)} to ${say(high, 3)}${turns && ` and ${turns}`}. All of it looks at x⁺ = (${looks}). Move ρ: the star goes along.`;
 }
 
 /** Why a spec's path cannot be walked from generated code, where it cannot. */
