@@ -156,18 +156,37 @@ test("a map of basins says its budget, its classes, and takes more steps", async
   await page.getByText("at most 8000 steps each").waitFor();
 });
 
+/** What a button saves. */
+async function savedBy(page: Page, name: string): Promise<Buffer> {
+  const [download] = await Promise.all([
+    page.waitForEvent("download"),
+    page.getByRole("button", { name, exact: true }).click(),
+  ]);
+  const chunks: Buffer[] = [];
+  for await (const chunk of await download.createReadStream()) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks);
+}
+
+test("a map of basins is in the SVG, with its legend, in place of what SAM sees", async () => {
+  const page = await open(`${ridge}&layer=basins&cells=64`, { acceptDownloads: true });
+  await page.getByText("64 × 64 starts, at most 2000 steps each").waitFor();
+  await expect.poll(() => page.locator(".legend").innerText()).toMatch(/hallucinated point, 99 %/);
+  await expect.poll(() => page.getByText(/of them so far/).count()).toBe(0);
+  const svg = String(await savedBy(page, "SVG"));
+  expect(svg).toMatch(/^<svg [\s\S]*Where SAM ends within 2,000 steps</);
+  expect(svg).not.toContain("What SAM sees");
+  expect(svg).toContain("hallucinated: g⁺ = 0, g ≠ 0");
+  expect(svg).not.toContain("out of bounds");
+  // Of 64 × 64 cells nearly all are of one color: few shapes, in cells.
+  const [, cells = ""] = /viewBox="0 0 64 64"[^>]*>(.*?)<\/svg>/s.exec(svg) ?? [];
+  expect(cells).toMatch(/<path d="M[^"]+" fill="#8e0f43"/);
+  expect(cells.length).toBeLessThan(20_000);
+});
+
 test("what is shown is saved as SVG, PNG, CSV and JSON, and copied as a command", async () => {
   const page = await open(ridge, { acceptDownloads: true });
   await expect.poll(() => sentence(page)).toBe(stopped);
-  const saved = async (name: string) => {
-    const [download] = await Promise.all([
-      page.waitForEvent("download"),
-      page.getByRole("button", { name, exact: true }).click(),
-    ]);
-    const chunks: Buffer[] = [];
-    for await (const chunk of await download.createReadStream()) chunks.push(chunk as Buffer);
-    return Buffer.concat(chunks);
-  };
+  const saved = (name: string) => savedBy(page, name);
   expect(String(await saved("SVG"))).toMatch(/^<svg [\s\S]*SAM stopped here/);
   expect((await saved("PNG")).subarray(1, 4).toString()).toBe("PNG");
   const csv = String(await saved("CSV")).split("\n");

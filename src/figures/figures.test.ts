@@ -8,12 +8,15 @@ import { digits } from "../problems/datasets/digits.ts";
 import { ridge } from "../problems/planes/index.ts";
 import type { Point } from "../problems/problem.ts";
 import { parseSpec } from "../run/spec.ts";
+import { basinEnds } from "../diagnostics/plane/basins.ts";
+import { basinClasses, cellPaths } from "./basins.ts";
 import { ascentPoint } from "./field.ts";
 import { sheet, tiles } from "./figure.ts";
 import { finalLossFigure } from "./final.ts";
 import { contactSheet } from "./images.ts";
 import { verdictMarks } from "./marks.ts";
 import { figure5, figure8 } from "./paper.ts";
+import { planeFigure } from "./plane.ts";
 import { figures, figuresFor, type FigureData } from "./registry.ts";
 import { renderPng, renderSvg } from "./render.ts";
 import { thinned, verdictOf, type FigureRun } from "./runs.ts";
@@ -229,6 +232,52 @@ test("over every ρ stands ρ/‖x₀‖, and nothing where it is not known", ()
     expect(renderSvg(draw(runs))).toContain("ρ/‖x₀‖, median →");
     expect(renderSvg(draw(unknown))).not.toContain("‖x₀‖");
   }
+});
+
+test("every cell of a map of basins is drawn once, in the color of its end", () => {
+  const [columns, rows] = [7, 5];
+  const random = randomStream(0, "basins");
+  const given = Uint8Array.from({ length: columns * rows }, () => Math.floor(random.uniform(0, 3)));
+  const ways = [given, new Uint8Array(columns * rows).fill(4), given.map((_, i) => i % 2)];
+  for (const classes of ways) {
+    const drawn = Array.from(classes, (): number[] => []);
+    cellPaths({ classes, columns, rows }).forEach((d, kind) => {
+      for (const [, ...numbers] of d.matchAll(/M(\d+) (\d+)h(\d+)v(\d+)h-\d+z/g)) {
+        const [x = NaN, y = NaN, width = NaN, height = NaN] = numbers.map(Number);
+        for (let i = 0; i < width * height; i++) {
+          const [column, down] = [x + (i % width), y + Math.floor(i / width)];
+          drawn[(rows - 1 - down) * columns + column]?.push(kind);
+        }
+      }
+    });
+    expect(drawn).toEqual(Array.from(classes, (kind) => [kind]));
+  }
+});
+
+test("a plane shows where runs end in place of what SAM sees, and its legend names the ends that occur", () => {
+  expect(basinEnds.slice(0, -1)).toEqual(basinClasses.map(({ name }) => name));
+  const classes = Uint8Array.from([0, 2, 2, 4]);
+  const svg = renderSvg(
+    planeFigure({
+      title: "Basins",
+      plane: ridge().plane,
+      rho: 1.6,
+      paths: [],
+      basins: { words: "Where SAM ends", classes, columns: 2, rows: 2 },
+    }),
+  );
+  const said = ["What SAM sees", "Where SAM ends", "at a minimizer", "out of bounds", "unsettled"];
+  expect(said.map((words) => svg.includes(words))).toEqual([false, true, true, true, false]);
+  const { document } = parseHTML(svg);
+  // x₂ rises: the first row is the lower one.
+  const shapes = Array.from(document.querySelectorAll("svg svg path"), (path) =>
+    ["fill", "d"].map((name) => path.getAttribute(name)),
+  );
+  expect(shapes).toEqual([
+    ["#9ecae1", "M0 1h1v1h-1z"],
+    ["#8e0f43", "M1 1h1v1h-1zM0 0h1v1h-1z"],
+    ["#1a1a1a", "M1 0h1v1h-1z"],
+  ]);
 });
 
 test("a contact sheet refuses images in color", () => {

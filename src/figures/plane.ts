@@ -3,6 +3,7 @@ import * as Plot from "@observablehq/plot";
 import type { VerdictName } from "../diagnostics/verdict.ts";
 import type { Plane, Point } from "../problems/problem.ts";
 import { radiusWords } from "../run/radius.ts";
+import { basinEntries, basinPlot, type BasinCells } from "./basins.ts";
 import {
   ascentPoint,
   grid,
@@ -38,6 +39,8 @@ export interface PlaneFigureOptions {
   readonly view?: View;
   /** Pixels between the points at which the maps are computed; default 4. */
   readonly spacing?: number;
+  /** Which start ends where, on the right map in place of what SAM sees. */
+  readonly basins?: (BasinCells & { readonly words: string }) | undefined;
 }
 
 /** Maps have colors of their own, so their ink is dark on every page. */
@@ -57,8 +60,8 @@ const mapWidth = 366;
 
 /**
  * Two maps with contours at the same levels: f, and f^SAM(x) = f(x⁺) with the field −g⁺ that SAM
- * follows. Both show the critical points of f, the paths, and where SAM looked from the end of its
- * path, x⁺.
+ * follows; or, in its place, which start ends where. Both show the critical points of f, the paths,
+ * and where SAM looked from the end of its path, x⁺.
  */
 export function planeFigure({
   title,
@@ -67,6 +70,7 @@ export function planeFigure({
   paths,
   view = plane.domain,
   spacing = 4,
+  basins,
 }: PlaneFigureOptions): Figure {
   const [[left, right], [bottom, top]] = view;
   const width = mapWidth + margins.marginLeft + margins.marginRight;
@@ -82,6 +86,7 @@ export function planeFigure({
         ...plane.critical.map(({ kind }) => kind),
         ...paths.map(({ verdict }) => verdict),
       ]),
+      ...(basins ? basinEntries([basins]) : []),
     ],
     2 * width - 24,
   );
@@ -91,8 +96,17 @@ export function planeFigure({
     ...paths.map((path) => pathLine(path, view)),
     ...paths.map(pathEnd),
   ];
+  // Colors of ends are darker than those of the loss.
+  const halos = paths.map((path) => pathLine(path, view, { stroke: "white", strokeWidth: 5 }));
+  const size = [width, height] as const;
   const map = (words: string, value: (x: Point) => number, field: readonly Arrow[]) =>
-    planeMap({ words, value, field, levels, view, over, spacing, size: [width, height] });
+    planeMap({ words, value, field, levels, view, over, spacing, size });
+  const seen = () =>
+    map(
+      `What SAM sees: f(x⁺), ${radiusWords(rho, starts)}, and its way −g⁺`,
+      (x) => plane.value(ascentPoint(plane, x, rho)),
+      shiftedField(plane, rho, view, 15),
+    );
   const y = titleHeight + key.height;
   const starts = paths.flatMap(({ rows }) => {
     const [{ point } = {}] = rows;
@@ -108,11 +122,9 @@ export function planeFigure({
       {
         x: width,
         y,
-        plot: map(
-          `What SAM sees: f(x⁺), ${radiusWords(rho, starts)}, and its way −g⁺`,
-          (x) => plane.value(ascentPoint(plane, x, rho)),
-          shiftedField(plane, rho, view, 15),
-        ),
+        plot: basins
+          ? basinPlot({ ...basins, cells: basins, view, over: [...halos, ...over], size })
+          : seen(),
       },
     ],
   });
@@ -213,7 +225,11 @@ const pathStyle = (dashed = false): Plot.LineOptions => ({
 });
 
 /** The path, cut where it leaves the view; points closer than a pixel to the one before are left out. */
-function pathLine({ rows, dashed }: PlanePath, view: View): Plot.Markish {
+function pathLine(
+  { rows, dashed }: PlanePath,
+  view: View,
+  style: Plot.LineOptions = pathStyle(dashed),
+): Plot.Markish {
   const pixel = (view[0][1] - view[0][0]) / mapWidth;
   const points: Point[] = [];
   for (const { point } of rows) {
@@ -222,7 +238,7 @@ function pathLine({ rows, dashed }: PlanePath, view: View): Plot.Markish {
     if (before && Math.hypot(point[0] - before[0], point[1] - before[1]) < pixel) continue;
     points.push(inside(point, view) ? point : [Number.NaN, Number.NaN]);
   }
-  return Plot.line(points, pathStyle(dashed));
+  return Plot.line(points, style);
 }
 
 /** The verdict where the path ends, and an arrow to the point at which SAM looks from there. */

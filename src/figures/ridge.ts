@@ -2,6 +2,7 @@
 import * as Plot from "@observablehq/plot";
 import type { Plane, Point } from "../problems/problem.ts";
 import { radiusWords } from "../run/radius.ts";
+import { basinEntries, basinPlot, type BasinCells } from "./basins.ts";
 import { ascentPoint, inside, shiftedField, type View } from "./field.ts";
 import { head, margins, sheet, titleHeight, type Figure } from "./figure.ts";
 import { legend } from "./legend.ts";
@@ -172,29 +173,10 @@ export function driftFigure(
   });
 }
 
-/** Where runs from the centers of a grid's cells ended. */
-export interface BasinMap {
+/** Where runs ended at one radius. */
+export interface BasinMap extends BasinCells {
   readonly rho: number;
-  /** Row by row with x₂ rising, an index into {@link basinClasses}. */
-  readonly classes: Uint8Array;
-  readonly columns: number;
-  readonly rows: number;
 }
-
-/**
- * What a run on a plane ended at after its steps. "Unsettled" is what the number of steps cut off.
- * From dark to light, so that gray printing and color-blind eyes tell them apart.
- */
-export const basinClasses = [
-  { name: "minimizer", words: "at a minimizer of f", color: "#9ecae1" },
-  { name: "critical", words: "at another critical point of f", color: "#5aa050" },
-  { name: "hallucinated", words: "hallucinated: g⁺ = 0, g ≠ 0", color: "#8e0f43" },
-  {
-    name: "unsettled",
-    words: "unsettled: still moving when the steps were spent",
-    color: "#f0f0f0",
-  },
-] as const;
 
 /** Figure 11: which start ends where, a map per radius; the step budget is part of what is said. */
 export function basinFigure(
@@ -211,14 +193,7 @@ export function basinFigure(
   const width = mapWidth + margins.marginLeft + margins.marginRight;
   const mapHeight = Math.round((mapWidth * (top - bottom)) / (right - left));
   const height = mapHeight + margins.marginTop + margins.marginBottom;
-  const present = basinClasses.filter((_, i) => maps.some(({ classes }) => classes.includes(i)));
-  const key = legend(
-    present.map(({ words, color }) => ({
-      words,
-      line: { stroke: color, strokeWidth: 10, strokeLinecap: "butt" },
-    })),
-    columns * width - 24,
-  );
+  const key = legend(basinEntries(maps), columns * width - 24);
   const y = titleHeight + key.height;
   return sheet({
     width: columns * width,
@@ -229,46 +204,14 @@ export function basinFigure(
       ...maps.map((map, i) => ({
         x: (i % columns) * width,
         y: y + Math.floor(i / columns) * height,
-        plot: {
-          width,
-          height,
-          ...margins,
-          x: { domain: [left, right], label: "x₁ of the start", ticks: 7 },
-          y: { domain: [bottom, top], label: null, ticks: 7 },
-          marks: [
-            head(map.rho === 0 ? "Gradient descent" : `SAM, ρ = ${map.rho}`, "x₂", margins),
-            ...cells(map, view),
-            criticalPoints(plane, view),
-            Plot.frame({ strokeOpacity: 0.4 }),
-          ],
-        } satisfies Plot.PlotOptions,
+        plot: basinPlot({
+          words: map.rho === 0 ? "Gradient descent" : `SAM, ρ = ${map.rho}`,
+          cells: map,
+          view,
+          over: [criticalPoints(plane, view)],
+          size: [width, height],
+        }),
       })),
     ],
   });
-}
-
-/** Runs of equal cells in each row as one rectangle: a picture of a few thousand shapes, not of many more. */
-function cells(
-  { classes, columns, rows }: BasinMap,
-  [[left, right], [bottom, top]]: View,
-): Plot.Markish[] {
-  const [dx, dy] = [(right - left) / columns, (top - bottom) / rows];
-  const strips: { x1: number; x2: number; y1: number; y2: number; color: string }[] = [];
-  for (let row = 0; row < rows; row++) {
-    for (let first = 0; first < columns;) {
-      const kind = classes[row * columns + first] as number;
-      let last = first;
-      while (last < columns && classes[row * columns + last] === kind) last++;
-      strips.push({
-        x1: left + first * dx,
-        x2: left + last * dx,
-        // Some overlap: no seams between rows.
-        y1: bottom + row * dy,
-        y2: bottom + (row + 1.3) * dy,
-        color: basinClasses[kind]?.color ?? "black",
-      });
-      first = last;
-    }
-  }
-  return [Plot.rect(strips, { x1: "x1", x2: "x2", y1: "y1", y2: "y2", fill: "color", clip: true })];
 }

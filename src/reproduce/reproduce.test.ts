@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import { lucid } from "../../test/lucid.ts";
 import { ridge } from "../problems/planes/index.ts";
-import { basinClasses } from "../figures/ridge.ts";
+import { basinClasses } from "../figures/basins.ts";
 import { survival } from "../figures/survival.ts";
 import type { FigureRun } from "../figures/runs.ts";
 import { recipes } from "./registry.ts";

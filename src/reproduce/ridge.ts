@@ -1,9 +1,9 @@
 /** Figures 1, 10 and 11: what SAM sees of a plane as ρ grows, and which start ends where. */
 import { rounded } from "../engine/digits.ts";
 import { searchPlane } from "../diagnostics/search/plane-search.ts";
+import { basinClasses } from "../figures/basins.ts";
 import { ascentPoint } from "../figures/field.ts";
 import {
-  basinClasses,
   basinFigure,
   driftFigure,
   radiiFigure,

@@ -30,17 +30,18 @@ export function lossWords({ scenario, clock, race }: Session): string {
   return `f over x₁ from ${view[0].join(" to ")} and x₂ from ${view[1].join(" to ")}, with ${criticalWords(plane.critical)}. Runs start at (${start.join(", ")}). ${runs.join(" ")}`;
 }
 
+/** A method's name within a sentence. */
+const walker = (method: string) => (method === "gd" ? "descent" : nameOf(method));
+
 /** What the right map is called. */
 export function seenTitle({ scenario: { spec, fields } }: Session): string {
-  const isGd = spec.method === "gd";
-  const own = nameOf(spec.method);
   switch (fields.layer) {
     case "surrogate":
-      return `f(x⁺), what ${isGd ? "SAM" : own} sees`;
+      return `f(x⁺), what ${spec.method === "gd" ? "SAM" : nameOf(spec.method)} sees`;
     case "slope":
       return "‖g⁺‖, the slope that it sees";
     case "basins":
-      return `Where ${isGd ? "descent" : own} ends, from every start`;
+      return `Where ${walker(spec.method)} ends, from every start`;
     default:
       return fields.layer satisfies never;
   }
@@ -55,4 +56,11 @@ export function seenWords({ scenario: { fields, rho }, basins, search }: Session
     ({ words, share }) => `${words} from ${Math.round(100 * share)} % of the starts`,
   );
   return `Ends after at most ${fields.budget} steps: ${ends.join(", ")}.`;
+}
+
+/** The map of where runs end, where a title has to say it all. */
+export function endsWords({ scenario: { spec, fields }, basins: { picture } }: Session): string {
+  const stride = picture?.stride ?? 1;
+  const sparse = stride > 1 ? `, of every ${stride * stride} starts one` : "";
+  return `Where ${walker(spec.method)} ends within ${fields.budget.toLocaleString("en-US")} steps${sparse}`;
 }

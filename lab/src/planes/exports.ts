@@ -2,6 +2,7 @@
 import { commandOf } from "../address.ts";
 import { csvOf, pngOf, type Exports } from "../shared/exports.ts";
 import { colorOf } from "../shared/theme.svelte.ts";
+import { endsWords } from "./descriptions.ts";
 import type { Session } from "./session.svelte.ts";
 import { entryAt, type Course, type Stand } from "./walk.ts";
 
@@ -90,9 +91,11 @@ const verdicts = {
 } as const satisfies { readonly [Kind in Stand["kind"]]: string };
 
 /** Both maps as a figure of the package, dark on white. */
-async function figureSvg({ scenario, clock, race }: Session): Promise<string> {
+async function figureSvg(session: Session): Promise<string> {
+  const { scenario, clock, race, basins } = session;
   const { planeFigure } = await import("lucid-sam/figures");
   const { spec, plane, rho, rate } = scenario;
+  const { picture } = basins;
   const figure = planeFigure({
     title: `${spec.problem}, ρ = ${rho}, η = ${rate}: ${race.sentence}`,
     plane,
@@ -108,6 +111,10 @@ async function figureSvg({ scenario, clock, race }: Session): Promise<string> {
           ascentPoint: [ahead1, ahead2] as const,
         })),
     })),
+    basins: picture && {
+      ...picture,
+      words: endsWords(session),
+    },
   });
   const svg = figure(document).outerHTML;
   return `${svg.replace("<svg ", '<svg color="#111" style="color: #111; background: white" ')}\n`;

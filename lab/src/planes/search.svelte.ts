@@ -30,8 +30,12 @@ export class Search {
     $effect(() => {
       const key = this.#key;
       if (key === "" || !first.isShown) return undefined;
-      const wait = setTimeout(() => void this.#search(key), searchAfter);
-      return () => clearTimeout(wait);
+      let isWanted = true;
+      const wait = setTimeout(() => void this.#search(key, () => isWanted), searchAfter);
+      return () => {
+        isWanted = false;
+        clearTimeout(wait);
+      };
     });
   }
 
@@ -58,9 +62,9 @@ export class Search {
   /** Those of the plane at this ρ, as far as they are known. */
   readonly points = $derived(this.#found?.key === this.#key ? this.#found.points : []);
 
-  async #search(key: string): Promise<void> {
+  async #search(key: string, isWanted: () => boolean): Promise<void> {
     const points = await this.#worker.search(this.#spec()).catch(() => []);
-    if (key === this.#key) this.#found = { key, points };
+    if (isWanted()) this.#found = { key, points };
   }
 
   #spec() {
