@@ -93,7 +93,7 @@ test("a run plays, pauses, steps and is scrubbed, and the step is in the address
   expect(await sentence(page)).toBe(
     "SAM stands on a slope of 0.89. Where it looks, the slope is 4.",
   );
-  await page.locator(".chart canvas").first().click();
+  await page.getByRole("img", { name: /^Loss by step/ }).click();
   await expect.poll(step).toBeGreaterThan(100);
   await page.getByRole("slider", { name: /^Step/ }).focus();
   await page.keyboard.press("End");

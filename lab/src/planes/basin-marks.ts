@@ -2,7 +2,7 @@
 import { basinEnds, notYet, type BasinEnd } from "lucid-sam/diagnostics";
 import type { BasinPicture } from "./basins.ts";
 import type { Size } from "./painter.ts";
-import type { Rgb } from "./scale.ts";
+import type { Rgb } from "./ramps.ts";
 
 /** Ends in words, with the color and the hatching that stand for them. */
 export const basinMarks: {

@@ -1,7 +1,7 @@
 /** Painters of maps: a shader of generated code where WebGL 2 is, plain JavaScript where it is not. */
 import type { Point } from "lucid-sam/problems";
 import { mapOutputs, type SceneCode } from "./protocol.ts";
-import { colorAt, levels, place, type Ramp, type Scale } from "./scale.ts";
+import { colorAt, levels, place, type ColorScale, type Ramp } from "./ramps.ts";
 
 /** What is colored: one of the map's outputs. */
 export type Shade = (typeof mapOutputs)[number];
@@ -12,7 +12,7 @@ export interface Picture {
   readonly view: readonly [Point, Point];
   /** Values of the scene's knobs, in its order. */
   readonly knobs: readonly number[];
-  readonly scale: Scale;
+  readonly scale: ColorScale;
   readonly ramp: Ramp;
 }
 

@@ -11,7 +11,7 @@ import { drawOverlay, type Overlay } from "./overlay.ts";
 import { paintPlainly, plainCells, ShaderPainter, type Shade, type Size } from "./painter.ts";
 import { mapOutputs } from "./protocol.ts";
 import type { Race } from "./race.svelte.ts";
-import { ramps } from "./scale.ts";
+import { ramps } from "./ramps.ts";
 import type { Scenario } from "./scenario.svelte.ts";
 import type { Search } from "./search.svelte.ts";
 import { knobValues } from "./walk.ts";

@@ -5,7 +5,7 @@ import { untrack } from "svelte";
 import type { Change } from "../address.ts";
 import { announcer } from "../shared/announcer.svelte.ts";
 import type { ViewProps } from "../view.ts";
-import { scalesOf } from "./scale.ts";
+import { scalesOf } from "./ramps.ts";
 
 /** Changes that come with every movement: shown at once, in the address a little later. */
 interface Moved {

@@ -38,10 +38,11 @@ export function linear(
 export function logarithmic(
   [low, high]: readonly [number, number],
   [from, to]: readonly [number, number],
+  count = 6,
 ): Scale {
   const inner = linear([Math.log10(low), Math.log10(high)], [from, to]);
   const decades = Math.log10(high / low);
-  const every = Math.max(1, Math.ceil(decades / 6));
+  const every = Math.max(1, Math.ceil(decades / count));
   const factors = decades > 3 ? [1] : decades > 1.2 ? [1, 2, 5] : [1, 1.5, 2, 3, 4, 5, 6, 8];
   const ticks: number[] = [];
   for (let exponent = Math.floor(Math.log10(low)); 10 ** exponent <= high; exponent++) {

@@ -3,7 +3,7 @@ import type { Plane } from "lucid-sam/problems";
 import type { Theme } from "../shared/theme.svelte.ts";
 
 /** How values become places on a ramp, 0 to 1. */
-export interface Scale {
+export interface ColorScale {
   readonly low: number;
   readonly high: number;
   /** log(1 + (v − low)/soft): below it levels lie evenly, above it they spread. */
@@ -12,8 +12,8 @@ export interface Scale {
 
 /** Both scales of a plane: of f, and of slopes. */
 export interface Scales {
-  readonly loss: Scale;
-  readonly slope: Scale;
+  readonly loss: ColorScale;
+  readonly slope: ColorScale;
 }
 
 /** How many levels a map shows. */
@@ -44,7 +44,7 @@ export function scalesOf({ value, gradient, domain }: Plane, samples = 40): Scal
 }
 
 /** The place of a value on a scale. */
-export function place({ low, high, soft }: Scale, value: number): number {
+export function place({ low, high, soft }: ColorScale, value: number): number {
   const t = Math.log1p(Math.max(0, value - low) / soft) / Math.log1p((high - low) / soft);
   return Math.min(1, t);
 }
