@@ -79,7 +79,20 @@ export interface Program {
   run(options: ProgramRun): Promise<ProgramResult>;
   /** The step in its loop as a serialized ONNX model; only the native engine has one. */
   toOnnx?(): Uint8Array;
+  /**
+   * The same program once more, in a thread of its own, so that two runs take place at once; absent or
+   * `undefined` where this engine or platform has none. The numbers are the same.
+   */
+  twin?(): Twin | undefined;
   /** Free what the program holds. A second call does nothing. */
+  dispose(): Promise<void>;
+}
+
+/** A program in another thread: see {@link Program.twin}. */
+export interface Twin {
+  /** One run at a time; further ones wait. Data is copied there and back. */
+  run(options: Pick<ProgramRun, "carry" | "inputs" | "knobs" | "steps">): Promise<ProgramResult>;
+  /** End the thread. */
   dispose(): Promise<void>;
 }
 

@@ -16,7 +16,10 @@ import {
 const chunkSeconds = 0.2;
 
 /** Refuse carry, inputs or knobs that do not have the types the program was compiled for. */
-export function checkRun(definition: StepDefinition, options: ProgramRun): void {
+export function checkRun(
+  definition: Pick<StepDefinition, "carry" | "inputs" | "knobs">,
+  options: ProgramRun,
+): void {
   const { steps } = options;
   if (!Number.isInteger(steps) || steps < 0) {
     throw new RangeError(`invalid steps: ${steps} (give a whole number, 0 or more)`);

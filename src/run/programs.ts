@@ -4,7 +4,7 @@ import type { Sources } from "../problems/sources.ts";
 import type { Problem } from "../problems/problem.ts";
 import type { OpenEnsemble } from "../sam/training/ensemble.ts";
 import { buildMethod, buildProblem, hashData, programKey } from "./build.ts";
-import type { Alone } from "./ensembles.ts";
+import type { Alone } from "../sam/training/members.ts";
 import type { RunSpec } from "./spec.ts";
 import { prepareTraining, type Training } from "./training.ts";
 

@@ -17,7 +17,7 @@ import { blockOf } from "../sam/training/pass-memory.ts";
 import { samRadius } from "../sam/training/full-pass.ts";
 import type { Method } from "../sam/contract/method.ts";
 import type { Seat } from "../sam/training/ensemble.ts";
-import type { Alone } from "./ensembles.ts";
+import type { Alone } from "../sam/training/members.ts";
 import type { Prepared } from "./programs.ts";
 import type { Scores } from "./scores.ts";
 import type { RunChunk, RunTrainingOptions, ScoredModel } from "./training.ts";

@@ -42,7 +42,7 @@ import {
 } from "../sam/training/full-pass.ts";
 import { blockOf } from "../sam/training/pass-memory.ts";
 import { decodeCheckpoint, encodeCheckpoint, type Checkpoint } from "./checkpoint.ts";
-import { openMembers, planMembers, type Alone } from "./ensembles.ts";
+import { openMembers, planMembers, type Alone } from "../sam/training/members.ts";
 import { bestOf, type Scores } from "./scores.ts";
 import { defaultStride, rowAt, thin, type MetricRow } from "./history.ts";
 

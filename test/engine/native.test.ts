@@ -150,3 +150,19 @@ test("can be disposed of twice", async () => {
   await other.dispose();
   await other.dispose();
 });
+
+test("a twin runs in a thread of its own, whatever becomes of the program, and here once its thread has ended", async () => {
+  const other = await compileNative(definition);
+  const here = await other.run(options);
+  const twin = other.twin?.();
+  if (twin === undefined) throw new Error("no twin");
+  expect(await Promise.all([twin.run(options), twin.run(options)])).toEqual([here, here]);
+  await twin.dispose();
+  expect(await twin.run(options)).toEqual(here);
+  const apart = other.twin?.();
+  await other.dispose();
+  expect(await apart?.run(options)).toEqual(here);
+  const wrong = { ...options, inputs: {} };
+  await expect(apart?.run(wrong)).rejects.toThrow("missing inputs/table");
+  await apart?.dispose();
+});

@@ -613,10 +613,9 @@ export function vectorsOf(
   let residual = 0;
   for (let i = 0; i < n; i++) {
     let [sumRe, sumIm] = [0, 0];
-    for (let j = 0; j < n; j++) {
-      const aij = get(a, i * n + j);
-      sumRe += aij * get(backRe, j);
-      sumIm += aij * get(backIm, j);
+    for (let j = 0; j < n; j++) sumRe += get(a, i * n + j) * get(backRe, j);
+    if (value.im !== 0) {
+      for (let j = 0; j < n; j++) sumIm += get(a, i * n + j) * get(backIm, j);
     }
     const [vr, vi] = [get(back.re, i), get(back.im, i)];
     residual +=
@@ -642,7 +641,8 @@ interface Complex {
 /** P (H − λ I) = L U for Hessenberg H: U row by row, one multiplier and one swap per row. */
 interface Factors {
   readonly re: Vector;
-  readonly im: Vector;
+  /** Absent for real λ, where all imaginary parts are 0. */
+  readonly im: Vector | undefined;
   readonly lRe: Vector;
   readonly lIm: Vector;
   readonly swapped: Uint8Array;
@@ -650,11 +650,11 @@ interface Factors {
 
 function factor(h: Vector, n: number, lambdaRe: number, lambdaIm: number): Factors {
   const re = h.slice();
-  const im = new Float64Array(n * n);
+  const im = lambdaIm === 0 ? undefined : new Float64Array(n * n);
   let size = 0;
   for (let i = 0; i < n; i++) {
     re[i * n + i] = get(h, i * n + i) - lambdaRe;
-    im[i * n + i] = -lambdaIm;
+    if (im) im[i * n + i] = -lambdaIm;
     for (let j = Math.max(0, i - 1); j < n; j++) size = Math.max(size, Math.abs(get(h, i * n + j)));
   }
   // Squares of pivots must not vanish.
@@ -665,32 +665,30 @@ function factor(h: Vector, n: number, lambdaRe: number, lambdaIm: number): Facto
   for (let k = 0; k < n; k++) {
     const [at, next] = [k * n, (k + 1) * n];
     if (k < n - 1) {
-      const here = Math.abs(get(re, at + k)) + Math.abs(get(im, at + k));
-      const below = Math.abs(get(re, next + k)) + Math.abs(get(im, next + k));
+      const here = Math.abs(get(re, at + k)) + Math.abs(imaginary(im, at + k));
+      const below = Math.abs(get(re, next + k)) + Math.abs(imaginary(im, next + k));
       if (below > here) {
         swapped[k] = 1;
-        for (let j = k; j < n; j++) {
-          const r = get(re, at + j);
-          const i = get(im, at + j);
-          re[at + j] = get(re, next + j);
-          im[at + j] = get(im, next + j);
-          re[next + j] = r;
-          im[next + j] = i;
-        }
+        swapRows(re, at + k, next + k, n - k);
+        if (im) swapRows(im, at + k, next + k, n - k);
       }
     }
     // An exact eigenvalue makes a pivot vanish: the smallest one that counts takes its place.
-    if (Math.abs(get(re, at + k)) + Math.abs(get(im, at + k)) < smallest) {
+    if (Math.abs(get(re, at + k)) + Math.abs(imaginary(im, at + k)) < smallest) {
       re[at + k] = smallest;
-      im[at + k] = 0;
+      if (im) im[at + k] = 0;
     }
     if (k === n - 1) break;
-    const [pr, pi] = [get(re, at + k), get(im, at + k)];
+    const [pr, pi] = [get(re, at + k), imaginary(im, at + k)];
     const d = pr * pr + pi * pi;
-    const [br, bi] = [get(re, next + k), get(im, next + k)];
+    const [br, bi] = [get(re, next + k), imaginary(im, next + k)];
     const [mr, mi] = [(br * pr + bi * pi) / d, (bi * pr - br * pi) / d];
     lRe[k] = mr;
     lIm[k] = mi;
+    if (im === undefined) {
+      for (let j = k + 1; j < n; j++) re[next + j] = get(re, next + j) - mr * get(re, at + j);
+      continue;
+    }
     for (let j = k + 1; j < n; j++) {
       const ur = get(re, at + j);
       const ui = get(im, at + j);
@@ -701,13 +699,24 @@ function factor(h: Vector, n: number, lambdaRe: number, lambdaIm: number): Facto
   return { re, im, lRe, lIm, swapped };
 }
 
+const imaginary = (im: Vector | undefined, i: number): number => (im ? get(im, i) : 0);
+
+/** Exchange `count` entries of two rows. */
+function swapRows(a: Vector, one: number, other: number, count: number): void {
+  for (let j = 0; j < count; j++) {
+    const kept = get(a, one + j);
+    a[one + j] = get(a, other + j);
+    a[other + j] = kept;
+  }
+}
+
 /** Im (H − iδ)⁻¹ b for a Hessenberg matrix H and real vectors b. */
 export function imaginaryResolvent(h: Vector, n: number, delta: number): (b: Vector) => Vector {
   const factors = factor(h, n, 0, delta);
   return (b) => solve(factors, n, { re: b, im: new Float64Array(n) }).im;
 }
 
-/** (H − λI)⁻¹ b. */
+/** (H − λI)⁻¹ b; for real λ of a real b. */
 function solve({ re, im, lRe, lIm, swapped }: Factors, n: number, b: Complex): Complex {
   const [xr, xi] = [b.re.slice(), b.im.slice()];
   for (let k = 0; k < n - 1; k++) {
@@ -719,15 +728,19 @@ function solve({ re, im, lRe, lIm, swapped }: Factors, n: number, b: Complex): C
   for (let k = n - 1; k >= 0; k--) {
     let [r, i] = [get(xr, k), get(xi, k)];
     const at = k * n;
-    for (let j = k + 1; j < n; j++) {
-      const ur = get(re, at + j);
-      const ui = get(im, at + j);
-      const vr = get(xr, j);
-      const vi = get(xi, j);
-      r -= ur * vr - ui * vi;
-      i -= ur * vi + ui * vr;
+    if (im === undefined) {
+      for (let j = k + 1; j < n; j++) r -= get(re, at + j) * get(xr, j);
+    } else {
+      for (let j = k + 1; j < n; j++) {
+        const ur = get(re, at + j);
+        const ui = get(im, at + j);
+        const vr = get(xr, j);
+        const vi = get(xi, j);
+        r -= ur * vr - ui * vi;
+        i -= ur * vi + ui * vr;
+      }
     }
-    const [pr, pi] = [get(re, at + k), get(im, at + k)];
+    const [pr, pi] = [get(re, at + k), imaginary(im, at + k)];
     const d = pr * pr + pi * pi;
     xr[k] = (r * pr + i * pi) / d;
     xi[k] = (i * pr - r * pi) / d;
@@ -735,17 +748,21 @@ function solve({ re, im, lRe, lIm, swapped }: Factors, n: number, b: Complex): C
   return { re: xr, im: xi };
 }
 
-/** (H − λI)⁻* b: the conjugate transpose. */
+/** (H − λI)⁻* b, of the conjugate transpose; for real λ of a real b. */
 function solveAdjoint({ re, im, lRe, lIm, swapped }: Factors, n: number, b: Complex): Complex {
   const [xr, xi] = [b.re.slice(), b.im.slice()];
   for (let k = 0; k < n; k++) {
     const at = k * n;
-    const [pr, pi] = [get(re, at + k), -get(im, at + k)];
+    const [pr, pi] = [get(re, at + k), -imaginary(im, at + k)];
     const d = pr * pr + pi * pi;
     const [r, i] = [get(xr, k), get(xi, k)];
     const [zr, zi] = [(r * pr + i * pi) / d, (i * pr - r * pi) / d];
     xr[k] = zr;
     xi[k] = zi;
+    if (im === undefined) {
+      for (let j = k + 1; j < n; j++) xr[j] = get(xr, j) - get(re, at + j) * zr;
+      continue;
+    }
     for (let j = k + 1; j < n; j++) {
       const ur = get(re, at + j);
       const ui = -get(im, at + j);

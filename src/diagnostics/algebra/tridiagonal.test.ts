@@ -1,11 +1,16 @@
 /** Tridiagonal forms, beside decompositions of the library and closed forms. */
 import { EigenvalueDecomposition, Matrix, SingularValueDecomposition } from "ml-matrix";
 import { expect, test } from "vitest";
+import { openWorker } from "../../engine/worker.ts";
 import { NotConverged } from "./dense.ts";
+import { entriesOf } from "./eigen.ts";
+import type { ReducedForm } from "./reduced-form.ts";
+import type { ReductionQuestion } from "./reduction-worker.ts";
 import {
   eigenvaluesWithin,
   endsOf,
   kernelPart,
+  openReducer,
   perturbationForm,
   tridiagonalForm,
 } from "./tridiagonal.ts";
@@ -137,4 +142,20 @@ test("what is not finite is refused", () => {
   }
   const form = tridiagonalForm(Matrix.eye(3));
   expect(() => perturbationForm(form, Infinity)).toThrow(NotConverged);
+});
+
+test("a reducer finds the same forms in a thread of its own, and here once that has ended", async () => {
+  const n = 300;
+  const [a, b, u] = [symmetric(n, "one"), symmetric(n, "other"), randomUnit(n, n, "u")];
+  const worker = openWorker<ReductionQuestion, ReducedForm>(import.meta.url, "reduction-worker");
+  const square = { n, a: entriesOf(a) };
+  expect(await worker?.ask({ square, last: u })).toEqual(tridiagonalForm(a, u));
+  await worker?.close();
+  const reducer = openReducer(n, 2);
+  const forms = await Promise.all([reducer.reduce(a, u), reducer.reduce(b)]);
+  expect(forms).toEqual([tridiagonalForm(a, u), tridiagonalForm(b)]);
+  a.set(1, 2, NaN);
+  await expect(reducer.reduce(a)).rejects.toThrow(NotConverged);
+  await reducer.close();
+  expect(await reducer.reduce(b)).toEqual(forms[1]);
 });

@@ -3,30 +3,14 @@
  * matrix is reduced.
  */
 import type { Matrix } from "ml-matrix";
+import { openWorker, WorkerLost } from "../../engine/worker.ts";
 import { NotConverged } from "./dense.ts";
-import {
-  entriesOf,
-  imaginaryResolvent,
-  largest,
-  tridiagonalize,
-  turn,
-  turnBack,
-  type Reflector,
-} from "./eigen.ts";
-import { norm, scaled, type Vector } from "./vectors.ts";
+import { entriesOf, imaginaryResolvent, largest, turn, turnBack } from "./eigen.ts";
+import { reducedForm, type ReducedForm, type Tridiagonal } from "./reduced-form.ts";
+import type { ReductionQuestion } from "./reduction-worker.ts";
+import { scaled, type Vector } from "./vectors.ts";
 
-/** A symmetric tridiagonal matrix in units of `scale`: diagonal `d`, `e[i]` left of `d[i]`. */
-export interface Tridiagonal {
-  readonly d: Vector;
-  /** `e[0]` stands for nothing. */
-  readonly e: Vector;
-  readonly scale: number;
-}
-
-/** A tridiagonal form QᵀAQ, and what Q is made of. */
-export interface ReducedForm extends Tridiagonal {
-  readonly reflectors: readonly Reflector[];
-}
+export type { ReducedForm, Tridiagonal } from "./reduced-form.ts";
 
 /**
  * The tridiagonal form QᵀAQ of a symmetric matrix. Only its symmetric part is seen.
@@ -34,23 +18,48 @@ export interface ReducedForm extends Tridiagonal {
  * @param last Qᵀ turns this vector into a multiple of the last unit vector; default: any.
  * @throws {NotConverged} when an entry is not finite.
  */
-export function tridiagonalForm(a: Matrix, last?: Vector): ReducedForm {
-  const n = a.rows;
-  const entries = entriesOf(a);
-  const scale = largest(entries);
-  if (!Number.isFinite(scale)) throw new NotConverged("no spectrum of a symmetric matrix");
-  const reflectors: Reflector[] = [];
-  if (scale === 0) return { d: new Float64Array(n), e: new Float64Array(n), scale, reflectors };
-  for (let i = 0; i < n; i++) {
-    for (let j = 0; j <= i; j++) {
-      entries[i * n + j] = (0.5 * (get(entries, i * n + j) + get(entries, j * n + i))) / scale;
-    }
-  }
-  // A direction of any length does, and one that is nothing turns nothing.
-  const length = last ? norm(last) : 0;
-  const toward = last && length > 0 ? last.map((value) => value / length) : undefined;
-  const { d, e } = tridiagonalize(entries, n, toward, (reflector) => reflectors.push(reflector));
-  return { d, e, scale, reflectors };
+export const tridiagonalForm = (a: Matrix, last?: Vector): ReducedForm =>
+  finiteForm(reducedForm({ n: a.rows, a: entriesOf(a) }, last));
+
+function finiteForm(form: ReducedForm | undefined): ReducedForm {
+  if (form === undefined) throw new NotConverged("no spectrum of a symmetric matrix");
+  return form;
+}
+
+/** Reduces matrices to their tridiagonal forms, in a thread of its own where that pays. */
+export interface Reducer {
+  /** {@link tridiagonalForm}, begun at once. */
+  reduce(a: Matrix, last?: Vector): Promise<ReducedForm>;
+  close(): Promise<void>;
+}
+
+/** Smaller matrices are reduced before a thread has started. */
+const leastBeside = 300;
+
+/**
+ * Open a reducer for matrices of n rows.
+ *
+ * @param threads that may compute at once.
+ */
+export function openReducer(n: number, threads: number): Reducer {
+  const worker =
+    threads > 1 && n >= leastBeside
+      ? openWorker<ReductionQuestion, ReducedForm | undefined>(import.meta.url, "reduction-worker")
+      : undefined;
+  return {
+    async reduce(a, last) {
+      if (worker === undefined) return tridiagonalForm(a, last);
+      try {
+        return finiteForm(await worker.ask({ square: { n, a: entriesOf(a) }, last }));
+      } catch (error) {
+        if (!(error instanceof WorkerLost)) throw error;
+        return tridiagonalForm(a, last);
+      }
+    },
+    async close() {
+      await worker?.close();
+    },
+  };
 }
 
 /** The smallest and the largest eigenvalue. */

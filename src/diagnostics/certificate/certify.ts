@@ -127,6 +127,8 @@ export interface Certifiable {
         around: Omit<SmoothnessOptions, "loss" | "f" | "engine">,
       ) => ReturnType<typeof smoothnessAt>)
     | undefined;
+  /** Threads that may compute at once; default 1. */
+  readonly threads?: number | undefined;
   /** How good the model is, where that is known; asked last. */
   readonly score?: (() => Promise<Pick<NonNullable<Certificate["subject"]>, "score">>) | undefined;
 }
@@ -182,6 +184,7 @@ export async function certify(options: CertifyOptions): Promise<Certificate> {
         description: options.description,
         samples: problem.train.size,
         start,
+        threads: engine.threads,
         score: () => scoresOf(options),
       },
       options,
@@ -234,6 +237,7 @@ export async function certifyPoint(
     rests: zero?.exact ?? false,
     length,
     seed,
+    threads: subject.threads,
     onProgress,
   });
   const { motions } = curvature;

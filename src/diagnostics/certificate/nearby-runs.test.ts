@@ -1,11 +1,14 @@
 /** Nearby runs: what is made of a run's numbers, and that the method runs as it would at its end. */
 import { describe, expect, test } from "vitest";
+import { tensor } from "../../engine/tensor.ts";
 import { planes } from "../../problems/planes/index.ts";
 import { gradientDescent, sam } from "../../sam/methods/sam.ts";
 import { switchingInWindow } from "../../sam/methods/switching.ts";
+import { randomUnit } from "../algebra/vectors.ts";
 import { clipped, sgd } from "../../sam/parts/outer.ts";
 import { linear } from "../../settings/schedules.ts";
-import { compileDerivatives } from "../point/derivatives.ts";
+import { mlp } from "../../problems/networks/mlp.ts";
+import { compileDerivatives, flatten } from "../point/derivatives.ts";
 import {
   compiledRunner,
   runCopies,
@@ -19,12 +22,27 @@ const vector = (...values: number[]) => Float64Array.from(values);
 const east = { name: "east", direction: vector(1, 0) };
 const north = { name: "north", direction: vector(0, 1) };
 
+/** Of so many parameters and samples that a thread pays. */
+function wideNetwork() {
+  const [size, width] = [200, 30];
+  const x = tensor(randomUnit(size * width, 0, "x"), [size, width], "float64");
+  const y = tensor(
+    Array.from({ length: size }, (_, i) => i % 3),
+    [size],
+    "int32",
+  );
+  return mlp({ train: { size, batch: { x, y } }, hidden: [200], dtype: "float64" });
+}
+
+/** The trace of a run that was asked for alone. */
+const only = async (runs: Promise<Trace[]>): Promise<Trace> => (await runs)[0] as Trace;
+
 /** A runner whose runs end where they are told to, and that writes down what it was asked. */
 function told(ends: readonly Partial<Trace>[]) {
   const asked: { pace: unknown; from: number[] }[] = [];
   const left = [...ends];
-  const runner: Runner = (pace, use) =>
-    use(async (from) => {
+  const runner: Runner = async (pace, starts) =>
+    starts.map((from) => {
       asked.push({ pace, from: [...from] });
       const none = { losses: [], gradNorms: [], shiftedGradNorms: [], cosines: [] };
       return { end: from, ...none, ...left.shift() };
@@ -159,7 +177,7 @@ describe("the method itself", () => {
   test("schedules are held at the end of a run", async () => {
     const rho = linear({ initial: 5, final: 0.5 });
     const runner = compiledRunner({ problem, method: sam({ rho }) });
-    const { end } = await runner({ learningRate, steps: 1 }, (run) => run(vector(2, 0)));
+    const { end } = await only(runner({ learningRate, steps: 1 }, [vector(2, 0)]));
     // g⁺ = x + ρ on the axis.
     expect(end[0]).toBeCloseTo(2 - learningRate * 2.5, 5);
   });
@@ -169,9 +187,9 @@ describe("the method itself", () => {
     const outer = clipped({ maxNorm: linear({ initial: 9, final: 2 }), outer: sgd() });
     const method = switchingInWindow({ from: gradientDescent({ outer }), to: sam({ rho, outer }) });
     const runner = compiledRunner({ problem, method });
-    const { end } = await runner({ learningRate, steps: 1 }, (run) => run(vector(1, 0)));
+    const { end } = await only(runner({ learningRate, steps: 1 }, [vector(1, 0)]));
     expect(end[0]).toBeCloseTo(1 - learningRate * 1.5, 5);
-    const far = await runner({ learningRate, steps: 1 }, (run) => run(vector(7, 0)));
+    const far = await only(runner({ learningRate, steps: 1 }, [vector(7, 0)]));
     expect(far.end[0]).toBeCloseTo(7 - learningRate * 2, 5);
   });
 
@@ -184,7 +202,7 @@ describe("the method itself", () => {
     const f = await compileDerivatives(problem);
     const method = sam({ rho: 0.5, outer: sgd(settings) });
     const traceOf = (own: Parameters<typeof compiledRunner>[0]) =>
-      compiledRunner(own)({ learningRate, steps }, (run) => run(vector(2, -1)));
+      only(compiledRunner(own)({ learningRate, steps }, [vector(2, -1)]));
     const compiled = await traceOf({ problem, method });
     // The problem is not asked again.
     const other = planes.saddle.create();
@@ -197,16 +215,31 @@ describe("the method itself", () => {
     await f.dispose();
   });
 
+  test.each([
+    ["many steps of a plane, in one program", planes.quadratic.create(), 5000, {}],
+    ["a wide network, in two threads", wideNetwork(), 40, { threads: 2 }],
+  ])("several runs have the numbers of runs alone: %s", async (_, problem, steps, engine) => {
+    const runner = compiledRunner({ problem, method: sam({ rho: 0.5 }), engine });
+    const x = flatten(problem.init(0));
+    const starts = [1, 2, 3].map((i) => x.map((value, j) => value + 0.1 * Math.sin(i + j)));
+    const pace = { learningRate: 1e-3, steps };
+    const together = await runner(pace, starts);
+    expect(together).toHaveLength(3);
+    for (const [i, start] of starts.entries()) {
+      expect(together[i]).toEqual(await only(runner(pace, [start])));
+    }
+  });
+
   test("an optimizer of unknown momentum counts as plain descent, and no gradient has no cosine", async () => {
     const f = await compileDerivatives(problem);
     const { descending: _, ...outer } = sgd({ momentum: 0.9 });
     const method = { ...sam({ rho: 0.5 }), outer };
     const run = compiledRunner({ problem, method, sam: { f, rho: 0.5 } });
-    const { end, cosines } = await run({ learningRate, steps: 2 }, (each) => each(vector(2, 0)));
+    const { end, cosines } = await only(run({ learningRate, steps: 2 }, [vector(2, 0)]));
     const after = (r: number) => r - learningRate * (r + 0.5);
     expect(end[0]).toBeCloseTo(after(after(2)), 12);
     expect(cosines).toEqual([1, 1].map((value) => expect.closeTo(value, 12)));
-    const still = await run({ learningRate, steps: 1 }, (each) => each(x));
+    const still = await only(run({ learningRate, steps: 1 }, [x]));
     expect(still.cosines).toEqual([0]);
     await f.dispose();
   });

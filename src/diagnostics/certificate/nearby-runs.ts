@@ -1,11 +1,17 @@
 /** Nearby runs: a method run from displaced copies of a point, and how far from it they end. */
 import type { EngineOptions } from "../../engine/index.ts";
+import type { Twin } from "../../engine/program.ts";
 import type { Problem } from "../../problems/problem.ts";
 import type { Descending, Knobs, Method } from "../../sam/contract/method.ts";
-import { compileTraining } from "../../sam/training/training.ts";
+import { openMembers, planMembers } from "../../sam/training/members.ts";
+import { bytesPerSample } from "../../sam/training/pass-memory.ts";
+import { toRecords, type Records } from "../../sam/training/records.ts";
+import type { TrainingState } from "../../sam/training/state.ts";
+import type { StepOptions } from "../../sam/training/step.ts";
+import { compileTraining, type CompiledTraining } from "../../sam/training/training.ts";
 import { valueAt } from "../../settings/schedules.ts";
 import type { NearbyRun } from "./certificate.ts";
-import { flatten, unflatten, type Derivatives } from "../point/derivatives.ts";
+import { flatten, mostBytesBeside, unflatten, type Derivatives } from "../point/derivatives.ts";
 import { samPoint } from "../point/sam-point.ts";
 import { along, distance, dot, type Vector } from "../algebra/vectors.ts";
 
@@ -62,17 +68,17 @@ export function outcomeOf(initial: number, final: number): NearbyRun["outcome"] 
   return final <= returnedBelow * initial ? "returned" : "stayed";
 }
 
-/** Makes a method ready at a learning rate, for runs of so many steps, and frees it after use. */
-export type Runner = <T>(
+/** Runs a method at a learning rate for so many steps, from each of several points. */
+export type Runner = (
   pace: Pick<NearbyOptions, "learningRate" | "steps">,
-  use: (run: (from: Vector) => Promise<Trace>) => Promise<T>,
-) => Promise<T>;
+  from: readonly Vector[],
+) => Promise<Trace[]>;
 
 /** The runs of a method that is compiled here. */
 export const compiledRunner =
   (options: Pick<NearbyOptions, "problem" | "method" | "engine" | "sam">): Runner =>
-  (pace, use) =>
-    withMethod({ ...options, ...pace }, use);
+  (pace, from) =>
+    runAll({ ...options, ...pace }, from);
 
 /** Run a method from displaced copies of a point, and measure how far from it they end. */
 export async function runNearby({
@@ -91,23 +97,20 @@ export async function runCopies(
   options: Omit<NearbyOptions, "problem" | "method" | "engine" | "sam">,
 ): Promise<NearbyRun[]> {
   const { x, radius, displacements, steps } = options;
-  const runs: NearbyRun[] = [];
-  await runner(options, async (run) => {
-    for (const { name, direction } of displacements) {
-      const { end, shiftedGradNorms } = await run(along(x, radius, direction));
-      const finalDistance = distance(end, x);
-      runs.push({
-        start: name,
-        outcome: outcomeOf(radius, finalDistance),
-        steps,
-        initialDistance: radius,
-        finalDistance: finite(finalDistance),
-        initialShiftedGradNorm: finite(shiftedGradNorms[0]),
-        finalShiftedGradNorm: finite(shiftedGradNorms.at(-1)),
-      });
-    }
+  const starts = displacements.map(({ direction }) => along(x, radius, direction));
+  const traces = await runner(options, starts);
+  return traces.map(({ end, shiftedGradNorms }, i) => {
+    const finalDistance = distance(end, x);
+    return {
+      start: displacements[i]?.name ?? "",
+      outcome: outcomeOf(radius, finalDistance),
+      steps,
+      initialDistance: radius,
+      finalDistance: finite(finalDistance),
+      initialShiftedGradNorm: finite(shiftedGradNorms[0]),
+      finalShiftedGradNorm: finite(shiftedGradNorms.at(-1)),
+    };
   });
-  return runs;
 }
 
 /** JSON has no infinity and no NaN. */
@@ -120,23 +123,22 @@ export async function runFrom(
   options: Pick<NearbyOptions, "x" | "learningRate" | "steps">,
 ): Promise<RunAverages> {
   const { x } = options;
-  return runner(options, async (run) => {
-    const { end, losses, gradNorms, shiftedGradNorms, cosines } = await run(x);
-    const half = <T>(values: T[]) => values.slice(Math.floor(values.length / 2));
-    const mean = (values: readonly number[]) => values.reduce((a, b) => a + b, 0) / values.length;
-    const geometric = (values: number[]) => Math.exp(mean(half(values).map(Math.log)));
-    const moved = distance(end, x);
-    return {
-      gradNorm: geometric(gradNorms),
-      shiftedGradNorm: geometric(shiftedGradNorms),
-      firstLoss: losses[0] ?? NaN,
-      lastLoss: mean(half(losses)),
-      endLoss: losses.at(-1) ?? NaN,
-      cosine: mean(half(cosines)),
-      moved,
-      finite: Number.isFinite(moved) && losses.every(Number.isFinite),
-    };
-  });
+  const [trace] = await runner(options, [x]);
+  const { end, losses, gradNorms, shiftedGradNorms, cosines } = trace as Trace;
+  const half = <T>(values: T[]) => values.slice(Math.floor(values.length / 2));
+  const mean = (values: readonly number[]) => values.reduce((a, b) => a + b, 0) / values.length;
+  const geometric = (values: number[]) => Math.exp(mean(half(values).map(Math.log)));
+  const moved = distance(end, x);
+  return {
+    gradNorm: geometric(gradNorms),
+    shiftedGradNorm: geometric(shiftedGradNorms),
+    firstLoss: losses[0] ?? NaN,
+    lastLoss: mean(half(losses)),
+    endLoss: losses.at(-1) ?? NaN,
+    cosine: mean(half(cosines)),
+    moved,
+    finite: Number.isFinite(moved) && losses.every(Number.isFinite),
+  };
 }
 
 /** What a run saw, step by step, and where it ended. */
@@ -169,48 +171,140 @@ function held(method: Method, learningRate: number): Method {
   };
 }
 
-/** Compile a method on a problem, use it, free it. */
-async function withMethod<T>(
+/**
+ * Steps of all runs from which on an ensemble is compiled: that takes as long as some thousand steps of
+ * the smallest networks.
+ */
+const leastSteps = 10_000;
+
+/** Parameters × samples × steps of all runs, from which on a thread is started for half of them. */
+const leastWork = 1e8;
+
+/** Compile a method on a problem, run it from every start, free it. */
+async function runAll(
   {
     problem,
     method: given,
     learningRate,
     steps,
-    engine,
+    engine = {},
     sam,
   }: Omit<NearbyOptions, "x" | "radius" | "displacements">,
-  use: (run: (from: Vector) => Promise<Trace>) => Promise<T>,
-): Promise<T> {
+  from: readonly Vector[],
+): Promise<Trace[]> {
   if (sam) {
     const optimizer = given.outer.descending ?? plainDescent;
-    return use((from) => runSam(sam, optimizer, from, learningRate, steps));
+    const traces: Trace[] = [];
+    for (const x of from) traces.push(await runSam(sam, optimizer, x, learningRate, steps));
+    return traces;
   }
   const method = held(given, learningRate);
-  const training = await compileTraining({ problem, method, ...engine });
+  const threads = engine.threads ?? 1;
+  // Two runs at once gain more from two cores than one run on both.
+  const work = (from[0]?.length ?? 0) * problem.train.size * steps * from.length;
+  const isApart =
+    from.length > 1 &&
+    threads > 1 &&
+    work >= leastWork &&
+    problem.train.size * (await bytesPerSample(problem)) <= mostBytesBeside;
+  const training = await compileTraining({
+    problem,
+    method,
+    ...engine,
+    threads: isApart ? 1 : threads,
+  });
   const start = training.start();
+  const starts = from.map((x): TrainingState => {
+    const params = unflatten(start.carry.params, x);
+    return { step: 0, carry: { ...start.carry, params } };
+  });
   try {
-    return await use(async (from) => {
-      const trace: Omit<Trace, "end"> = {
-        losses: [],
-        gradNorms: [],
-        shiftedGradNorms: [],
-        cosines: [],
-      };
-      const { carry } = await training.run({
-        steps,
-        from: { step: 0, carry: { ...start.carry, params: unflatten(start.carry.params, from) } },
-        onRecords({ loss, gradNorm, shiftedGradNorm, cosine }) {
-          trace.losses.push(...loss);
-          trace.gradNorms.push(...gradNorm);
-          trace.shiftedGradNorms.push(...shiftedGradNorm);
-          trace.cosines.push(...cosine);
-        },
-      });
-      return { ...trace, end: flatten(carry.params) };
-    });
+    const together = await sideBySide(training, { problem, method, ...engine }, starts, steps);
+    if (together) return together;
+    const traces: Trace[] = [];
+    const twin = isApart ? training.program.twin?.() : undefined;
+    const left = [...starts.entries()];
+    const take = async (run: (from: TrainingState) => Promise<Trace>) => {
+      for (let next = left.shift(); next; next = left.shift()) traces[next[0]] = await run(next[1]);
+    };
+    try {
+      await Promise.all([
+        take((state) => traceOf((options) => training.run(options), state, steps)),
+        twin && take((state) => traceOfTwin(training, twin, state, steps)),
+      ]);
+    } finally {
+      await twin?.dispose();
+    }
+    return traces;
   } finally {
     await training.dispose();
   }
+}
+
+/** All runs in one program, where that gains much: their numbers are those of runs alone. */
+async function sideBySide(
+  training: CompiledTraining,
+  options: StepOptions & EngineOptions,
+  starts: readonly TrainingState[],
+  steps: number,
+): Promise<Trace[] | undefined> {
+  const members = starts.length;
+  if (members < 2 || members * steps < leastSteps) return undefined;
+  const one = { ...options, threads: 1 };
+  const ensemble = await openMembers(await planMembers(training, one, members), training, one);
+  if ("alone" in ensemble) return undefined;
+  try {
+    return await Promise.all(
+      ensemble
+        .seats(members)
+        .map((seat, member) =>
+          traceOf((options) => seat.run(options), starts[member] as TrainingState, steps),
+        ),
+    );
+  } finally {
+    await ensemble.dispose();
+  }
+}
+
+/** What a run sees from a state on. */
+async function traceOf(
+  run: CompiledTraining["run"],
+  from: TrainingState,
+  steps: number,
+): Promise<Trace> {
+  const trace = emptyTrace();
+  const { carry } = await run({ steps, from, onRecords: (records) => note(trace, records) });
+  return { ...trace, end: flatten(carry.params) };
+}
+
+/** The same, in another thread. */
+async function traceOfTwin(
+  training: CompiledTraining,
+  twin: Twin,
+  from: TrainingState,
+  steps: number,
+): Promise<Trace> {
+  const trace = emptyTrace();
+  const { carry, records } = await twin.run(training.feeds({ steps, from }));
+  note(trace, toRecords(records, steps));
+  return { ...trace, end: flatten((carry as TrainingState["carry"]).params) };
+}
+
+const emptyTrace = () => ({
+  losses: [] as number[],
+  gradNorms: [] as number[],
+  shiftedGradNorms: [] as number[],
+  cosines: [] as number[],
+});
+
+function note(
+  trace: ReturnType<typeof emptyTrace>,
+  { loss, gradNorm, shiftedGradNorm, cosine }: Records,
+): void {
+  trace.losses.push(...loss);
+  trace.gradNorms.push(...gradNorm);
+  trace.shiftedGradNorms.push(...shiftedGradNorm);
+  trace.cosines.push(...cosine);
 }
 
 const plainDescent: Descending = { momentum: 0, nesterov: false, weightDecay: 0 };
@@ -223,12 +317,7 @@ async function runSam(
   learningRate: number,
   steps: number,
 ): Promise<Trace> {
-  const trace = {
-    losses: [] as number[],
-    gradNorms: [] as number[],
-    shiftedGradNorms: [] as number[],
-    cosines: [] as number[],
-  };
+  const trace = emptyTrace();
   let x = from;
   let v: Vector = new Float64Array(from.length);
   for (let t = 0; t < steps; t++) {

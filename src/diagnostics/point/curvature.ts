@@ -9,14 +9,16 @@ import { nearlySymmetricSpectrum, type NearlySymmetric } from "../algebra/rank-o
 import type { Derivatives } from "./derivatives.ts";
 import { extremeEigenvalues } from "../algebra/lanczos.ts";
 import type { RestPoint } from "./rest-point.ts";
-import { denseSamPoint, type SamPoint } from "./sam-point.ts";
+import { denseSamPoint, type DenseSamPoint, type SamPoint } from "./sam-point.ts";
 import {
   eigenvaluesWithin,
   endsOf,
   kernelPart,
+  openReducer,
   perturbationForm,
   tridiagonalForm,
   type ReducedForm,
+  type Reducer,
   type Tridiagonal,
 } from "../algebra/tridiagonal.ts";
 import {
@@ -118,6 +120,8 @@ export interface CurvatureOptions {
   /** The length gradients are measured by: ρ, or ‖x‖ for methods without an ascent. */
   readonly length: number;
   readonly seed: number;
+  /** Threads that may compute at once; default 1. */
+  readonly threads?: number | undefined;
   /** Told what is being computed. */
   readonly onProgress?: ((what: string) => void) | undefined;
 }
@@ -151,37 +155,62 @@ async function denseCurvature(
   point: RestPoint,
   options: CurvatureOptions,
 ): Promise<Curvature> {
-  const { tolerances, rests, onProgress } = options;
-  const { sam, isSam, descentNorm } = point;
+  const { rests, onProgress } = options;
   // Where nothing rests the ends of Hessians are enough, and iterations find them sooner.
   if (!rests && f.dimension > wholeLimit) return sparseCurvature(f, point, options);
   onProgress?.("whole spectra");
-  const matrices = await denseSamPoint(f, sam);
+  const reducer = openReducer(f.dimension, options.threads ?? 1);
+  try {
+    return await spectraOf(await denseSamPoint(f, point.sam), point, reducer, options);
+  } finally {
+    await reducer.close();
+  }
+}
+
+/** All spectra of the matrices of a point. The reducer works on Hessians while Dv is worked on here. */
+async function spectraOf(
+  matrices: DenseSamPoint,
+  point: RestPoint,
+  reducer: Reducer,
+  { tolerances, length }: CurvatureOptions,
+): Promise<Curvature> {
+  const { sam, isSam, descentNorm } = point;
   // In coordinates in which H is tridiagonal and u a unit vector, M is tridiagonal as well.
-  const hessian = tridiagonalForm(matrices.hessian, sam.direction);
-  const shiftedHessian = tridiagonalForm(matrices.shiftedHessian);
+  const reduced = Promise.all([
+    reducer.reduce(matrices.hessian, sam.direction),
+    reducer.reduce(matrices.shiftedHessian),
+  ]);
+  // Whoever waits for them is told.
+  reduced.catch(() => {});
+  // Where G is clearly not 0 the spectrum of Dv is asked for, whatever the Hessians' are.
+  const size = Math.max(
+    matrices.hessian.norm("frobenius"),
+    matrices.shiftedHessian.norm("frobenius"),
+  );
+  const isClear = descentNorm > 1.01 * tolerances.zeroGradient * length * size;
+  const early = isClear && sam.gradNorm > 0 ? await spectrumOfMotions(matrices, point) : undefined;
+  const [hessian, shiftedHessian] = await reduced;
   const ends = (form: Tridiagonal): Ends => ({ ...endsOf(form), residual: 0, converged: true });
   const base = { dense: true, hessian: ends(hessian), shiftedHessian: ends(shiftedHessian) };
-  const critical = relativeGradient(descentNorm, options.length, base) <= tolerances.zeroGradient;
+  const critical = relativeGradient(descentNorm, length, base) <= tolerances.zeroGradient;
   if (critical || sam.gradNorm === 0) {
     return { ...base, motions: undefined, sam: undefined, kernels: undefined };
   }
-  const jacobian = await point.dense(matrices);
   const perturbation =
     isSam && finite(matrices.perturbation)
       ? perturbationForm(hessian, sam.rho / sam.gradNorm)
       : undefined;
   const ofPerturbation = perturbation?.singularAtMost(tolerances.singular);
-  const motions = finite(jacobian)
-    ? await motionsOf(
-        jacobian,
-        isSam ? { ...matrices.factors, shift: point.weightDecay } : undefined,
-        // Of MᵀH⁺ with a regular M the kernel is that of H⁺.
-        ofPerturbation === 0 && point.weightDecay === 0
-          ? () => offKernelOf(shiftedHessian, base.shiftedHessian)
-          : undefined,
-      )
-    : undefined;
+  const moving = early ?? (await spectrumOfMotions(matrices, point));
+  const motions =
+    moving &&
+    (await motionsOf(
+      moving,
+      // Of MᵀH⁺ with a regular M the kernel is that of H⁺.
+      ofPerturbation === 0 && point.weightDecay === 0
+        ? () => offKernelOf(shiftedHessian, base.shiftedHessian)
+        : undefined,
+    ));
   if (perturbation === undefined || ofPerturbation === undefined) {
     return { ...base, motions, sam: undefined, kernels: undefined };
   }
@@ -225,21 +254,38 @@ const finite = (matrix: Matrix): boolean => Number.isFinite(matrix.sum());
 /** Rounding of a matrix put together from products, as a fraction of its size. */
 const rounding = 100 * Number.EPSILON;
 
+/** Dv with all its eigenvalues. */
+interface Moving {
+  readonly jacobian: Matrix;
+  readonly found: Spectrum;
+}
+
+/** The whole spectrum of Dv; `undefined` where that is not finite. */
+async function spectrumOfMotions(
+  matrices: DenseSamPoint,
+  point: RestPoint,
+): Promise<Moving | undefined> {
+  const jacobian = await point.dense(matrices);
+  if (!finite(jacobian)) return undefined;
+  // SAM's is a product of symmetric matrices but for a rank-one term.
+  const factors: NearlySymmetric | undefined =
+    point.isSam && jacobian.rows > conditionedLimit
+      ? { ...matrices.factors, shift: point.weightDecay }
+      : undefined;
+  const found =
+    (factors && (await nearlySymmetricSpectrum(jacobian, factors))) ?? wholeSpectrum(jacobian);
+  return { jacobian, found };
+}
+
 /**
- * The whole spectrum of Dv, with error bars for all eigenvalues, or for those that decide.
+ * The spectrum of Dv, with error bars for all eigenvalues, or for those that decide.
  *
- * @param factors of Dv, where it is a product of symmetric matrices but for a rank-one term.
  * @param offKernel makes what takes the kernel of Dvᵀ off a vector, where that is known.
  */
 async function motionsOf(
-  jacobian: Matrix,
-  factors: NearlySymmetric | undefined,
+  { jacobian, found }: Moving,
   offKernel: (() => Motions["offKernel"]) | undefined,
 ): Promise<Motions> {
-  const found =
-    (factors && jacobian.rows > conditionedLimit
-      ? await nearlySymmetricSpectrum(jacobian, factors)
-      : undefined) ?? wholeSpectrum(jacobian);
   const { values } = found;
   const deciding = values.length <= conditionedLimit ? values : decisive(values, found);
   const barred = new Map(

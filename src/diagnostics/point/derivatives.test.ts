@@ -136,3 +136,19 @@ test("refuses the loss of training where it is drawn at random", async () => {
     /^invalid mode: mlp draws random numbers/,
   );
 });
+
+test("with two threads a program and its twin make a Hessian, row by row the products", async () => {
+  const wide = mlp({ train, hidden: [60], dtype: "float64" });
+  const f = await compileDerivatives(wide, { engine: "native", threads: 2 });
+  expect(f.dimension).toBeGreaterThan(300);
+  const x = flatten(wide.init(1));
+  const rows = await f.hessian(x);
+  expect(rows).toHaveLength(f.dimension);
+  for (const [i, row] of rows.entries()) {
+    if (i % 29 !== 0) continue;
+    const unit = new Float64Array(f.dimension);
+    unit[i] = 1;
+    expect([i, row]).toEqual([i, await f.hessianTimes(x, unit)]);
+  }
+  await f.dispose();
+});

@@ -1,6 +1,6 @@
 /** Exact derivatives of a model's full-batch loss at any point, in float64. */
 import { compile, type EngineOptions } from "../../engine/index.ts";
-import type { ArrayTree, StepDefinition } from "../../engine/program.ts";
+import type { ArrayTree, Program, StepDefinition, Twin } from "../../engine/program.ts";
 import {
   leavesOf,
   mapTree,
@@ -58,6 +58,15 @@ export interface PassBlocks {
   /** Bytes that a pass over a block takes, about. */
   readonly bytes: number;
 }
+
+/** From so many parameters on a Hessian is worth a second thread, and up to so many it is asked for. */
+const [leastBeside, mostBeside] = [300, 5000];
+
+/** Rows of a Hessian that are computed in one call, where two programs share them. */
+const rowsAtOnce = 64;
+
+/** Bytes that a pass may take for two to take place at once. */
+export const mostBytesBeside = 2 ** 28;
 
 /** Which loss derivatives are of, and how they are compiled. */
 export interface DerivativesOptions extends FixedLossOptions, EngineOptions {
@@ -119,13 +128,27 @@ export async function compileDerivatives(
     knobs: { vector: params },
   };
   const gradientProgram = await compile(gradientStep, options);
-  const productProgram = await compile(productStep, options);
+  // Two programs with a core each make a Hessian sooner than one that has both.
+  const isShared =
+    (options.threads ?? 1) > 1 &&
+    dimension >= leastBeside &&
+    dimension <= mostBeside &&
+    loss.train.size * (await bytesPerSample(loss)) <= mostBytesBeside;
+  const productProgram = await compile(productStep, {
+    ...options,
+    ...(isShared && { threads: 1 }),
+  });
+  let twin: Twin | undefined;
   const cost = { products: 0, gradients: 0 };
 
-  /** H(x) times each of several vectors in one call. */
-  async function products(x: Vector, vectors: readonly Vector[]): Promise<Vector[]> {
+  /** H(x) times each of several vectors in one call, by the program or by its twin. */
+  async function products(
+    x: Vector,
+    vectors: readonly Vector[],
+    program: Pick<Program, "run"> | Twin = productProgram,
+  ): Promise<Vector[]> {
     cost.products += vectors.length;
-    const { records } = await productProgram.run({
+    const { records } = await program.run({
       carry: nothing,
       inputs: { data, point: unflatten(params, x) },
       knobs: { vector: stack(params, vectors) },
@@ -153,15 +176,30 @@ export async function compileDerivatives(
       };
     },
     hessianTimes: async (x, v) => (await products(x, [v]))[0] as Vector,
-    hessian(x) {
-      const rows = Array.from({ length: dimension }, (_, i) => {
+    async hessian(x) {
+      const units = Array.from({ length: dimension }, (_, i) => {
         const row = new Float64Array(dimension);
         row[i] = 1;
         return row;
       });
-      return products(x, rows);
+      if (isShared) twin ??= productProgram.twin?.();
+      if (twin === undefined) return products(x, units);
+      const rows: Vector[] = [];
+      let next = 0;
+      const take = async (program: Program | Twin) => {
+        while (next < dimension) {
+          const first = next;
+          next += rowsAtOnce;
+          const found = await products(x, units.slice(first, next), program);
+          found.forEach((row, i) => (rows[first + i] = row));
+        }
+      };
+      // The twin always has rows ahead: this thread hears nothing while it computes.
+      await Promise.all([take(twin), take(twin), take(productProgram)]);
+      return rows;
     },
     async dispose() {
+      await twin?.dispose();
       await gradientProgram.dispose();
       await productProgram.dispose();
     },

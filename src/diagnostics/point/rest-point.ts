@@ -87,6 +87,7 @@ export async function restPoint(
     jacobianTransposed: isSam ? decayed(sam.samJacobianTransposed) : undefined,
     async dense({ samJacobian }) {
       if (isSam || field === undefined) {
+        if (weightDecay === 0) return samJacobian;
         return Matrix.add(samJacobian, Matrix.eye(x.length).mul(weightDecay));
       }
       return new Matrix(await field.columns(x)).transpose();

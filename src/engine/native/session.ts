@@ -1,21 +1,33 @@
 /** Sessions of ONNX Runtime: a compiled step, run chunk by chunk. */
 import type { Tensor as OrtTensor } from "#ort";
 import { MachineError } from "../errors.ts";
-import type { CompileOptions, Program, ProgramRun, StepDefinition } from "../program.ts";
+import type {
+  CompileOptions,
+  Program,
+  ProgramResult,
+  ProgramRun,
+  StepDefinition,
+  Twin,
+} from "../program.ts";
 import { checkRun, runInChunks } from "../run.ts";
 import { checkThreads } from "../threads.ts";
+import { openWorker, WorkerLost } from "../worker.ts";
 import {
   leavesOf,
   leavesWithPaths,
+  mapTree,
   sizeOf,
+  typesOf,
   unflattenLike,
   wrap,
   type Tensor,
   type TensorData,
   type TensorType,
+  type Tree,
 } from "../tensor.ts";
 import { portable, resultName, type Target } from "./onnx/layout.ts";
 import type { TracedStep } from "../trace.ts";
+import type { ProgramAnswer, ProgramQuestion } from "./program-worker.ts";
 import type { Runtime } from "./runtime.ts";
 
 /** A serialized model and the number of its operators. */
@@ -33,6 +45,12 @@ export type WriteModel = (target: Target) => CompiledModel;
  */
 const largeGraph = 12_000;
 
+/** What a program takes and reports. */
+export interface ProgramTypes extends Pick<StepDefinition, "carry" | "inputs" | "knobs"> {
+  readonly records: TracedStep["records"];
+  readonly recordTypes: TracedStep["recordTypes"];
+}
+
 /** Load a model and make it a program. */
 export async function openProgram(
   runtime: Runtime,
@@ -40,24 +58,78 @@ export async function openProgram(
   traced: TracedStep,
   write: WriteModel,
   target: Target,
+  options: CompileOptions,
+  began: number,
+): Promise<Program> {
+  const model = write(target);
+  const { carry, inputs, knobs } = definition;
+  const { records, recordTypes } = traced;
+  const types = { carry, inputs, knobs, records, recordTypes };
+  const program = await loadProgram(runtime, types, model, options, began);
+  const isOnCpu = (options.provider ?? "cpu") === "cpu";
+  return {
+    ...program,
+    toOnnx: () => write(portable).bytes,
+    ...(isOnCpu && { twin: () => openTwin(types, model, program) }),
+  };
+}
+
+/** The same program in a thread of its own, which computes by itself where it has no thread any more. */
+function openTwin(types: ProgramTypes, model: CompiledModel, program: Program): Twin | undefined {
+  const worker = openWorker<ProgramQuestion, ProgramAnswer>(import.meta.url, "program-worker");
+  if (worker === undefined) return undefined;
+  const plain = <T extends TensorType>(tree: Tree<T>) =>
+    mapTree(typesOf(tree), ({ dtype, shape }) => ({ dtype, shape }));
+  const opened = worker.ask({
+    kind: "open",
+    model,
+    types: {
+      carry: plain(types.carry),
+      inputs: plain(types.inputs),
+      knobs: plain(types.knobs),
+      records: types.records.map(({ path, dtype, shape }) => ({ path, dtype, shape })),
+      recordTypes: plain(types.recordTypes),
+    },
+  });
+  // Whoever asks for a run is told.
+  opened.catch(() => {});
+  return {
+    async run({ carry, inputs, knobs, steps }) {
+      try {
+        await opened;
+        const ended = await worker.ask({ kind: "run", carry, inputs, knobs, steps });
+        return ended as ProgramResult;
+      } catch (error) {
+        if (!(error instanceof WorkerLost)) throw error;
+        return program.run({ carry, inputs, knobs, steps });
+      }
+    },
+    dispose: () => worker.close(),
+  };
+}
+
+/** Load a model that was written elsewhere. */
+export async function loadProgram(
+  runtime: Runtime,
+  types: ProgramTypes,
+  { bytes, operators }: CompiledModel,
   { threads = 1, provider = "cpu" }: CompileOptions,
   began: number,
 ): Promise<Program> {
   checkProvider(runtime, provider);
   checkThreads("threads", threads);
-  const { bytes, operators } = write(target);
   const session = await runtime.InferenceSession.create(bytes, {
     executionProviders: [provider],
     intraOpNumThreads: threads,
     interOpNumThreads: 1,
     executionMode: "sequential",
-    graphOptimizationLevel: optimizationLevel(definition, operators),
+    graphOptimizationLevel: optimizationLevel(types, operators),
     logSeverityLevel: 3,
     ...(threads > 1 && isBusy(threads) && { extra: withoutSpinning }),
   });
   const compileMilliseconds = performance.now() - began;
-  const carryTypes = leavesWithPaths(definition.carry, "carry");
-  const knobTypes = new Map(leavesWithPaths(definition.knobs, "knobs"));
+  const carryTypes = leavesWithPaths(types.carry, "carry");
+  const knobTypes = new Map(leavesWithPaths(types.knobs, "knobs"));
   let disposed = false;
 
   const feed = (dtype: Tensor["dtype"], shape: readonly number[], data: TensorData): OrtTensor =>
@@ -78,14 +150,14 @@ export async function openProgram(
       provider === "cpu" ? `cpu, ${threads} ${threads === 1 ? "thread" : "threads"}` : provider,
     compileMilliseconds,
     async run(options) {
-      checkRun(definition, options);
+      checkRun(types, options);
       // Tensors of the data set wrap its memory and serve all chunks.
       const inputs = leavesWithPaths(options.inputs, "inputs").map(([path, t]) => [
         path,
         feed(t.dtype, t.shape, t.data),
       ]);
       let carry = leavesWithPaths(options.carry, "carry");
-      return runInChunks(traced.recordTypes, options, async (first, count) => {
+      return runInChunks(types.recordTypes, options, async (first, count) => {
         const feeds = Object.fromEntries([
           ...inputs,
           ...carry.map(([path, t]) => [path, feed(t.dtype, t.shape, t.data)]),
@@ -96,19 +168,18 @@ export async function openProgram(
         const read = (name: string, type: TensorType): Tensor =>
           wrap((results[name] as OrtTensor).data as TensorData, type.shape, type.dtype);
         carry = carryTypes.map(([path, type]) => [path, read(resultName(path), type)]);
-        const stacked = traced.records.map(({ path, dtype, shape }) =>
+        const stacked = types.records.map(({ path, dtype, shape }) =>
           read(path, { dtype, shape: [count, ...shape] }),
         );
         return {
           carry: unflattenLike(
-            definition.carry,
+            types.carry,
             carry.map(([, leaf]) => leaf),
           ),
           stacked,
         };
       });
     },
-    toOnnx: () => write(portable).bytes,
     async dispose() {
       if (!disposed) await session.release();
       disposed = true;
@@ -133,7 +204,7 @@ function isBusy(threads: number): boolean {
 }
 
 function optimizationLevel(
-  { carry, inputs, knobs }: StepDefinition,
+  { carry, inputs, knobs }: ProgramTypes,
   operators: number,
 ): "disabled" | "basic" | "all" {
   if (operators > largeGraph) return "disabled";

@@ -1,7 +1,8 @@
 /** Worker threads that serve one task at a time, with types on both sides. */
-import { extname } from "node:path";
 import { parentPort, Worker, workerData } from "node:worker_threads";
 import { InputError, MachineError } from "../../engine/errors.ts";
+
+export { siblingModule } from "../../engine/worker.ts";
 
 /** What goes to a thread and what comes back. Everything must survive structured cloning. */
 export interface Protocol {
@@ -140,7 +141,3 @@ function revive({ name, message, stack }: { name: string; message: string; stack
   const kind = Object.hasOwn(kinds, name) ? kinds[name as keyof typeof kinds] : Error;
   return Object.assign(new kind(message), { stack: stack ?? message });
 }
-
-/** The module `name` beside the one of `url`, as source or as built. */
-export const siblingModule = (url: string, name: string): URL =>
-  new URL(`./${name}${extname(url)}`, url);

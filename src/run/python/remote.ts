@@ -1,6 +1,6 @@
 /** A PyTorch model as `certify` sees one: derivatives and runs that a Python process computes. */
 import type { Derivatives } from "../../diagnostics/point/derivatives.ts";
-import type { Runner } from "../../diagnostics/certificate/nearby-runs.ts";
+import type { Runner, Trace } from "../../diagnostics/certificate/nearby-runs.ts";
 import type { Vector } from "../../diagnostics/algebra/vectors.ts";
 import type { Mode } from "../../problems/problem.ts";
 import type { Descending } from "../../sam/contract/method.ts";
@@ -96,20 +96,23 @@ export async function remoteModel({
       samples: Number(head["samples"]),
       normalized: head["normalized"] === true,
       runner(rho, descending) {
-        return ({ learningRate: lr, steps }, use) =>
-          use(async (from) => {
+        return async ({ learningRate: lr, steps }, from) => {
+          const traces: Trace[] = [];
+          for (const x of from) {
             const question = { op: "run", rho, lr, steps, ...descending };
-            const { floats } = await child.ask(question, from);
+            const { floats } = await child.ask(question, x);
             const column = (k: number) =>
               Array.from({ length: steps }, (_, step) => floats[4 * step + k] as number);
-            return {
+            traces.push({
               losses: column(0),
               gradNorms: column(1),
               shiftedGradNorms: column(2),
               cosines: column(3),
               end: floats.slice(4 * steps),
-            };
-          });
+            });
+          }
+          return traces;
+        };
       },
     };
   } catch (error) {
