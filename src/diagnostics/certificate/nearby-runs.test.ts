@@ -216,7 +216,7 @@ describe("the method itself", () => {
   });
 
   test.each([
-    ["many steps of a plane, in one program", planes.quadratic.create(), 5000, {}],
+    ["many steps of a plane, in one program", planes.quadratic.create(), 3400, {}],
     ["a wide network, in two threads", wideNetwork(), 40, { threads: 2 }],
   ])("several runs have the numbers of runs alone: %s", async (_, problem, steps, engine) => {
     const runner = compiledRunner({ problem, method: sam({ rho: 0.5 }), engine });
