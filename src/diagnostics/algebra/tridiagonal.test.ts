@@ -1,4 +1,5 @@
 /** Tridiagonal forms, beside decompositions of the library and closed forms. */
+import { createHash } from "node:crypto";
 import { EigenvalueDecomposition, Matrix, SingularValueDecomposition } from "ml-matrix";
 import { expect, test } from "vitest";
 import { openWorker } from "../../engine/worker.ts";
@@ -144,18 +145,22 @@ test("what is not finite is refused", () => {
   expect(() => perturbationForm(form, Infinity)).toThrow(NotConverged);
 });
 
+/** Every digit of a form, in few characters: what differs in a million numbers takes minutes to show. */
+const digitsOf = (form: ReducedForm | undefined): string =>
+  createHash("sha256").update(JSON.stringify(form)).digest("hex");
+
 test("a reducer finds the same forms in a thread of its own, and here once that has ended", async () => {
   const n = 300;
   const [a, b, u] = [symmetric(n, "one"), symmetric(n, "other"), randomUnit(n, n, "u")];
   const worker = openWorker<ReductionQuestion, ReducedForm>(import.meta.url, "reduction-worker");
   const square = { n, a: entriesOf(a) };
-  expect(await worker?.ask({ square, last: u })).toEqual(tridiagonalForm(a, u));
+  expect(digitsOf(await worker?.ask({ square, last: u }))).toBe(digitsOf(tridiagonalForm(a, u)));
   await worker?.close();
   const reducer = openReducer(n, 2);
   const forms = await Promise.all([reducer.reduce(a, u), reducer.reduce(b)]);
-  expect(forms).toEqual([tridiagonalForm(a, u), tridiagonalForm(b)]);
+  expect(forms.map(digitsOf)).toEqual([tridiagonalForm(a, u), tridiagonalForm(b)].map(digitsOf));
   a.set(1, 2, NaN);
   await expect(reducer.reduce(a)).rejects.toThrow(NotConverged);
   await reducer.close();
-  expect(await reducer.reduce(b)).toEqual(forms[1]);
+  expect(digitsOf(await reducer.reduce(b))).toBe(digitsOf(forms[1]));
 });
