@@ -79,11 +79,14 @@ function goodTrain(random: RandomStream): Flags {
   return flags;
 }
 
+/** ∞ there, a number in float64: then the run diverges, and says so. */
+const tooLargeForFloat32 = "1e39";
+
 /** A value that must be refused, by flag; other flags get texts that may be either. */
 const bad: { readonly [flag: string]: readonly string[] } = {
   problem: ["mlpp", "", "../x", "constructor", "__proto__", "x\u0000.ts"],
   method: ["samm", "", "=sam", "constructor", "toString", "sam\n"],
-  lr: ["0", "-1", "NaN", "x", "1e999", "1,5", "", "1e39"],
+  lr: ["0", "-1", "NaN", "x", "1e999", "1,5", "", tooLargeForFloat32],
   rho: ["-1", "NaN", "x", "cosine(", "constructor(1)", "power(1,2,3)", "linear()"],
   steps: ["0", "-1", "1.5", "x", "1e999", "NaN", ""],
   seed: ["-1", "0.5", "4294967296", "x", "1e10"],
@@ -123,8 +126,10 @@ export function makeCommand(random: RandomStream, out: string): CommandCase {
   const [flag, values] = pick(random, Object.entries(bad));
   if (choice < 0.7) {
     // A flag that the problem does not have is refused as well.
-    const rest = argsOf(new Map([...flags].filter(([name]) => name !== flag)));
-    const args = ["train", ...rest, `--${flag}=${pick(random, values)}`, ...keep, "--json"];
+    const rest = new Map([...flags].filter(([name]) => name !== flag));
+    const value = pick(random, values);
+    if (value === tooLargeForFloat32) rest.set("dtype", "float32");
+    const args = ["train", ...argsOf(rest), `--${flag}=${value}`, ...keep, "--json"];
     return { args, expected: "refused" };
   }
   if (choice < 0.9) {
