@@ -13,7 +13,7 @@ export { slopeFigure } from "./slope.ts";
 export { figure5, figure8 } from "./paper.ts";
 export { contactSheet } from "./images.ts";
 export type { ContactSheetOptions } from "./images.ts";
-export { landscapeFigure } from "./landscape.ts";
+export { axisWords, landscapeFigure } from "./landscape.ts";
 export type { LandscapeData, LandscapeMark, LandscapePath } from "./landscape.ts";
 export { planeFigure } from "./plane.ts";
 export type { PlaneFigureOptions, PlanePath } from "./plane.ts";

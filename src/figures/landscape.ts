@@ -31,6 +31,8 @@ export interface LandscapeData {
   readonly relativeRho?: number | undefined;
   /** One name per axis; coordinates are distances in parameters. */
   readonly axes: readonly string[];
+  /** What coordinates along each axis are, for its label: `distance`; default: labels say the name alone. */
+  readonly units?: readonly string[] | undefined;
   /** Coordinates of the grid along each axis, ascending. */
   readonly ticks: readonly (readonly number[])[];
   /** Values in the order of the grid, the first axis running fastest. */
@@ -49,6 +51,10 @@ export const landscapeFigure = (data: LandscapeData): Figure =>
 
 const where = ({ rho, relativeRho }: LandscapeData) =>
   `ρ = ${rho}${relativeRho === undefined ? "" : `, ρ/‖x‖ = ${rounded(relativeRho, 2)}`}`;
+
+/** The label of an axis: `along the gradient g, distance`. */
+export const axisWords = ({ axes, units }: LandscapeData, k: number): string =>
+  [`along ${axes[k] ?? ""}`, ...(units?.slice(k, k + 1) ?? [])].join(", ");
 
 /** Low values dark, high ones light, and one hue, so that gray printing keeps the order. */
 const [lowest, highest] = [
@@ -145,7 +151,7 @@ function planesFigure(data: LandscapeData): Figure {
     width,
     height,
     ...mapMargins,
-    x: { domain: [view.x1, view.x2], label: `along ${data.axes[0]}`, ticks: 7 },
+    x: { domain: [view.x1, view.x2], label: axisWords(data, 0), ticks: 7 },
     y: { domain: [view.y1, view.y2], label: null, ticks: 7 },
     color: { type: "threshold", domain: [...levels], range: [...range] },
     marks: [
@@ -197,7 +203,7 @@ function planesFigure(data: LandscapeData): Figure {
     {
       x: 12,
       y: titleHeight - 8,
-      plot: lineOfText(`${where(data)}; ↑ along ${data.axes[1]}`, 2 * width - 24),
+      plot: lineOfText(`${where(data)}; ↑ ${axisWords(data, 1)}`, 2 * width - 24),
     },
     { x: 12, y: titleHeight + 14, plot: key.plot },
   ];
@@ -349,7 +355,7 @@ function lineFigure(data: LandscapeData): Figure {
       width,
       height,
       ...panelMargins,
-      x: { label: `along ${data.axes[0]}`, domain: [xs[0] ?? 0, xs.at(-1) ?? 1], ticks: 8 },
+      x: { label: axisWords(data, 0), domain: [xs[0] ?? 0, xs.at(-1) ?? 1], ticks: 8 },
       y: axis ? axis.scale : { label: null, grid: true, ticks: 5 },
       marks: [
         axis?.axis ?? null,

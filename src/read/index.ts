@@ -13,6 +13,8 @@ export type { RunConfig, StoredRun } from "./run.ts";
 export { growingRows, readStudy } from "./study.ts";
 export type { StoredStudy, StudyConfig } from "./study.ts";
 export { readPack } from "./pack.ts";
+export { axisLabel } from "../diagnostics/landscape/axis.ts";
+export type { AxisInfo } from "../diagnostics/landscape/axis.ts";
 export { parseLandscape } from "./landscape.ts";
 export type { LandscapeIdentity, StoredLandscape } from "./landscape.ts";
 export { parseCertificate } from "./certificate.ts";

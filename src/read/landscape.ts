@@ -1,5 +1,6 @@
 /** Landscape files, read: places and what is known of them, a line each. */
 import { z } from "zod";
+import type { AxisInfo } from "../diagnostics/landscape/axis.ts";
 import type { Place } from "../diagnostics/landscape/grid.ts";
 import { layers } from "../diagnostics/landscape/layers.ts";
 import { InputError } from "../engine/errors.ts";
@@ -22,17 +23,22 @@ export interface LandscapeIdentity {
 /** A landscape as far as it is known. */
 export interface StoredLandscape {
   readonly identity: LandscapeIdentity;
+  /** What each axis is; absent from files of earlier versions. */
+  readonly directions?: readonly AxisInfo[] | undefined;
   /** In the order in which they were computed; of two at one place the later one counts. */
   readonly places: readonly Place[];
 }
 
-const identitySchema = z.object({
+const headSchema = z.object({
   format: z.int(),
   point: z.string(),
   axes: z.array(z.string()),
   rho: z.number(),
   dtype: z.string(),
   problem: z.unknown(),
+  directions: z
+    .array(z.object({ name: z.string(), unit: z.string(), share: z.number().optional() }))
+    .optional(),
 });
 
 const placeSchema = z.object({
@@ -49,9 +55,9 @@ const placeSchema = z.object({
  */
 export function parseLandscape(text: string, path: string): StoredLandscape {
   const [head = "", ...lines] = text.split("\n").slice(0, -1);
-  const parsed = identitySchema.safeParse(fromJson(withoutCheck(head) ?? ""));
+  const parsed = headSchema.safeParse(fromJson(withoutCheck(head) ?? ""));
   if (!parsed.success) throw damaged(path, 1);
-  const { format, ...identity } = parsed.data;
+  const { format, directions, ...identity } = parsed.data;
   if (format > landscapeFormat) {
     throw new InputError(`invalid file ${path}: of a newer version (update lucid-sam)`);
   }
@@ -62,7 +68,7 @@ export function parseLandscape(text: string, path: string): StoredLandscape {
       Object.entries(found.data).map(([name, value]) => [name, value ?? Number.NaN]),
     ) as unknown as Place;
   });
-  return { identity, places };
+  return { identity, ...(directions && { directions }), places };
 }
 
 const damaged = (path: string, line: number) =>

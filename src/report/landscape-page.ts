@@ -1,5 +1,5 @@
 /** The page of a landscape: its maps, and on a plane the surface to be turned. */
-import { landscapeFigure, type LandscapeData } from "../figures/landscape.ts";
+import { axisWords, landscapeFigure, type LandscapeData } from "../figures/landscape.ts";
 import { escape, page, picture } from "./page.ts";
 import { surfaceViewer } from "./surface/bundle.ts";
 import type { SurfaceData } from "../surface/data.ts";
@@ -8,7 +8,6 @@ import { short } from "./words.ts";
 
 /** The page, as HTML that needs nothing but itself; `command` made it. */
 export async function landscapePage(data: LandscapeData, command: string): Promise<string> {
-  const [first = "", second] = data.axes;
   return page(
     data.title,
     `<h1>${escape(data.title)}</h1>
@@ -17,17 +16,17 @@ ${picture(
   landscapeFigure(data),
   "What to look at: where SAM stands still, the map of what it sees has a hollow. Where the loss itself has none there, SAM is drawn to a place that solves nothing.",
 )}
-${second === undefined ? "" : await surface(data, [first, second])}
+${data.axes.length < 2 ? "" : await surface(data)}
 <p class="small">Made by <code>${escape(command)}</code>.</p>`,
   );
 }
 
-async function surface(data: LandscapeData, axes: readonly [string, string]): Promise<string> {
+async function surface(data: LandscapeData): Promise<string> {
   const finite = (values: readonly number[]) =>
     values.map((value) => (Number.isFinite(value) ? Number(value.toPrecision(6)) : null));
   const [xs = [], ys = []] = data.ticks;
   const given: SurfaceData = {
-    axes,
+    axes: [axisWords(data, 0), axisWords(data, 1)],
     ticks: [xs, ys],
     surfaces: [
       { name: "the loss f", values: finite(data.loss) },

@@ -18,6 +18,7 @@ import {
   samEigenDirections,
   type Axis,
 } from "../diagnostics/landscape/directions.ts";
+import { axisLabel } from "../diagnostics/landscape/axis.ts";
 import { fill, layersOf, ticks, type Place } from "../diagnostics/landscape/grid.ts";
 import { compileLandscape } from "../diagnostics/landscape/landscape.ts";
 import { compileDerivatives, flatten, unflatten } from "../diagnostics/point/derivatives.ts";
@@ -139,7 +140,7 @@ async function draw(
     title: view.title,
     rho,
     relativeRho: rho / norm(point.x),
-    axes: view.axes.map(({ name }) => name),
+    axes: view.axes.map(axisLabel),
     ticks: grid,
     ...layersOf(grid, known),
     paths: view.paths ?? [],

@@ -23,18 +23,22 @@ const identity = {
   dtype: "float32",
   problem: { problem: "cosine" },
 };
+const directions = [
+  { name: "the gradient g", unit: "distance" },
+  { name: "principal component 1", unit: "distance", share: 0.75 },
+];
 const place = (x: number, y: number, loss: number, more: object = {}): Place => ({
   place: [x, y],
   loss,
   ...more,
 });
 const write = async (...places: Place[]) => {
-  const file = await openLandscape(path, identity);
+  const file = await openLandscape(path, identity, directions);
   await file.append(places);
   await file.close();
 };
 const known = async () => {
-  const file = await openLandscape(path, identity);
+  const file = await openLandscape(path, identity, directions);
   await file.close();
   return file.known;
 };
@@ -48,8 +52,10 @@ test("what was written is known when the file is opened again, and is added to",
   await write(later);
   await write();
   expect((await known()).get("0,-1")).toEqual(later);
-  const { identity: found, places } = parseLandscape(await readFile(path, "utf8"), path);
+  const read = parseLandscape(await readFile(path, "utf8"), path);
+  const { identity: found, directions: named, places } = read;
   expect(found).toEqual(identity);
+  expect(named).toEqual(directions);
   expect(places).toEqual([a, b, later]);
 });
 
@@ -81,7 +87,7 @@ test.each<[string, object]>([
 ])("a landscape of another %s is refused, and stays as it was", async (_, change) => {
   await write(place(0, 0, 1));
   const before = await readFile(path, "utf8");
-  await expect(openLandscape(path, { ...identity, ...change })).rejects.toThrow(
+  await expect(openLandscape(path, { ...identity, ...change }, directions)).rejects.toThrow(
     `invalid out: ${path} is of another point, radius or directions (choose another folder)`,
   );
   expect(await readFile(path, "utf8")).toBe(before);

@@ -1,5 +1,6 @@
 /** Landscape files, written: a killed command goes on where it was. */
 import { InputError } from "../engine/errors.ts";
+import type { AxisInfo } from "../diagnostics/landscape/axis.ts";
 import { keyOf, type Place } from "../diagnostics/landscape/grid.ts";
 import { openAppend } from "../platform/node/append.ts";
 import { readText } from "../platform/node/files.ts";
@@ -17,18 +18,20 @@ export interface LandscapeFile {
 /**
  * Open a landscape file, making it where there is none. A line that a crash has torn is cut off.
  *
+ * @param directions what each axis is, for a new file: whoever reads it alone can name them.
  * @throws {InputError} when it is not one, is damaged, or is of another landscape.
  */
 export async function openLandscape(
   path: string,
   identity: LandscapeIdentity,
+  directions: readonly AxisInfo[],
 ): Promise<LandscapeFile> {
   const length = await completeLength(path);
   const known = length === 0 ? new Map<string, Place>() : await read(path, identity);
   const file = await openAppend(path, length);
   try {
     if (length === 0) {
-      await file.append(`${formatChecked({ format: landscapeFormat, ...identity })}\n`);
+      await file.append(`${formatChecked({ format: landscapeFormat, ...identity, directions })}\n`);
     }
     return {
       known,

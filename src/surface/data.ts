@@ -2,7 +2,7 @@
 
 /** What is shown of a landscape. */
 export interface SurfaceData {
-  /** Names of the two axes; coordinates are distances in parameters. */
+  /** Labels of the two axes: `along the gradient g, distance`. */
   readonly axes: readonly [string, string];
   /** Coordinates of the grid, ascending. */
   readonly ticks: readonly [readonly number[], readonly number[]];

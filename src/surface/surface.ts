@@ -32,14 +32,14 @@ export function showSurface(stage: HTMLElement, data: SurfaceData): ShownSurface
   canvas.setAttribute("role", "img");
   canvas.setAttribute(
     "aria-label",
-    `Surface of the landscape over ${data.axes[0]} and ${data.axes[1]}; arrow keys with Shift turn it`,
+    `Surface of the landscape, from left to right ${data.axes[0]}, from front to back ${data.axes[1]}; arrow keys with Shift turn it`,
   );
   stage.replaceChildren(canvas);
   const scene = new THREE.Scene();
   const camera = new THREE.PerspectiveCamera(40, 1, 0.01, 20);
-  camera.position.set(0.9, 1.15, 1.3);
+  camera.position.set(1.02, 1.25, 1.5);
   const controls = new OrbitControls(camera, canvas);
-  controls.target.set(0, height / 2, 0);
+  controls.target.set(0, height / 4, 0);
   controls.listenToKeyEvents(canvas);
   controls.update();
   scene.add(new THREE.AmbientLight("#ffffff", 1.6));
@@ -50,6 +50,11 @@ export function showSurface(stage: HTMLElement, data: SurfaceData): ShownSurface
   const levels = scaleOf(data);
   const groups = data.surfaces.map(({ values }) => groupOf(data, values, levels));
   scene.add(...groups);
+  const labels = labelsOf(data);
+  for (const { material } of labels) {
+    if (material.map) material.map.anisotropy = renderer.capabilities.getMaxAnisotropy();
+  }
+  scene.add(...labels);
   const draw = () => renderer.render(scene, camera);
   const choose = (chosen: number) => {
     groups.forEach((group, i) => (group.visible = i === chosen));
@@ -84,6 +89,7 @@ export function showSurface(stage: HTMLElement, data: SurfaceData): ShownSurface
       scene.traverse((part) => {
         if (!(part instanceof THREE.Mesh || part instanceof THREE.Line)) return;
         (part.geometry as THREE.BufferGeometry).dispose();
+        for (const { material } of labels) material.map?.dispose();
         (part.material as THREE.Material).dispose();
       });
       renderer.dispose();
@@ -175,6 +181,76 @@ function groupOf(
     group.add(ball);
   }
   return group;
+}
+
+/** How wide the strip of a label is beside its edge, and how many pixels that are. */
+const [labelWidth, labelPixels] = [0.1, 120];
+
+/** What the axes are, written on the ground along the front edge and the right one, with both ends. */
+function labelsOf({
+  axes,
+  ticks,
+}: SurfaceData): THREE.Mesh<THREE.PlaneGeometry, THREE.MeshBasicMaterial>[] {
+  const spans = ticks.map(spanOf);
+  const longest = Math.max(...spans);
+  const sides = spans.map((span) => span / longest);
+  const label = (k: 0 | 1) => {
+    const [side = 1, other = 1] = k === 0 ? sides : sides.toReversed();
+    const map = new THREE.CanvasTexture(stripOf(axes[k], ticks[k], side));
+    map.colorSpace = THREE.SRGBColorSpace;
+    const mesh = new THREE.Mesh(
+      new THREE.PlaneGeometry(side, labelWidth),
+      new THREE.MeshBasicMaterial({ map, transparent: true, side: THREE.DoubleSide }),
+    );
+    const off = other / 2 + 0.7 * labelWidth;
+    mesh.rotation.set(-Math.PI / 2, 0, k === 0 ? 0 : Math.PI / 2);
+    mesh.position.set(k === 0 ? 0 : off, 0, k === 0 ? off : 0);
+    return mesh;
+  };
+  return [label(0), label(1)];
+}
+
+/** A strip of text: the ends of an axis at its ends, its label between them, in two lines where it is long. */
+function stripOf(words: string, ticks: readonly number[], side: number): HTMLCanvasElement {
+  const canvas = document.createElement("canvas");
+  canvas.height = labelPixels;
+  canvas.width = Math.max(1, Math.round((labelPixels * side) / labelWidth));
+  const context = canvas.getContext("2d");
+  if (context === null) return canvas;
+  const font = (pixels: number) => `${pixels}px system-ui, sans-serif`;
+  const usual = 0.4 * labelPixels;
+  // Dark with a light rim, so that it can be read on light and on dark.
+  Object.assign(context, {
+    font: font(usual),
+    textBaseline: "middle",
+    lineJoin: "round",
+    lineWidth: labelPixels / 12,
+    strokeStyle: "white",
+    fillStyle: "#1a1a1a",
+  });
+  const write = (text: string, align: CanvasTextAlign, x: number, height: number) => {
+    context.textAlign = align;
+    context.strokeText(text, x, height * labelPixels);
+    context.fillText(text, x, height * labelPixels);
+  };
+  const rim = labelPixels / 12;
+  const ends = [ticks[0] ?? 0, ticks.at(-1) ?? 0].map((end) => String(Number(end.toPrecision(3))));
+  write(ends[0] ?? "", "left", rim, 0.25);
+  write(ends[1] ?? "", "right", canvas.width - rim, 0.25);
+  const width = (text: string) => context.measureText(text).width;
+  const room = canvas.width - 2 * (Math.max(...ends.map(width)) + 4 * rim);
+  const lines = width(words) <= room ? [words] : halvesOf(words);
+  context.font = font(usual * Math.min(1, room / Math.max(...lines.map(width))));
+  lines.forEach((line, i) => write(line, "center", canvas.width / 2, 0.25 + 0.45 * i));
+  return canvas;
+}
+
+/** A text in two, at the space nearest to its middle. */
+function halvesOf(words: string): string[] {
+  const spaces = Array.from(words.matchAll(/ /g), ({ index }) => index);
+  const middle = words.length / 2;
+  const [at = words.length] = spaces.sort((a, b) => Math.abs(a - middle) - Math.abs(b - middle));
+  return [words.slice(0, at), words.slice(at + 1)];
 }
 
 const spanOf = (ticks: readonly number[]) => (ticks.at(-1) ?? 1) - (ticks[0] ?? 0);

@@ -1,12 +1,12 @@
 /** Landscapes: stored places as a grid, for contours and for the surface. */
-import type { LandscapeData } from "lucid-sam/figures";
-import type { StoredLandscape } from "lucid-sam/read";
+import { axisWords, type LandscapeData } from "lucid-sam/figures";
+import { axisLabel, type StoredLandscape } from "lucid-sam/read";
 import type { SurfaceData } from "lucid-sam/surface";
 
 type Layer = "loss" | "shiftedLoss" | "gradNorm" | "shiftedGradNorm" | "cosine";
 
 /** The grid of all coordinates that occur; NaN where a place was not computed. */
-export function gridOf({ identity, places }: StoredLandscape): LandscapeData {
+export function gridOf({ identity, directions, places }: StoredLandscape): LandscapeData {
   const { axes, rho, problem } = identity;
   const count = places[0]?.place.length ?? axes.length;
   const ticks = Array.from({ length: count }, (_, k) =>
@@ -30,8 +30,9 @@ export function gridOf({ identity, places }: StoredLandscape): LandscapeData {
   return {
     title: `The landscape around a point of ${typeof problem === "string" ? problem : JSON.stringify(problem)}`,
     rho,
-    // The file keeps only what tells two axes apart.
-    axes: ticks.map((_, k) => `axis ${k + 1}`),
+    // Files of earlier versions keep only what tells two axes apart.
+    axes: ticks.map((_, k) => (directions?.[k] ? axisLabel(directions[k]) : `axis ${k + 1}`)),
+    ...(directions && { units: directions.map(({ unit }) => unit) }),
     ticks,
     loss: layer("loss"),
     shiftedLoss: layer("shiftedLoss"),
@@ -50,7 +51,7 @@ export function surfaceOf(data: LandscapeData): SurfaceData | undefined {
   const finite = (values: readonly number[]) =>
     values.map((value) => (Number.isFinite(value) ? value : null));
   return {
-    axes: [data.axes[0] ?? "", data.axes[1] ?? ""],
+    axes: [axisWords(data, 0), axisWords(data, 1)],
     ticks: [xs, ys],
     surfaces: [
       { name: "the loss f", values: finite(data.loss) },

@@ -3,7 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { lucid } from "../../../test/lucid.ts";
+import { parseLandscape } from "../../read/landscape.ts";
 import { rangeWords } from "../../report/words.ts";
+import { formatChecked } from "../../run/checked.ts";
 
 const root = mkdtempSync(join(tmpdir(), "lucid-landscape-"));
 const run = join(root, "run");
@@ -90,6 +92,32 @@ test("a file that a crash cut off goes on; a damaged one and one of another poin
   const other = await draw("line", ...flags, "--rho", "1");
   expect(other.code).toBe(2);
   expect(other.err).toContain("is of another point, radius or directions (choose another folder)");
+});
+
+test("a new file says what its axes are; one of an earlier version, which does not, goes on", async () => {
+  const flags = "--directions trajectory --losses-only --points 3".split(" ");
+  expect((await draw("named", ...flags)).code).toBe(0);
+  const file = at("named", "landscape.jsonl");
+  const { directions = [] } = parseLandscape(readFileSync(file, "utf8"), file);
+  expect(directions).toEqual([
+    { name: "principal component 1", unit: "distance", share: expect.any(Number) },
+    { name: "principal component 2", unit: "distance", share: expect.any(Number) },
+  ]);
+  const [first = NaN, second = NaN] = directions.map(({ share }) => share);
+  expect(first).toBeGreaterThan(second);
+  expect(first + second).toBeLessThanOrEqual(1 + 1e-9);
+  const label = `along principal component 1 (${(100 * first).toPrecision(3)} %), distance`;
+  expect(readFileSync(at("named", "landscape.svg"), "utf8")).toContain(label);
+  expect(readFileSync(at("named", "landscape.html"), "utf8")).toContain(`"axes":["${label}"`);
+
+  const [head = "", ...places] = linesOf("named");
+  const { directions: _, check: __, ...older } = JSON.parse(head) as Record<string, unknown>;
+  const old = formatChecked(older);
+  writeFileSync(file, [old, ...places, ""].join("\n"));
+  expect((await draw("named", ...flags.slice(0, -1), "5")).code).toBe(0);
+  expect(linesOf("named")[0]).toBe(old);
+  expect(linesOf("named").slice(1, 1 + places.length)).toEqual(places);
+  expect(linesOf("named")).toHaveLength(1 + 25);
 });
 
 test("the path of a run is trained again and lies in the plane where it spread most", async () => {

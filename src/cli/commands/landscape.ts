@@ -4,6 +4,7 @@ import { basename, join } from "node:path";
 import type { Command } from "@commander-js/extra-typings";
 import { InputError, show, unknownName } from "../../engine/errors.ts";
 import { checkThreads } from "../../engine/threads.ts";
+import { axisLabel, axisUnit } from "../../diagnostics/landscape/axis.ts";
 import { crc32, crcText } from "../../engine/crc32.ts";
 import {
   eigenDirections,
@@ -160,13 +161,17 @@ async function landscape(
     ];
     const grid = gridOf(flags, axes, rho, center, marks, path);
     await makeFolder(out);
-    const file = await openLandscape(join(out, "landscape.jsonl"), {
-      point: hash(center),
-      axes: axes.map(({ vector }) => hash(vector)),
-      rho,
-      dtype: problem.dtype,
-      problem: target.description ?? problem.name,
-    });
+    const file = await openLandscape(
+      join(out, "landscape.jsonl"),
+      {
+        point: hash(center),
+        axes: axes.map(({ vector }) => hash(vector)),
+        rho,
+        dtype: problem.dtype,
+        problem: target.description ?? problem.name,
+      },
+      axes.map(({ name, share }) => ({ name, unit: axisUnit, share })),
+    );
     try {
       const surface = await compileLandscape({
         problem,
@@ -195,7 +200,8 @@ async function landscape(
         title: `The landscape around ${run ? `the end of ${basename(run)}` : "a point"}: ${target.description ?? problem.name}`,
         rho,
         relativeRho: rho / norm(center),
-        axes: axes.map(({ name }) => name),
+        axes: axes.map(axisLabel),
+        units: axes.map(() => axisUnit),
         ticks: grid,
         ...layersOf(grid, file.known),
         paths: path ? [path] : [],

@@ -21,8 +21,10 @@ import type { SamPoint } from "../point/sam-point.ts";
 
 /** A direction of norm 1: coordinates along it are distances between parameters. */
 export interface Axis {
-  /** For labels: `filter, seed 0`, `to minimum.safetensors`. */
+  /** For labels: `a filter-normalized direction (seed 0)`, `the way to minimum.safetensors`. */
   readonly name: string;
+  /** Share of the variance of a run's points that lies along it, 0 to 1, where it comes from them. */
+  readonly share?: number | undefined;
   readonly vector: Vector;
 }
 
@@ -104,7 +106,7 @@ export async function samEigenDirections(point: SamPoint): Promise<readonly [Axi
   ];
 }
 
-/** Two axes as they are drawn: the second made orthogonal to the first. */
+/** Two axes as they are drawn: the second made orthogonal to the first, which may cost it its share. */
 export function orthonormal(first: Axis, second: Axis): readonly [Axis, Axis] {
   const vector = second.vector.slice();
   orthogonalize(vector, [first.vector]);
@@ -113,7 +115,8 @@ export function orthonormal(first: Axis, second: Axis): readonly [Axis, Axis] {
       `invalid directions: ${first.name} and ${second.name} are one line (give another second one)`,
     );
   }
-  return [first, { ...second, vector: unit(vector) }];
+  const isTurned = Math.abs(dot(first.vector, second.vector)) > 1e-6;
+  return [first, { ...second, ...(isTurned && { share: undefined }), vector: unit(vector) }];
 }
 
 /** Where points lie on a plane or line through `center`, and how much of their spread it shows. */
@@ -170,7 +173,8 @@ export function principalDirections(points: readonly Vector[]): readonly [Axis, 
     }
     const vector = combine(eigenvectorMatrix.getColumn(column), centered);
     return {
-      name: `principal component ${which + 1} (${((100 * value) / total).toPrecision(3)} %)`,
+      name: `principal component ${which + 1}`,
+      share: value / total,
       vector: unit(vector),
     };
   };
