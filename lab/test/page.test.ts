@@ -44,6 +44,31 @@ test("there is one copy of the WebAssembly, fetched when a network first trains"
   expect(await page.getByRole("img", { name: /^Loss by step\..* at step 199/ }).count()).toBe(1);
 });
 
+test("where the run time does not load, networks train and are certified on jax, and the page says so", async () => {
+  site.forgive(
+    /Failed to load resource|wasm|falling back to ArrayBuffer|running on the jax engine/,
+  );
+  const page = await open(
+    "#networks?problem=regression&rho=2&steps=20&seconds=0&play=true",
+    {},
+    async (page) => {
+      await page.route("**/*.wasm", (route) => route.abort());
+    },
+  );
+  await page.getByRole("button", { name: "Play again" }).waitFor();
+  await page.getByText(/^jax, /).waitFor();
+  await page
+    .getByText(
+      /^missing native engine: ONNX Runtime's WebAssembly does not load here: .*; running on the jax engine$/,
+    )
+    .waitFor();
+  await page.getByText("20 of 20").waitFor();
+  await page.getByRole("button", { name: "Certify step 20" }).click();
+  await page.getByText(/, from step 20/).waitFor({ timeout: 300_000 });
+  await page.getByText("All numbers, as the command line prints them").click();
+  await page.getByText(/^Certified: regression, 7 parameters.*jax/s).waitFor();
+}, 400_000);
+
 test.each([
   ["#networks", "light"],
   ["#networks", "dark"],

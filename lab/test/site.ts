@@ -27,6 +27,8 @@ export interface Site {
   readonly folder: string;
   /** Files that pages have asked for since the test began, by name. */
   readonly asked: () => readonly string[];
+  /** Take no offense at complaints that a test means to bring about. */
+  readonly forgive: (complaint: RegExp) => void;
   /** Open an address and wait until nothing more loads. */
   readonly open: (
     hash: string,
@@ -44,6 +46,7 @@ export function useSite(): Site {
   let asked: string[] = [];
   /** What pages complained of: errors, warnings, requests elsewhere. */
   let complaints: string[] = [];
+  let forgiven: RegExp[] = [];
   const pages: Page[] = [];
 
   beforeAll(async () => {
@@ -71,8 +74,9 @@ export function useSite(): Site {
 
   afterEach(async () => {
     for (const page of pages.splice(0)) await page.close();
-    const heard = complaints;
+    const heard = complaints.filter((text) => !forgiven.some((pattern) => pattern.test(text)));
     complaints = [];
+    forgiven = [];
     asked = [];
     expect(heard).toEqual([]);
   });
@@ -80,6 +84,7 @@ export function useSite(): Site {
   return {
     folder,
     asked: () => asked,
+    forgive: (complaint) => forgiven.push(complaint),
     async open(hash, options = {}, prepare) {
       const page = await browser.newPage(options);
       pages.push(page);

@@ -1,9 +1,10 @@
 /** The engine in a browser: the numbers of Node, and how a run is steered. */
-import { parseSpec } from "lucid-sam/run";
+import { buildMethod, buildProblem, parseSpec, prepareTraining } from "lucid-sam/run";
 import { afterEach, expect, inject, test } from "vitest";
 import { certified, printed } from "../../test/certificates.ts";
 import { CancelledError, startEngine, type Engine } from "./client.ts";
 import type { LabRow } from "./protocol.ts";
+import { browserSources } from "./sources.ts";
 
 const engines: Engine[] = [];
 const start = () => {
@@ -166,6 +167,21 @@ test("what is wrong comes back as one line for the reader", async () => {
   await engine.open(parseSpec({ problem: "ridge" }));
   await expect(engine.change(parseSpec({ problem: "regression" }))).rejects.toMatchObject({
     message: "invalid change: the model would be another one (open it anew)",
+  });
+});
+
+test("threads that browsers have not are refused in one line", async () => {
+  const spec = parseSpec({ problem: "ridge" });
+  const problem = await buildProblem(spec, browserSources);
+  const training = prepareTraining({
+    problem,
+    method: buildMethod(spec),
+    batchSize: "full",
+    threads: 2,
+  });
+  await expect(training).rejects.toMatchObject({
+    name: "InputError",
+    message: "invalid threads: 2 (in browsers there is 1; give 1, or run it with Node)",
   });
 });
 

@@ -8,7 +8,10 @@ import "./telemetry.ts";
 import type * as Ort from "#ort";
 import { MissingEngineError } from "../program.ts";
 
-export type Runtime = typeof Ort;
+export type Runtime = typeof Ort & {
+  /** Threads that there are, where the run time cannot have any number of them. */
+  readonly mostThreads?: number;
+};
 
 /**
  * Load the run time.

@@ -1,6 +1,6 @@
 /** Sessions of ONNX Runtime: a compiled step, run chunk by chunk. */
 import type { Tensor as OrtTensor } from "#ort";
-import { MachineError } from "../errors.ts";
+import { InputError, MachineError } from "../errors.ts";
 import type {
   CompileOptions,
   Program,
@@ -118,6 +118,7 @@ export async function loadProgram(
 ): Promise<Program> {
   checkProvider(runtime, provider);
   checkThreads("threads", threads);
+  checkServed(runtime, threads);
   const session = await runtime.InferenceSession.create(bytes, {
     executionProviders: [provider],
     intraOpNumThreads: threads,
@@ -211,6 +212,13 @@ function optimizationLevel(
   // Some of the further fusions make float64 operators that have no kernel.
   const types = [carry, inputs, knobs].flatMap((tree) => leavesOf(tree));
   return types.some(({ dtype }) => dtype === "float64") ? "basic" : "all";
+}
+
+function checkServed({ mostThreads = Infinity }: Runtime, threads: number): void {
+  if (threads <= mostThreads) return;
+  throw new InputError(
+    `invalid threads: ${threads} (in browsers there is ${mostThreads}; give 1, or run it with Node)`,
+  );
 }
 
 function checkProvider({ listSupportedBackends }: Runtime, provider: string): void {
