@@ -116,6 +116,7 @@ test("a folder that is chosen shows all that is good, and one line for each that
     ["stored/runs/ä b#1", "At step 4,000"],
     ["stored/certificate.json", "Certified: hallucinated minimizer"],
     ["stored/valley/landscape.jsonl", "49 places on 7 × 7"],
+    ["stored/valley/landscape.jsonl", /^along steepest direction of what SAM sees .*, distance/],
     ["stored/network", "A network that lucid_sam.export wrote in Python"],
     ["stored/good", "8 of 8 cells done"],
   ] as const) {
@@ -173,6 +174,16 @@ test("what is picked on the map shows in the table, the curves and the address",
   expect(await page.getByRole("checkbox", { name: /^Pick/, checked: true }).count()).toBe(2);
   const curves = page.getByRole("img", { name: "loss f(x): 2 lines over 60 steps" });
   await curves.waitFor(patient);
+
+  // No file is read again for it.
+  await page.waitForLoadState("networkidle");
+  asked = [];
+  await page.getByLabel("Filter").fill("rho=1");
+  await page.getByText("4 shown, 2 picked").waitFor();
+  await page.getByRole("button", { name: "loss", exact: true }).click();
+  await expect.poll(() => hashOf(page)).toContain("sort=loss");
+  await page.waitForLoadState("networkidle");
+  expect(asked.filter((url) => url.includes("/files/"))).toEqual([]);
 
   // Steps, by keys: the table has the values there.
   await page.getByLabel("to step").focus();

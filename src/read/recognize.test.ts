@@ -201,7 +201,7 @@ test("rows and logs that grow are read in pieces of any size, none twice and non
         whole.subarray(i * size, (i + 1) * size),
       );
     expect(pieces(bytes).flatMap(rows)).toEqual(all.map(({ row }) => row));
-    const found = pieces(log).flatMap(entries);
+    const found = pieces(log).flatMap((bytes) => entries(bytes));
     expect(found.map((entry) => ("row" in entry ? entry.row.step : undefined))).toEqual(steps);
   }
   // The form of a log is not told by its first bytes alone.

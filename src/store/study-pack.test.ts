@@ -142,6 +142,17 @@ test("refuses, in one line, a file that is no packed study or not all of one", a
     const changed = packed([first, JSON.stringify({ ...line, ...change }), ...rest]);
     await (await damaged(changed)).toThrow("line 2 is no cell");
   }
+  // Histories are read when they are asked for.
+  await writeFile(file, packed([first, second.replace('"history":[', '"history":[{'), ...rest]));
+  const { id } = JSON.parse(second) as Cell;
+  await expect((await readStudyFolder(file)).history(id)).rejects.toThrow(
+    `invalid file ${file}: the history of ${id} is none (it has been changed)`,
+  );
+  // What has the same in another order is the same.
+  const { id: _, ...others } = line as unknown as Cell & { readonly history: object };
+  await writeFile(file, packed([first, JSON.stringify({ ...others, id }), ...rest]));
+  expect(await (await readStudyFolder(file)).history(id)).toHaveLength(2);
+
   const newer = first.replace('"format":1', '"format":2');
   await (await damaged(packed([newer, second, ...rest]))).toThrow(/which is newer/);
   expect((await lucid("sweep", "pack", folder, "--to", `${folder}.gz`)).err).toContain(

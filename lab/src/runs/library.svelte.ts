@@ -12,6 +12,10 @@ import { counted, lineOf } from "./words.ts";
 const mayBeServed = () =>
   location.pathname === "/" && /^(127\.0\.0\.1|localhost|\[::1\])$/.test(location.hostname);
 
+/** Whether a file is the item at a path, or lies in it. */
+const isIn = (item: string, file: string) =>
+  item === "" || file === item || file.startsWith(`${item}/`);
+
 export class Library {
   items = $state.raw<readonly Item[]>([]);
   /** Folders of the server; absent where there is none. */
@@ -33,6 +37,9 @@ export class Library {
   histories = $state.raw<ReadonlyMap<string, readonly MetricRow[]>>(new Map());
 
   #reader: Reader | undefined;
+  #screening: Screening = {};
+  /** Counts openings: what an earlier one brings is not shown. */
+  #turn = 0;
   /** Histories that were asked for. */
   #wanted = new Set<string>();
   #queue: Promise<void> = Promise.resolve();
@@ -59,6 +66,11 @@ export class Library {
     this.busy = true;
     try {
       await this.#asked.take(files);
+      const { path } = this;
+      // The same again may be another version of it.
+      if (path !== undefined && files.some((file) => isIn(path, file.path))) {
+        await this.open(path, this.#screening);
+      }
       const known = this.items.filter(({ kind }) => kind !== "unknown");
       announcer.say(`${counted(files.length, "file")} read: ${counted(known.length, "item")}.`);
     } finally {
@@ -72,6 +84,8 @@ export class Library {
 
   async open(path: string, screening: Screening): Promise<void> {
     if (this.path !== path) this.content = undefined;
+    const mine = ++this.#turn;
+    this.#screening = screening;
     this.path = path;
     this.trouble = "";
     this.rows = new Map();
@@ -80,9 +94,9 @@ export class Library {
     this.#wanted = new Set();
     try {
       const content = await this.#asked.open(path, screening);
-      if (this.path === path) this.content = content;
+      if (mine === this.#turn) this.content = content;
     } catch (error) {
-      if (this.path !== path) return;
+      if (mine !== this.#turn) return;
       this.content = undefined;
       this.trouble = lineOf(error);
       announcer.say(this.trouble);
@@ -90,6 +104,7 @@ export class Library {
   }
 
   shut(): void {
+    this.#turn++;
     this.path = undefined;
     this.content = undefined;
     this.trouble = "";

@@ -19,7 +19,10 @@ export function mapText(text: string, column: string, name: string): string {
     .join(",");
 }
 
-export const screeningOf = ({ map, evidence }: FieldsOf<"runs">): Screening => ({
+export const screeningOf = ({
+  map,
+  evidence,
+}: Pick<FieldsOf<"runs">, "map" | "evidence">): Screening => ({
   map: parseMap(map),
   evidence: evidence === "header" ? undefined : evidence,
 });

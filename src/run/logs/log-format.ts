@@ -33,25 +33,26 @@ export function formatOf(bytes: Uint8Array, path: string): LogFormat {
  * @throws {InputError} when it is none, or damaged.
  */
 export const parseLog = (bytes: Uint8Array, path: string): LogEntry[] =>
-  bytes.length === 0 ? [] : formatOf(bytes, path).read(bytes, true);
+  growingLog(path)(bytes, true);
 
 /**
- * A reader of a log that grows: takes the next bytes, returns the entries that end in them.
+ * A reader of a log that grows, or of a long one piece by piece: takes the next bytes, and whether
+ * they are the last (default: no), returns the entries that end in them.
  *
  * @param path what messages call it.
  * @throws {InputError} from the reader, when the log is none, or damaged.
  */
-export function growingLog(path: string): (bytes: Uint8Array) => LogEntry[] {
+export function growingLog(path: string): (bytes: Uint8Array, ended?: boolean) => LogEntry[] {
   let format: LogFormat | undefined;
   let waiting: Uint8Array = new Uint8Array();
-  return (bytes) => {
-    if (format !== undefined) return format.read(bytes, false);
+  return (bytes, ended = false) => {
+    if (format !== undefined) return format.read(bytes, ended);
     const all = new Uint8Array(waiting.length + bytes.length);
     all.set(waiting);
     all.set(bytes, waiting.length);
     waiting = all;
-    if (all.length < fewestBytes) return [];
+    if (all.length < (ended ? 1 : fewestBytes)) return [];
     format = formatOf(all, path);
-    return format.read(all, false);
+    return format.read(all, ended);
   };
 }

@@ -17,6 +17,16 @@ export type Change =
   | { readonly kind: "gone"; readonly path: string }
   | { readonly kind: "anew" };
 
+/** Bytes of a piece of a file. */
+const pieceSize = 1 << 22;
+
+async function bytesOf(file: Blob, path: string): Promise<Uint8Array<ArrayBuffer>> {
+  const bytes = await file.arrayBuffer().catch((error: unknown) => {
+    throw new InputError(`invalid file ${path}: it cannot be read (${String(error)})`);
+  });
+  return new Uint8Array(bytes);
+}
+
 /** All files that the page knows, those of the server and those dropped; the latter count more. */
 export class Shelf {
   readonly dropped = new Map<string, Blob>();
@@ -60,13 +70,20 @@ export class Shelf {
 
   async #read(path: string): Promise<Uint8Array<ArrayBuffer>> {
     const file = this.dropped.get(path);
-    if (file) {
-      const bytes = await file.arrayBuffer().catch((error: unknown) => {
-        throw new InputError(`invalid file ${path}: it cannot be read (${String(error)})`);
-      });
-      return new Uint8Array(bytes);
+    return file ? bytesOf(file, path) : this.piece(path);
+  }
+
+  /** A file in pieces, and whether each is the last: one that was dropped may be longer than memory. */
+  async *pieces(path: string): AsyncGenerator<readonly [bytes: Uint8Array, isLast: boolean]> {
+    const file = this.dropped.get(path);
+    if (file === undefined) {
+      yield [await this.read(path), true];
+      return;
     }
-    return this.piece(path);
+    for (let at = 0; at === 0 || at < file.size; at += pieceSize) {
+      const end = Math.min(file.size, at + pieceSize);
+      yield [await bytesOf(file.slice(at, end), path), end === file.size];
+    }
   }
 
   /** Bytes of a file of the server. */

@@ -5,7 +5,6 @@ import {
   growingLog,
   growingRows,
   parseHistory,
-  parseLog,
   readTensors,
   recognize,
   type Found,
@@ -303,13 +302,12 @@ function openStudy(thing: Found, stored: StoredStudy, mine: number): Open {
 async function openLog(thing: Found, mine: number): Promise<Open> {
   const { path } = thing;
   const isServed = !shelf.dropped.has(path);
-  const bytes = await shelf.read(path);
   const { map, evidence } = screening;
   const screen = createLogScreen({ map, evidence });
   const kept = thinner(2000);
   const stepName = map?.["step"];
   let grow = growingLog(path);
-  let position = bytes.length;
+  let position = 0;
   const push = (entries: readonly LogEntry[]) => {
     screen.push(entries);
     for (const entry of entries) {
@@ -334,11 +332,14 @@ async function openLog(thing: Found, mine: number): Promise<Open> {
       remarks: screen.remarks,
     } satisfies ScreenedLog,
   });
-  if (isServed) push(grow(bytes));
-  else {
-    push(parseLog(bytes, path));
-    screen.end();
+  for await (const [bytes, isLast] of shelf.pieces(path)) {
+    // Another item was opened: nobody waits for the rest.
+    if (mine !== turn) break;
+    // One that the server has may grow.
+    push(grow(bytes, isLast && !isServed));
+    position += bytes.length;
   }
+  if (!isServed) screen.end();
   return {
     path,
     found: thing,
