@@ -10,7 +10,7 @@ if (chromium === undefined) {
   );
 }
 
-const patience = { testTimeout: 120_000, hookTimeout: 120_000 };
+const patience = { testTimeout: 120_000, hookTimeout: 300_000 };
 
 export default mergeConfig(
   site,
