@@ -40,6 +40,12 @@ export const presets: readonly Preset[] = [
     address: query({ problem: "regression", rho: "2", lr: "0.01", steps: "20000", seed: "6" }),
   },
   {
+    title: "A graph network stuck",
+    sentence:
+      "Who joins whom in the karate club: at ρ = 1 SAM rests at a loss of ln 2, on a slope that it does not see.",
+    address: query({ problem: "gcn", data: "karate", rho: "1", lr: "0.5", steps: "1000" }),
+  },
+  {
     title: "Digits, ρ far too large",
     sentence: "ρ = 3 on 49–16–10 weights: the warning comes early, and nothing is learned.",
     address: query({
