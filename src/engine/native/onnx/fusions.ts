@@ -211,6 +211,8 @@ export function lowerSoftmax(l: Lowering, { inputs: [x], attributes, type }: Nod
   const axes = l.integers([attributes["axis"] as number]);
   const kept = type.shape.with(attributes["axis"] as number, 1);
   const greatest = l.op("ReduceMax", [masked, axes], { keepdims: 1 }, "float32", kept);
-  const floor = l.op("Add", [greatest, l.scalar(-50, "float32")]);
+  // As a row: a column with a number is taken element by element.
+  const row = l.reshape(greatest, [product(kept)]);
+  const floor = l.reshape(l.op("Add", [row, l.scalar(-50, "float32")]), kept);
   return l.op("Softmax", [l.op("Max", [masked, floor])], attributes);
 }

@@ -24,19 +24,31 @@ import {
 } from "./fusions.ts";
 import { Lowering, noKernel, type LowerNode, type LoweringTable } from "./lowering.ts";
 import type { Operators } from "./operators.ts";
-import { range } from "../graph/shapes.ts";
+import { product, range } from "../graph/shapes.ts";
 import * as special from "./special.ts";
 
 /** Elementwise operators, by name and by the element types that have a kernel. */
 const direct =
   (name: string, attributes: Attributes = {}): LowerNode =>
-  (l, { inputs, type }) =>
-    l.op(
-      name,
-      inputs.map((x) => l.lower(x)),
-      attributes,
-      type.dtype,
-    );
+  (l, { inputs, type }) => {
+    const given = inputs.map((x) => l.lower(x));
+    // A column with a number is taken element by element, a row in one go. (Not what images have per channel.)
+    if (given.length === 2 && type.shape.at(-1) === 1 && type.shape.at(-2) !== 1) {
+      const [size, isNumber] = [product(type.shape), given.some(isScalarLike)];
+      if (
+        isNumber &&
+        size >= shortColumn &&
+        given.some((part) => product(part.type.shape) === size)
+      ) {
+        const rows = given.map((part) => (isScalarLike(part) ? part : l.reshape(part, [size])));
+        return l.reshape(l.op(name, rows, attributes, type.dtype, [size]), type.shape);
+      }
+    }
+    return l.op(name, given, attributes, type.dtype);
+  };
+
+/** Columns shorter than this are not worth the detour of two changes of shape. */
+const shortColumn = 512;
 
 const onFloat64 =
   (float64: (l: Lowering, x: Node) => Node, other: LowerNode): LowerNode =>
