@@ -151,3 +151,32 @@ describe.each(["float32", "float64"] as const)("%s", (dtype) => {
     }
   });
 });
+
+test("a long column with a number is what a short one is", async () => {
+  const rows = 600;
+  const x = tensor(
+    Array.from({ length: rows }, (_, i) => Math.sin(i)),
+    [rows, 1],
+    "float32",
+  );
+  const program = await compileNative({
+    step: (carry, _, knobs) => {
+      const { factor } = knobs as { factor: np.Array };
+      const { x: given } = carry as { x: np.Array };
+      return { carry: { x: np.subtract(factor.ref, np.multiply(given, factor)) }, record: {} };
+    },
+    carry: { x },
+    inputs: {},
+    knobs: { factor: { dtype: "float32", shape: [] } },
+  });
+  const { carry } = await program.run({
+    carry: { x },
+    inputs: {},
+    knobs: { factor: tensor([0.3], [], "float32") },
+    steps: 1,
+  });
+  await program.dispose();
+  const [{ shape, data } = x] = leavesOf(carry);
+  expect(shape).toEqual([rows, 1]);
+  data.forEach((value, i) => expect(Number(value)).toBeCloseTo(0.3 - Math.sin(i) * 0.3, 6));
+});
