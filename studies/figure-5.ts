@@ -23,6 +23,14 @@ export default {
       record: 256,
       keep: true,
     },
+    /** The same at two radii, five times as long: do runs that stand still at 20,000 steps stand on? Ten minutes. */
+    long: {
+      fixed: { n: 500, pool: 2, hidden: [64] },
+      axes: { rho: [2, 4], training: { sam: {} } },
+      seeds: 4,
+      steps: 100_000,
+      record: 256,
+    },
     /** 784–128–10 on 1000 images. Overnight on a laptop. */
     standard: {
       fixed: { n: 1000, hidden: [128] },
