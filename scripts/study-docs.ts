@@ -12,6 +12,7 @@ import { format } from "prettier";
 import { findingTables } from "../studies/tables/findings.ts";
 import { hallucinatedMinimizerTables } from "../studies/tables/hallucinated-minimizer.ts";
 import { outputBiasTables } from "../studies/tables/output-bias.ts";
+import { realNetworkTables } from "../studies/tables/real-networks.ts";
 import { remedyTables } from "../studies/tables/remedies.ts";
 
 /** Tables by name. */
@@ -27,6 +28,7 @@ export const pages: { readonly [page: string]: () => Promise<Tables> } = {
   "docs/remedies.md": remedyTables,
   "docs/hallucinated-minimizer.md": hallucinatedMinimizerTables,
   "docs/output-bias.md": outputBiasTables,
+  "docs/real-networks.md": realNetworkTables,
 };
 
 const mark = /<!-- table: ([\w-]+) -->[\s\S]*?<!-- table ends -->/g;

@@ -63,6 +63,8 @@ export function survivalFigure(runs: readonly FigureRun[], threshold: number): F
           width,
           height,
           ...margins,
+          // The last tick may be 100,000, half of which stands beyond the axis.
+          marginRight: 32,
           x: { label: "step", ticks: 8 },
           y: { domain: [0, 1], label: null, grid: true, tickFormat: "%" },
           marks: [

@@ -1,11 +1,11 @@
 /** Settings of the residual network on CIFAR-100, ours and PyTorch's. */
 export const settings = {
   /** The first so many training images, and test images to be judged on. */
-  n: 2000,
+  n: 10000,
   test: 2000,
   depth: 8,
   width: 16,
-  batch: 64,
+  batch: 128,
   epochs: 10,
   crop: 4,
   flip: true,

@@ -77,6 +77,7 @@ export async function findingTables(): Promise<{ [name: string]: string }> {
   return {
     ...stallTables(runs, descent),
     horizon: horizonTable(),
+    long: longTable(await runsOf("figure-5-long")),
     ends: endsTable(ends),
     answers: answersTable(ends),
     refining: refiningTable(ends),
@@ -188,6 +189,26 @@ function horizonTable(): string {
         `${percent(numbers["drift"])} (${percent(numbers["driftLow"])} to ${percent(numbers["driftHigh"])})`,
       ];
     }),
+  );
+}
+
+/** Runs over 100,000 steps: their losses on the way, and what the screen calls their ends. */
+function longTable(runs: readonly StoredRun[]): string {
+  const horizons = [20_000, 40_000, 60_000, 80_000, 100_000];
+  return markdown(
+    ["ρ", "seed", ...horizons.map((horizon) => `f(x) at ${horizon}`), "verdict of the screen"],
+    runs
+      .toSorted(
+        (a, b) => Number(a.row.at["rho"]) - Number(b.row.at["rho"]) || seedOf(a) - seedOf(b),
+      )
+      .map(({ row, history }) => [
+        Number(row.at["rho"]),
+        Number(row.at["seed"]),
+        ...horizons.map((horizon) =>
+          (history.findLast(({ step }) => step <= horizon)?.loss ?? NaN).toFixed(3),
+        ),
+        row.verdict?.name ?? "–",
+      ]),
   );
 }
 
