@@ -6,7 +6,6 @@ import { ensembleOf } from "./onnx/ensemble.ts";
 import { topological } from "./graph/graph.ts";
 import { lower } from "./onnx/lower.ts";
 import { graphOfStep } from "./graph/traced.ts";
-import { inPieces } from "./onnx/pieces.ts";
 import { layOut, portable } from "./onnx/layout.ts";
 import { openProgram, type WriteModel } from "./session.ts";
 import { targetOf } from "./target.ts";
@@ -85,16 +84,14 @@ const leading = (
   knobs: mapTree(typesOf(knobs), lead),
 });
 
-/** The compiler without the run time: trace → simplify → lower → layOut → inPieces → planExecution → emit. */
+/** The compiler without the run time: trace → simplify → lower → layOut → planExecution → emit. */
 export async function compileToOnnx(traced: TracedStep): Promise<WriteModel> {
   const given = traced.flat.arguments;
   const { operators, roots } = await lowerStep(traced);
   const carry = given.filter(({ part }) => part === "carry").map(({ path }) => path);
   return (target) => {
     const laidOut = layOut(operators, roots, carry, target);
-    const isCut = target.cachesPieces === true;
-    const results = isCut ? inPieces(operators, laidOut.roots) : laidOut.roots;
-    const plan = planExecution(operators.graph, results);
+    const plan = planExecution(operators.graph, laidOut.roots);
     const count = topological(plan.roots).length;
     return { bytes: emit(plan, given, traced.records, laidOut.blockedCarry), operators: count };
   };

@@ -12,7 +12,7 @@ export async function targetOf(
 ): Promise<Target> {
   // Other processors have neither blocked convolutions nor a liking for many small groups.
   if (provider !== "cpu") return { groupedConvolutions: false };
-  return { ...portable, cachesPieces: true, block: await (block ??= probeBlock(runtime)) };
+  return { ...portable, block: await (block ??= probeBlock(runtime)) };
 }
 
 /** Of this machine, once it is known. */

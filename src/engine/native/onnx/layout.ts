@@ -17,8 +17,6 @@ export interface Target {
   readonly block?: number | undefined;
   /** Whether kernels' gradients are grouped convolutions, fast on CPUs, or matrix products. */
   readonly groupedConvolutions: boolean;
-  /** Whether large values are computed in pieces that caches hold. */
-  readonly cachesPieces?: boolean | undefined;
 }
 
 /** Operators of the ONNX standard and of `com.microsoft`, fast on any CPU: for exported models. */
