@@ -34,6 +34,8 @@ export default mergeConfig(
                     enabled: true,
                     headless: true,
                     screenshotFailures: false,
+                    // Pages of other tests may have both cores.
+                    connectTimeout: 300_000,
                     provider: playwright({ launchOptions }),
                     instances: [{ browser: "chromium" }],
                   },
