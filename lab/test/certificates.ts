@@ -1,7 +1,7 @@
 /** Certificates that Node and browsers must agree on, and how they are printed. */
 import { describeCertificate, type Certificate } from "lucid-sam/diagnostics";
 
-/** Runs whose ends are certified: on planes, and the last 5,000 of 45,000 steps of section 9's network. */
+/** Runs whose ends are certified: on planes, and the last 5,000 of 45,000 steps of the network of docs/hallucinated-minimizer.md. */
 export const certified = [
   { problem: "cosine", rho: 4 },
   { problem: "ridge", rho: 1.6 },

@@ -30,7 +30,7 @@ export const networkFields = z.strictObject({
   }),
 });
 
-/** The network of section 9 of the paper, with the start of docs/hallucinated-minimizer.md. */
+/** The network, and the start, of docs/hallucinated-minimizer.md. */
 export const networkPreset = {
   problem: "regression",
   rho: "2",

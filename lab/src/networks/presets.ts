@@ -19,7 +19,7 @@ export const presets: readonly Preset[] = [
   {
     title: "A minimum that is not there",
     sentence:
-      "Seven weights, section 9 of the paper: SAM converges where the curve misses its points, because the curve at x⁺ meets them.",
+      "Seven weights: SAM converges where the curve misses its points, because the curve at x⁺ meets them.",
     address: query(networkPreset),
   },
   {

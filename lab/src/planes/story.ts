@@ -32,7 +32,7 @@ const wells = {
   rho: [2.5, 2.5],
 } as const;
 
-/** The network of section 9 from the start of its page, with descent for the first tenth of the run. */
+/** The network of docs/hallucinated-minimizer.md from the start there, with descent for the first tenth of the run. */
 export const network =
   "#networks?problem=regression&start=-0.49026082,-0.10984739,-0.06453957,0.0952704,0.1912387,-0.4470479,-0.51799646&rho=2&switch=0.1&steps=45000&play=true";
 
