@@ -89,9 +89,9 @@ export function showSurface(stage: HTMLElement, data: SurfaceData): ShownSurface
       scene.traverse((part) => {
         if (!(part instanceof THREE.Mesh || part instanceof THREE.Line)) return;
         (part.geometry as THREE.BufferGeometry).dispose();
-        for (const { material } of labels) material.map?.dispose();
         (part.material as THREE.Material).dispose();
       });
+      for (const { material } of labels) material.map?.dispose();
       renderer.dispose();
       canvas.remove();
     },
