@@ -52,7 +52,7 @@ for (const threads of [1, availableParallelism()]) {
     rho: 2,
     shiftedGradients: false,
     engine: "native",
-    atOnce: threads,
+    threads,
   });
   const compiled = (performance.now() - began) / 1000;
   await landscape.at(grid.slice(0, 20));

@@ -1,9 +1,7 @@
 /** `lucid landscape`: the loss, and what SAM sees of it, on a line or a plane through a point. */
-import { availableParallelism } from "node:os";
 import { basename, join } from "node:path";
 import type { Command } from "@commander-js/extra-typings";
 import { InputError, show, unknownName } from "../../engine/errors.ts";
-import { checkThreads } from "../../engine/threads.ts";
 import { axisLabel, axisUnit } from "../../diagnostics/landscape/axis.ts";
 import { crc32, crcText } from "../../engine/crc32.ts";
 import {
@@ -33,7 +31,13 @@ import { readRunFolder } from "../../store/run-folder.ts";
 import { openLandscape } from "../../store/landscape-file.ts";
 import { toColumns, toCsv } from "../../study/table.ts";
 import { rangeWords, short, whole } from "../../report/words.ts";
-import { chooseEngine, engineOption, option, wholeNumber } from "../shared/arguments.ts";
+import {
+  chooseEngine,
+  engineOption,
+  option,
+  threadsOption,
+  wholeNumber,
+} from "../shared/arguments.ts";
 import { addLossOptions, fieldOption, kebab, lossOf } from "../shared/flags.ts";
 import { lossAndModel, readModel, type LossFlags, type Target } from "../shared/point.ts";
 import { Interrupted, printJson, type Terminal } from "../shared/terminal.ts";
@@ -50,7 +54,7 @@ interface LandscapeFlags extends LossFlags {
   readonly dtype?: unknown;
   readonly out?: string;
   readonly engine?: string;
-  readonly atOnce?: string;
+  readonly threads?: string;
   readonly json?: boolean;
 }
 
@@ -107,7 +111,7 @@ export function addLandscape(program: Command, terminal: Terminal): void {
         "values, picture (SVG, PNG), table (CSV), page (HTML); a second call goes on or extends (default: landscape)",
       ),
     )
-    .addOption(option("--at-once <count>", "places computed at once (default: one per core)"))
+    .addOption(threadsOption(2))
     .addOption(engineOption())
     .option("--json", "print one JSON document: identity, ticks and values")
     .action(async (run, flags) => {
@@ -127,8 +131,7 @@ async function landscape(
   terminal: Terminal,
 ): Promise<void> {
   const engine = { engine: chooseEngine(flags.engine) };
-  const atOnce = wholeNumber("at-once", flags.atOnce) ?? availableParallelism();
-  checkThreads("at-once", atOnce);
+  const threads = wholeNumber("threads", flags.threads) ?? 2;
   const { out = "landscape" } = flags;
   const wanted = namesOf(flags);
   const made = run === undefined ? undefined : (await readRunFolder(run)).config.spec;
@@ -180,7 +183,7 @@ async function landscape(
         rho,
         statistics: model.statistics,
         shiftedGradients: !flags.lossesOnly,
-        atOnce,
+        threads,
         ...engine,
       });
       const complete = await fill(surface, grid, {

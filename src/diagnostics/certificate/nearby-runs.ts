@@ -1,6 +1,7 @@
 /** Nearby runs: a method run from displaced copies of a point, and how far from it they end. */
 import type { EngineOptions } from "../../engine/index.ts";
 import type { Twin } from "../../engine/program.ts";
+import { inTurns } from "../../engine/turns.ts";
 import type { Problem } from "../../problems/problem.ts";
 import type { Descending, Knobs, Method } from "../../sam/contract/method.ts";
 import { openMembers, planMembers } from "../../sam/training/members.ts";
@@ -221,21 +222,17 @@ async function runAll(
   try {
     const together = await sideBySide(training, { problem, method, ...engine }, starts, steps);
     if (together) return together;
-    const traces: Trace[] = [];
     const twin = isApart ? training.program.twin?.() : undefined;
-    const left = [...starts.entries()];
-    const take = async (run: (from: TrainingState) => Promise<Trace>) => {
-      for (let next = left.shift(); next; next = left.shift()) traces[next[0]] = await run(next[1]);
-    };
+    const here = (state: TrainingState) =>
+      traceOf((options) => training.run(options), state, steps);
+    const apart = twin ? [(state: TrainingState) => traceOfTwin(training, twin, state, steps)] : [];
     try {
-      await Promise.all([
-        take((state) => traceOf((options) => training.run(options), state, steps)),
-        twin && take((state) => traceOfTwin(training, twin, state, steps)),
-      ]);
+      return await inTurns(starts.length, here, apart, (trace, i) =>
+        trace(starts[i] as TrainingState),
+      );
     } finally {
       await twin?.dispose();
     }
-    return traces;
   } finally {
     await training.dispose();
   }

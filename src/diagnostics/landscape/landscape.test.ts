@@ -5,6 +5,7 @@ import {
   plainGradient,
   plainNetwork,
 } from "../../../test/oracle/tanh-network.ts";
+import { randomStream } from "../../engine/random.ts";
 import { leavesWithPaths, sizeOf, tensor } from "../../engine/tensor.ts";
 import { mlp } from "../../problems/networks/mlp.ts";
 import { along, combine, dot, minus, norm, randomUnit, type Vector } from "../algebra/vectors.ts";
@@ -77,19 +78,46 @@ test("without the second gradient the losses are the same, and nothing claims it
   await losses.dispose();
 });
 
-test("values do not depend on how many places are evaluated at once", async () => {
-  const options = { problem, center: x, axes, rho, engine: "native" } as const;
-  const places = placesOf([ticks(-1, 1, 5), ticks(-1, 1, 1)]);
+test("values do not depend on how many threads share the places", async () => {
+  const draw = randomStream(0, "test", "landscape");
+  const normals = (length: number) => Array.from({ length }, () => draw.normal());
+  const large = mlp({
+    train: {
+      size: 2000,
+      batch: {
+        x: tensor(normals(2000 * 20), [2000, 20], "float64"),
+        y: tensor(
+          normals(2000).map((value) => (value > 0 ? 1 : 0)),
+          [2000],
+          "int32",
+        ),
+      },
+    },
+    hidden: [40],
+    dtype: "float64",
+  });
+  const center = flatten(large.init(0));
+  const axes = [{ name: "a", vector: randomUnit(center.length, 0, "a") }];
+  // So many places are worth threads, one place is not.
+  const places = placesOf([ticks(-1, 1, 61)]);
   const results = [];
-  for (const atOnce of [1, 2, 7]) {
-    const landscape = await compileLandscape({ ...options, atOnce });
-    results.push(await landscape.at(places));
+  for (const threads of [1, 2, 3]) {
+    const landscape = await compileLandscape({
+      problem: large,
+      center,
+      axes,
+      rho,
+      engine: "native",
+      threads,
+    });
+    results.push([await landscape.at(places), await landscape.at(places.slice(0, 1))]);
     await landscape.dispose();
   }
-  const [one, two, seven] = results;
-  expect(one?.loss).toHaveLength(5);
+  const [one, two, three] = results;
+  expect(one?.[0]?.loss).toHaveLength(61);
+  expect(new Set(one?.[0]?.loss).size).toBe(61);
   expect(two).toEqual(one);
-  expect(seven).toEqual(one);
+  expect(three).toEqual(one);
 });
 
 test("with ρ = 0 SAM sees the loss itself", async () => {

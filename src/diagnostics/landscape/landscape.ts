@@ -15,15 +15,18 @@ import {
 } from "../../engine/arrays.ts";
 import { compile, type EngineOptions } from "../../engine/index.ts";
 import { np } from "../../engine/jax-js.ts";
-import type { ArrayTree, Program, StepDefinition } from "../../engine/program.ts";
+import type { ArrayTree, StepDefinition, Twin } from "../../engine/program.ts";
 import { scalarTensor, tensor, typesOf, type Tensor, type Tree } from "../../engine/tensor.ts";
+import { checkThreads } from "../../engine/threads.ts";
+import { inTurns } from "../../engine/turns.ts";
 import { castTree } from "../../problems/float64.ts";
 import type { Problem } from "../../problems/problem.ts";
 import { objectiveOf } from "../../sam/contract/objective.ts";
 import { castBytes } from "../../sam/contract/samples.ts";
 import { ofLength } from "../../sam/parts/ascent.ts";
+import { bytesPerSample } from "../../sam/training/pass-memory.ts";
 import type { Vector } from "../algebra/vectors.ts";
-import { unflatten } from "../point/derivatives.ts";
+import { mostBytesBeside, unflatten } from "../point/derivatives.ts";
 import { fixedLoss, type FixedLossOptions } from "../point/fixed-loss.ts";
 import type { Axis } from "./directions.ts";
 import type { Layer } from "./layers.ts";
@@ -39,7 +42,10 @@ export interface Landscape {
   dispose(): Promise<void>;
 }
 
-/** What a landscape is of. */
+/**
+ * What a landscape is of. With `threads` beyond 1 places are shared among as many programs with a core
+ * each, where passes are small, since that suits small networks better than one program with several.
+ */
 export interface LandscapeOptions extends FixedLossOptions, EngineOptions {
   readonly problem: Problem;
   /** x, at which all coordinates are 0. */
@@ -53,12 +59,16 @@ export interface LandscapeOptions extends FixedLossOptions, EngineOptions {
    * Without, a place costs a gradient and a forward pass.
    */
   readonly shiftedGradients?: boolean | undefined;
-  /**
-   * Places evaluated at once, each by a program of its own with one thread, which suits small
-   * networks better than one program with several threads; default 1. The values do not depend on it.
-   */
-  readonly atOnce?: number | undefined;
 }
+
+/** Places × parameters × samples of a call, from which on threads are started for parts of them. */
+const leastWorkBeside = 1e8;
+
+/** Parts of a call for each program: with one alone nobody could make up for another's delay. */
+const piecesEach = 2;
+
+/** A program or its twin. */
+type Runs = Pick<Twin, "run">;
 
 /**
  * Compile a landscape on all training samples, without masks and augmentation, in the problem's own
@@ -74,9 +84,10 @@ export async function compileLandscape({
   statistics,
   mode,
   shiftedGradients = true,
-  atOnce = 1,
+  threads = 1,
   ...engine
 }: LandscapeOptions): Promise<Landscape> {
+  checkThreads("threads", threads);
   const { dtype } = problem;
   const loss = fixedLoss(problem, { statistics, mode });
   const params = typesOf(loss.init(0));
@@ -128,10 +139,22 @@ export async function compileLandscape({
     inputs: typesOf(data),
     knobs: Object.fromEntries(names.map((name) => [name, { dtype, shape: [] }])),
   };
-  const programs: Program[] = [];
-  for (let i = 0; i < Math.max(1, atOnce); i++) programs.push(await compile(definition, engine));
+  const isShared =
+    threads > 1 && problem.train.size * (await bytesPerSample(problem)) <= mostBytesBeside;
+  const program = await compile(definition, { ...engine, threads: isShared ? 1 : threads });
+  let twins: readonly Twin[] = [];
+  /** Twins for so many places, if they are worth the start of a thread. */
+  const twinsFor = (places: number) => {
+    const work = places * center.length * problem.train.size;
+    if (!isShared || work < leastWorkBeside) return [];
+    if (twins.length === 0) {
+      const opened = Array.from({ length: threads - 1 }, () => program.twin?.());
+      twins = opened.filter((twin) => twin !== undefined);
+    }
+    return twins;
+  };
   const evaluate = async (
-    program: Program,
+    one: Runs,
     places: readonly (readonly number[])[],
   ): Promise<LandscapeValues> => {
     const column = (i: number) =>
@@ -140,7 +163,7 @@ export async function compileLandscape({
         [places.length],
         dtype,
       );
-    const { records } = await program.run({
+    const { records } = await one.run({
       carry: nothing,
       inputs: data,
       knobs: Object.fromEntries(names.map((name, i) => [name, column(i)])),
@@ -154,11 +177,14 @@ export async function compileLandscape({
     );
   };
   return {
-    engine: programs[0]?.engine ?? "",
+    engine: program.engine,
     async at(places) {
-      const share = Math.ceil(places.length / programs.length);
-      const parts = await Promise.all(
-        programs.map((program, i) => evaluate(program, places.slice(i * share, (i + 1) * share))),
+      const others = twinsFor(places.length);
+      const most = others.length === 0 ? 1 : piecesEach * (1 + others.length);
+      const share = Math.max(1, Math.ceil(places.length / most));
+      const pieces = Math.max(1, Math.ceil(places.length / share));
+      const parts = await inTurns(pieces, program, others, (one: Runs, i) =>
+        evaluate(one, places.slice(i * share, (i + 1) * share)),
       );
       const [first = {}] = parts;
       return Object.fromEntries(
@@ -169,7 +195,8 @@ export async function compileLandscape({
       );
     },
     async dispose() {
-      for (const program of programs) await program.dispose();
+      for (const twin of twins) await twin.dispose();
+      await program.dispose();
     },
   };
 }

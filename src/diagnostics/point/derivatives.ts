@@ -1,6 +1,6 @@
 /** Exact derivatives of a model's full-batch loss at any point, in float64. */
 import { compile, type EngineOptions } from "../../engine/index.ts";
-import type { ArrayTree, Program, StepDefinition, Twin } from "../../engine/program.ts";
+import type { ArrayTree, StepDefinition, Twin } from "../../engine/program.ts";
 import {
   leavesOf,
   mapTree,
@@ -12,6 +12,7 @@ import {
   type TensorType,
   type Tree,
 } from "../../engine/tensor.ts";
+import { inTurns } from "../../engine/turns.ts";
 import type { Plane, Point, Problem } from "../../problems/problem.ts";
 import { objectiveOf } from "../../sam/contract/objective.ts";
 import { castBytes } from "../../sam/contract/samples.ts";
@@ -145,7 +146,7 @@ export async function compileDerivatives(
   async function products(
     x: Vector,
     vectors: readonly Vector[],
-    program: Pick<Program, "run"> | Twin = productProgram,
+    program: Pick<Twin, "run"> = productProgram,
   ): Promise<Vector[]> {
     cost.products += vectors.length;
     const { records } = await program.run({
@@ -184,19 +185,14 @@ export async function compileDerivatives(
       });
       if (isShared) twin ??= productProgram.twin?.();
       if (twin === undefined) return products(x, units);
-      const rows: Vector[] = [];
-      let next = 0;
-      const take = async (program: Program | Twin) => {
-        while (next < dimension) {
-          const first = next;
-          next += rowsAtOnce;
-          const found = await products(x, units.slice(first, next), program);
-          found.forEach((row, i) => (rows[first + i] = row));
-        }
-      };
-      // The twin always has rows ahead: this thread hears nothing while it computes.
-      await Promise.all([take(twin), take(twin), take(productProgram)]);
-      return rows;
+      const blocks = await inTurns(
+        Math.ceil(dimension / rowsAtOnce),
+        productProgram,
+        [twin],
+        (one: Pick<Twin, "run">, i) =>
+          products(x, units.slice(i * rowsAtOnce, (i + 1) * rowsAtOnce), one),
+      );
+      return blocks.flat();
     },
     async dispose() {
       await twin?.dispose();

@@ -96,9 +96,11 @@ function openTwin(types: ProgramTypes, model: CompiledModel, program: Program): 
   return {
     async run({ carry, inputs, knobs, steps }) {
       try {
+        // Asked before it is known to be open: the thread goes on while this one computes.
+        const ended = worker.ask({ kind: "run", carry, inputs, knobs, steps });
+        ended.catch(() => {});
         await opened;
-        const ended = await worker.ask({ kind: "run", carry, inputs, knobs, steps });
-        return ended as ProgramResult;
+        return (await ended) as ProgramResult;
       } catch (error) {
         if (!(error instanceof WorkerLost)) throw error;
         return program.run({ carry, inputs, knobs, steps });
