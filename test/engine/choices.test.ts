@@ -1,12 +1,11 @@
 /** Scalar choices become branches: same numbers, and the side not taken costs nothing. */
-import { fromBinary } from "@bufbuild/protobuf";
 import { defaultDevice, init, numpy as np } from "@jax-js/jax";
 import * as fc from "fast-check";
-import { ModelProtoSchema, type GraphProto } from "onnx-buf";
 import { beforeAll, expect, test } from "vitest";
 import { compileNative } from "../../src/engine/native/index.ts";
-import type { Program, StepDefinition } from "../../src/engine/program.ts";
+import type { StepDefinition } from "../../src/engine/program.ts";
 import { scalarTensor, tensor, type Tensor } from "../../src/engine/tensor.ts";
+import { operators } from "./operators.ts";
 import { numbers } from "./steps.ts";
 
 beforeAll(async () => {
@@ -101,22 +100,6 @@ test("random programs with choices equal eager evaluation", () =>
     { numRuns: 60, seed: 3 },
   ));
 
-function graphOf(program: Program): GraphProto {
-  const { graph } = fromBinary(ModelProtoSchema, program.toOnnx?.() ?? new Uint8Array());
-  if (graph === undefined) throw new Error("missing graph");
-  return graph;
-}
-
-/** Operators of a graph with the branch path they are in: `Loop/If/MatMul`. */
-function operators(graph: GraphProto, path = ""): string[] {
-  return graph.node.flatMap((node) => [
-    path + node.opType,
-    ...node.attribute.flatMap(({ g, name }) =>
-      g === undefined ? [] : operators(g, `${path}${node.opType}.${name.split("_")[0] ?? ""}/`),
-    ),
-  ]);
-}
-
 const matrix = { dtype: "float64", shape: [8, 8] } as const;
 
 /** x ← p ? tanh(x·x)·x : −x, with further choices by p, by knob. */
@@ -141,7 +124,7 @@ const skipping: StepDefinition = {
 
 test("choices by one predicate share one branch, which holds all work only they need", async () => {
   const program = await compileNative(skipping);
-  const all = operators(graphOf(program));
+  const all = operators(program);
   expect(all.filter((op) => op.endsWith("/If"))).toHaveLength(1);
   expect(all.filter((op) => /MatMul|Gemm/.test(op))).toEqual(
     Array(3).fill(expect.stringMatching(/^Loop\.body\/If\.then\//)),
@@ -184,7 +167,7 @@ test("a choice inside a choice, and a later choice by a fact already known", asy
       return { carry: { x: np.where(outer, again, chosen.ref), y: chosen }, record: {} };
     },
   });
-  const all = operators(graphOf(program));
+  const all = operators(program);
   const products = all.filter((op) => /MatMul|Gemm/.test(op));
   expect(products).toHaveLength(2);
   for (const op of products) expect(op).toMatch(/If\.then\/If\.then\//);

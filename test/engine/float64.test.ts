@@ -8,6 +8,7 @@ import { compileJax } from "../../src/engine/jax.ts";
 import { compileNative } from "../../src/engine/native/index.ts";
 import type { StepDefinition } from "../../src/engine/program.ts";
 import { leavesOf, tensor, typesOf, type DType } from "../../src/engine/tensor.ts";
+import { operators } from "./operators.ts";
 
 type Inputs = { x: np.Array; single: np.Array; whole: np.Array };
 
@@ -163,6 +164,17 @@ describe.each([
     const got = await evaluate(compile, ({ x }) => np.multiply(x, 0.1), "float32");
     expect(got).toEqual(values.map((v) => Math.fround(Math.fround(v) * Math.fround(0.1))));
   });
+});
+
+test("tanh and its gradient are one operator, though jax-js writes signs in float32", async () => {
+  const f = ({ x }: Inputs) => grad((y: np.Array) => np.sum(np.tanh(y)))(x);
+  const program = await compileNative(definition(f));
+  const names = operators(program).map((path) => path.split("/").at(-1));
+  await program.dispose();
+  expect(names.filter((name) => name === "Tanh")).toHaveLength(1);
+  expect(names.filter((name) => ["Exp", "Where", "Less"].includes(name ?? ""))).toEqual([]);
+  const got = await evaluate(compileNative, f);
+  values.forEach((v, i) => expect(got[i]).toBeCloseTo(1 - Math.tanh(v) ** 2, 14));
 });
 
 test("outside of steps jax-js is as it was", async () => {

@@ -210,6 +210,12 @@ const rules: Readonly<Record<string, Rule>> = {
 
   cast(b, [x], dtype) {
     const inner = x.inputs[0];
+    // jax-js writes signs of float64 numbers in float32.
+    if (isSignMask(x)) {
+      const [condition, a, b1] = x.inputs as [Node, Node, Node];
+      const sign = (of: Node) => b.scalar(scalarValue(of) as number, dtype);
+      return b.where(condition, sign(a), sign(b1));
+    }
     // The wider type between them changes nothing.
     const isNarrow = x.op === "cast" && ["bool", "uint8"].includes(inner.type.dtype);
     return isNarrow ? b.cast(inner, dtype) : undefined;
