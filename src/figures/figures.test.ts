@@ -183,6 +183,10 @@ test("no panel of figures 5 and 8 is empty: descent has no radius, some problems
   const panels = (drawn: string, label: string) => drawn.split(`↑ ${label}`).length - 1;
   // Two methods at three radii, and descent.
   expect(panels(renderSvg(figure5([...runs, descent])), "loss f(x)")).toBe(7);
+  // With one radius for each, methods stand side by side.
+  const one = renderSvg(figure5([...runs.filter(({ result }) => result.spec.rho === 2), descent]));
+  expect(panels(one, "loss f(x)")).toBe(3);
+  expect(Number(/height="(\d+)"/.exec(one)?.[1])).toBeLessThan(450);
   expect(panels(renderSvg(figure8(runs)), "test accuracy")).toBe(2);
   const without = runs.map((run) => ({
     ...run,

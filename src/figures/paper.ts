@@ -4,17 +4,19 @@ import { sheet, titleHeight, type Figure } from "./figure.ts";
 import { legend, verdictEntries } from "./legend.ts";
 import { columnAxis, columnAxisHeight, relativeAxis } from "./radius-axis.ts";
 import { byMethod, radii, radius, verdictOf, type FigureRun } from "./runs.ts";
-import { extentOf, loss, trajectoryPlot } from "./trajectories.ts";
+import { extentOf, loss, lossFigure, trajectoryPlot } from "./trajectories.ts";
 
 const headingHeight = 26;
 
 /**
  * Figure 5: loss against step, a line per seed whose color is the verdict on where it ended; a
- * column per ρ, under an axis of ρ/‖x₀‖; SAM above, the switch below.
+ * column per ρ, under an axis of ρ/‖x₀‖; SAM above, the switch below. Where every method has one ρ,
+ * methods stand side by side.
  */
 export function figure5(runs: readonly FigureRun[]): Figure {
   const rhos = radii(runs);
   const groups = byMethod(runs);
+  if (groups.every((group) => radii(group.runs).length === 1)) return lossFigure(runs);
   const [width, height] = [Math.max(190, 860 / rhos.length), 250];
   const key = legend(verdictEntries(runs.map(verdictOf)), width * rhos.length);
   const above = relativeAxis(runs, rhos);

@@ -69,9 +69,9 @@ for (const button of document.querySelectorAll("th button")) button.addEventList
 });`;
 
 const style = `
-:root { color-scheme: light dark; --ink: #1b1b1b; --paper: #fff; --soft: #6b6b6b; --line: #ddd; --card: #f6f6f4; }
+:root { color-scheme: light dark; --ink: #1b1b1b; --paper: #fff; --soft: #6b6b6b; --line: #ddd; --card: #f6f6f4; --shade: #0003; }
 @media (prefers-color-scheme: dark) {
-  :root { --ink: #e8e8e6; --paper: #161618; --soft: #a0a0a0; --line: #38383c; --card: #202024; }
+  :root { --ink: #e8e8e6; --paper: #161618; --soft: #a0a0a0; --line: #38383c; --card: #202024; --shade: #fff3; }
 }
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--paper); color: var(--ink); font: 16px/1.55 system-ui, -apple-system, "Segoe UI", Helvetica, Arial, sans-serif; }
@@ -85,6 +85,12 @@ p, li { max-width: 46em; }
 figure { margin: 24px 0; }
 figcaption { margin-top: 4px; max-width: 50em; }
 .scroll { overflow-x: auto; }
+/* A shade at the edge beyond which there is more; the paper that covers it scrolls along. */
+figure > .scroll { background:
+  linear-gradient(to right, var(--paper) 50%, transparent) left / 40px 100% no-repeat local,
+  linear-gradient(to left, var(--paper) 50%, transparent) right / 40px 100% no-repeat local,
+  linear-gradient(to right, var(--shade), transparent) left / 16px 100% no-repeat,
+  linear-gradient(to left, var(--shade), transparent) right / 16px 100% no-repeat; }
 svg { display: block; width: 100%; min-width: 640px; height: auto; }
 table { border-collapse: collapse; width: 100%; font-size: 0.9rem; font-variant-numeric: tabular-nums; }
 th, td { padding: 5px 10px 5px 0; border-bottom: 1px solid var(--line); text-align: left; white-space: nowrap; }
@@ -106,7 +112,7 @@ code { font-size: 0.9em; }
   main { max-width: none; padding: 0; }
   h2, h3 { break-after: avoid; }
   figure, section, tr { break-inside: avoid; }
-  .scroll { overflow: visible; }
+  .scroll, figure > .scroll { overflow: visible; background: none; }
   svg { min-width: 0; }
   table { font-size: 0.68rem; }
   th, td { padding-right: 6px; white-space: normal; }

@@ -127,7 +127,7 @@ export const stalls: Recipe = {
         figure5(second),
         second,
         regression,
-        "7 parameters, one target function; descent is the column of ρ = 0.",
+        "7 parameters, one target function; beside the ends of lines stands their ρ, 0 for descent.",
       ),
       made(
         "figure-8-regression",
