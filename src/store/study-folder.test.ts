@@ -476,6 +476,11 @@ test("refuses, in one line, what would mix rows or lose them", async () => {
   await writeFile(file, "{}");
   await expect(readStudyFolder(folder)).rejects.toThrow("not the description of a study");
   await expect(readStudyFolder(root)).rejects.toThrow(`missing study in ${root}`);
+  // A file that is there and damaged is not missing.
+  await writeFile(join(folder, "study.json"), '{"name":');
+  await expect(readStudyFolder(folder)).rejects.toThrow(
+    `invalid file ${join(folder, "study.json")}`,
+  );
   await expect(openStudyFolder(root, config, cells)).rejects.toThrow(
     `invalid out: ${root} is not empty and no study`,
   );

@@ -174,6 +174,23 @@ const lengths = [1, 2, 3, 4, 5, 7, 8, 10, 16, 31, 33];
 const matrix = (rows: number, columns: number) => ({ x: [rows, columns] });
 
 const cases: readonly (readonly [string, Sizes, (given: Given) => np.Array])[] = [
+  ...(
+    [
+      ["", 3, 5, 1, 1],
+      [" times a number", 3, 5, 2, 1],
+      [", a number times the list", 3, 5, 1, 3],
+      [" of one row", 1, 5, 1, 1],
+      [" of one column", 3, 1, 1, 1],
+    ] as const
+  ).map(
+    ([words, rows, columns, alpha, beta]) =>
+      [
+        `a product${words}, and a list added to it`,
+        { x: [rows, 4], y: [4, columns], shared: [columns] },
+        ({ x, y, shared }: Given) =>
+          np.add(np.multiply(np.matmul(x, y), alpha), np.multiply(shared, beta)),
+      ] as const,
+  ),
   ["sums of lists", { x: [33] }, several(lengths, (part) => np.sum(part))],
   ["sums of squares", { x: [33] }, several(lengths, (part) => np.sum(np.square(part)))],
   ["products of lists", { x: [33] }, several(lengths, (part) => np.prod(part))],
