@@ -135,7 +135,7 @@ export function warnedSteps(
 export type Wait = (found: Assessment, since: number) => boolean;
 
 /** Warnings as they would be if they did not wait. */
-const hasty: ScreenTolerances = { ...screenTolerances, excluded: Infinity };
+const hasty: ScreenTolerances = { ...screenTolerances, excluded: Infinity, quickening: Infinity };
 
 /** The step of a run's warning if it waits, for each of several ways to wait. */
 export function waitingSteps(

@@ -111,6 +111,7 @@ const tuned = [
   "slow",
   "forgone",
   "excluded",
+  "quickening",
   "misaligned",
   "largeRatio",
   "little",
@@ -186,7 +187,8 @@ function leavesSaddle({ signals, drift }: Assessment): boolean {
 }
 
 /** The screen's own way to wait. */
-export const waitInUse = "until the last three quarters exclude a fall by 10 %";
+export const waitInUse =
+  "until the last three quarters exclude a fall by 10 %, and while the fall gathers speed";
 
 /** Ways for a warning to wait, of which the screen uses one: what the others would be good for. */
 export const waits: { readonly [name: string]: Wait } = {
@@ -198,10 +200,9 @@ export const waits: { readonly [name: string]: Wait } = {
       [`until the whole run excludes a fall by ${100 * share} %`, excludes(1, share)],
     ]),
   ),
-  "as in use, and while the fall gathers speed": (found, since) =>
-    excludes(3 / 4, 0.1)(found, since) && !gathersSpeed(found),
-  "as in use, and while ‖g‖ and the cosine grow and the loss falls": (found, since) =>
-    excludes(3 / 4, 0.1)(found, since) && !leavesSaddle(found),
+  [waitInUse]: (found, since) => excludes(3 / 4, 0.1)(found, since) && !gathersSpeed(found),
+  "until the last three quarters exclude a fall by 10 %, and while ‖g‖ and the cosine grow and the loss falls":
+    (found, since) => excludes(3 / 4, 0.1)(found, since) && !leavesSaddle(found),
   "until the evidence has held for the last tenth": hasHeldFor(1 / 10),
   "until the evidence has held for the last quarter": hasHeldFor(1 / 4),
   "until the evidence has held for the last third": hasHeldFor(1 / 3),

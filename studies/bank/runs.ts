@@ -108,6 +108,70 @@ const families: { readonly [name: string]: Family } = {
     rhos: [0.05, 0.2, 0.5, 1],
     seeds: 4,
   },
+  // Written down after warnings began to wait while a fall gathers speed, and before any of them was run.
+  patches: {
+    problem: () =>
+      problemOf({ problem: "vit", data: "digits", n: 200, pool: 2, patch: 7, dim: 24, blocks: 1 }),
+    outer: adamW({ learningRate: 0.003 }),
+    batchSize: 40,
+    steps: 1000,
+    every: 5,
+    rhos: [0.05, 0.2, 0.5, 1, 2],
+    seeds: 2,
+  },
+  blocks: {
+    problem: () =>
+      problemOf({ problem: "resnet", data: "digits", n: 200, pool: 2, depth: 8, width: 4 }),
+    outer: sgd({ learningRate: 0.05, momentum: 0.9 }),
+    batchSize: 40,
+    steps: 600,
+    every: 4,
+    rhos: [0.05, 0.2, 0.5, 1, 2],
+    seeds: 2,
+  },
+  gelu: {
+    problem: () =>
+      problemOf({
+        problem: "mlp",
+        data: "mnist",
+        n: 300,
+        pool: 4,
+        hidden: [32],
+        activation: "gelu",
+      }),
+    outer: sgd({ learningRate: 0.3 }),
+    batchSize: "full",
+    steps: 4000,
+    every: 20,
+    rhos: [0.1, 0.5, 1, 2, 4],
+    seeds: 4,
+  },
+  "noisy digits": {
+    problem: () =>
+      problemOf({
+        problem: "mlp",
+        data: "digits",
+        n: 400,
+        hidden: [64],
+        activation: "silu",
+        labelNoise: 0.2,
+      }),
+    outer: sgd({ learningRate: 0.03, momentum: 0.9 }),
+    batchSize: "full",
+    steps: 2000,
+    every: 10,
+    rhos: [0.1, 0.5, 1, 2, 4],
+    seeds: 3,
+  },
+  runge: {
+    problem: () => problemOf({ problem: "regression", hidden: [10], target: "runge", n: 32 }),
+    outer: sgd({ learningRate: 0.05, momentum: 0.9 }),
+    batchSize: "full",
+    steps: 4000,
+    every: 20,
+    rhos: [0.1, 0.3, 0.6, 1, 2],
+    seeds: 4,
+  },
 };
 
 const [name = "", folder] = process.argv.slice(2);

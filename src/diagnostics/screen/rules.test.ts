@@ -266,6 +266,25 @@ test("a warning waits until a fall by more than a tenth in as many steps is excl
   expect(watched({ ...held, loss: after(0.02, 4, 2) }).warning?.step).toBe(49);
 });
 
+/** What grows by the same share from quarter to quarter of any time: a power of time. */
+const growing = (exponent: number) => (t: number) => (t + 1 / 400) ** exponent;
+const quickening: [string, Made, typeof hallucination | undefined][] = [
+  [
+    "a step's worth grows by more than a tenth",
+    { cosine: (t) => 0.09 * growing(0.33)(t) },
+    undefined,
+  ],
+  ["it grows by less", { cosine: (t) => 0.09 * growing(0.22)(t) }, hallucination],
+  ["it grows with ‖g‖²", { ...held, grad: growing(0.165) }, undefined],
+  ["it grows less with ‖g‖²", { ...held, grad: growing(0.11) }, hallucination],
+  ["it grows with ‖g⁺‖", { ...held, ratio: growing(0.33) }, undefined],
+  ["it grows less with ‖g⁺‖", { ...held, ratio: growing(0.22) }, hallucination],
+  ["steps against g turn less against it", { cosine: (t) => -0.5 / growing(1)(t) }, hallucination],
+];
+test.each(quickening)("a warning waits while a fall gathers speed: %s", (_, run, kind) => {
+  expect(watched(run).warning?.kind).toBe(kind);
+});
+
 test("a warning says for how long it speaks, and how sure it is", () => {
   expect(watched(held).warning?.sentence).toMatch(
     / This is about 50 more steps: the trend so far excludes \(95 %\) that they take more than 10 % of the loss\.$/,

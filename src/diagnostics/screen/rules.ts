@@ -238,7 +238,8 @@ function leaveAfter({ drift, recent }: Assessment): number {
 
 /**
  * A warning says that the loss stays for as many steps again. It is not given as long as it may fall by
- * more than a tenth: a loss that bounces has a median slope of 0 early, and a wide interval.
+ * more than a tenth: a loss that bounces has a median slope of 0 early, and a wide interval. Nor while a
+ * fall gathers speed, as where a run leaves a saddle: a line through what was seen does not bound it then.
  */
 export function warn(found: Assessment, tolerances: ScreenTolerances): Warning | undefined {
   const { signals, horizon, late } = found;
@@ -248,6 +249,7 @@ export function warn(found: Assessment, tolerances: ScreenTolerances): Warning |
   if (found.counterfactual && Number.isNaN(late.descentFall)) return undefined;
   const warning = suspect(found, tolerances);
   if (warning === undefined || !excludesFall(found, tolerances)) return undefined;
+  if (gathersSpeed(found, tolerances)) return undefined;
   const claim = `This is about ${horizon} more steps: the trend so far excludes (95 %) that they take more than ${percent(tolerances.excluded)} of the loss.`;
   return { ...warning, sentence: `${warning.sentence} ${claim}` };
 }
@@ -256,6 +258,15 @@ export function warn(found: Assessment, tolerances: ScreenTolerances): Warning |
 function excludesFall({ signals, horizon, recent }: Assessment, { excluded }: ScreenTolerances) {
   const slope = signals.slope(0.25, 1);
   return slope !== undefined && -slope.low * horizon < excluded * Math.abs(recent.loss);
+}
+
+/** Whether steps of the last quarter are worth more, to first order, than those of the quarter before. */
+function gathersSpeed({ signals }: Assessment, { quickening }: ScreenTolerances): boolean {
+  const worth = (from: number, to: number) => {
+    const { cosine, gradRatio, gradNorm } = signals.window(from, to);
+    return cosine * gradRatio * gradNorm ** 2;
+  };
+  return worth(0.75, 1) > (1 + quickening) * Math.max(0, worth(0.5, 0.75));
 }
 
 /**

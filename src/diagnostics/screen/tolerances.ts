@@ -28,6 +28,8 @@ export interface ScreenTolerances {
   readonly forgone: number;
   /** Fall over as many steps again, relative to the loss, that a warning has to exclude. */
   readonly excluded: number;
+  /** Growth of what a step is worth, ⟨g, g⁺⟩, from one quarter of the run to the next, which a warning has to exclude. */
+  readonly quickening: number;
   /** Share of the loss of the start, or of a constant answer, below which little counts as learned … */
   readonly little: number;
   /** … where it falls over the last half of the run by less than this part of its fall over the first … */
@@ -66,6 +68,7 @@ export const screenTolerances: ScreenTolerances = {
   slow: 0.25,
   forgone: 3,
   excluded: 0.1,
+  quickening: 0.1,
   little: 0.4,
   regained: 0.1,
   slowing: 0.5,
