@@ -40,7 +40,7 @@ const rooms: { readonly [name: string]: Room } = {
     mutate: ["src/sam/**/*.ts", "!src/sam/index.ts"],
     tests: [
       "src/sam/**/*.test.ts",
-      "test/sam/{tables,properties,rules,checks,methods-doc}.test.ts",
+      "test/sam/{tables,properties,rules,checks,methods-doc,ranges,ensemble}.test.ts",
       "test/oracle/methods.test.ts",
       "src/run/training.test.ts",
     ],

@@ -1,7 +1,7 @@
 /** Normal numbers: their distribution, and that one key makes one sequence. */
 import { init, numpy as np } from "@jax-js/jax";
 import { beforeAll, expect, test } from "vitest";
-import { normals } from "./random.ts";
+import { methodKeys, normals } from "./random.ts";
 
 beforeAll(() => init("cpu"));
 
@@ -47,4 +47,20 @@ test("the two numbers of a block, and those of two keys, are uncorrelated", () =
 
 test("an odd number of them leaves one out", () => {
   expect(draw(2, 7)).toEqual(draw(2, 8).slice(0, 7));
+});
+
+test("a method has as many keys of a step as it asks for, each with numbers of its own", () => {
+  const time = { step: np.array(0), key: np.array([7, 3], { dtype: np.uint32 }) };
+  const keys = (count: number) =>
+    methodKeys({ ...time, key: time.key.ref } as never, count).map((key) => String(key.js()));
+  expect(keys(1)).toHaveLength(1);
+  expect(keys(1)).not.toContain("7,3");
+  expect(new Set([...keys(1), ...keys(3)]).size).toBe(4);
+  expect(keys(3)).toEqual(keys(3));
+});
+
+test("without a key of the step a method must say that it is random", () => {
+  expect(() => methodKeys({ step: np.array(0) } as never, 1)).toThrow(
+    "missing key: the method must be marked as random",
+  );
 });
