@@ -1,7 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { lucid } from "../../../test/lucid.ts";
 import { parseLandscape } from "../../read/landscape.ts";
 import { rangeWords } from "../../report/words.ts";
@@ -163,6 +163,7 @@ test.each([
   ["a span of nothing", ["--span", "0"], /invalid span: 0/],
   ["too many places", ["--points", "100000"], /invalid points: 100000/],
   ["the point itself", [`--directions`, `to:${run}`], /it is the point itself/],
+  ["coordinates of a network", ["--directions", "coordinates"], /regression is no plane/],
   ["a flag that the run has", ["--problem", "cosine"], /the run says what was trained/],
 ])("refuses %s in one line", async (_, flags, message) => {
   const { code, err } = await draw("refused", ...flags);
@@ -177,4 +178,53 @@ test("a point alone has no path", async () => {
   );
   expect(code).toBe(2);
   expect(err).toContain("missing run: a point alone has no trajectory");
+});
+
+describe("on a plane", () => {
+  const folder = join(root, "cosine");
+  // Both runs end where the second coordinate is 0 to rounding; the other one never leaves it.
+  beforeAll(async () => {
+    for (const [out, start] of [
+      [folder, "2,0.5"],
+      [`${folder}-line`, "2,0"],
+    ] as const) {
+      await lucid(
+        "train",
+        ..."--problem cosine --rho 4 --steps 100 --start".split(" "),
+        start,
+        "--out",
+        out,
+      );
+    }
+  });
+  const drawEnd = (run: string, ...flags: string[]) =>
+    lucid(
+      "landscape",
+      run,
+      "--points",
+      "3",
+      "--out",
+      join(root, `plane-${flags.join("-")}`),
+      ...flags,
+    );
+
+  test("the axes are its coordinates unless said otherwise", async () => {
+    const { code, out } = await drawEnd(folder, "--json");
+    expect(code).toBe(0);
+    const { axes } = JSON.parse(out) as { axes: string[] };
+    expect(axes).toEqual([expect.stringMatching(/\bx1\b/), expect.stringMatching(/\bx2\b/)]);
+  });
+
+  test.each(["ascent", "to:2,0"])("there is always a second direction beside %s", async (name) => {
+    expect(await drawEnd(folder, "--directions", name)).toMatchObject({ code: 0 });
+  });
+
+  test("of a run along a line the trajectory is a line, and a plane with a second direction", async () => {
+    const run = `${folder}-line`;
+    const alone = await drawEnd(run, "--directions", "trajectory");
+    expect(alone.code).toBe(2);
+    expect(alone.err).toContain("give a second direction, as in trajectory,random");
+    expect((await drawEnd(run, "--directions", "trajectory", "--line")).code).toBe(0);
+    expect((await drawEnd(run, "--directions", "trajectory,random")).code).toBe(0);
+  });
 });

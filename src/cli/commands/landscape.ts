@@ -60,6 +60,7 @@ interface LandscapeFlags extends LossFlags {
 
 /** What `--directions` takes, and what each is. */
 const kinds = {
+  coordinates: "x1 and x2, of a plane",
   random: "drawn uniformly",
   filter: "drawn, each unit's weights in proportion to its size (Li et al. 2018)",
   layer: "drawn, each layer in proportion to its size",
@@ -89,7 +90,9 @@ export function addLandscape(program: Command, terminal: Terminal): void {
         "--directions <names>",
         `one or two, with a comma between: ${Object.entries(kinds)
           .map(([name, what]) => `${name}: ${what}`)
-          .join("; ")}; to:FILE, to:RUN: toward another point (default: filter)`,
+          .join(
+            "; ",
+          )}; to:FILE, to:RUN: toward another point (default: filter; on planes coordinates)`,
       ),
     )
     .option("--line", "only along the first direction")
@@ -221,9 +224,11 @@ async function landscape(
   }
 }
 
-/** The names that `--directions` gives, checked. */
-function namesOf({ directions = "filter", line = false }: LandscapeFlags): readonly string[] {
-  const names = directions.split(",");
+/** The names that `--directions` gives, checked; none where it is left out. */
+function namesOf({ directions, line = false }: LandscapeFlags): readonly string[] {
+  if (directions === undefined) return [];
+  // The comma of coordinates, as in to:2,0, parts no names.
+  const names = directions.split(/,(?=[a-z])/);
   for (const name of names) {
     if (!isOther(name) && !Object.hasOwn(kinds, name)) {
       throw unknownName("direction", name, [...Object.keys(kinds), "to:FILE"]);
@@ -295,20 +300,27 @@ async function axesOf(
   flags: LandscapeFlags,
   around: Around,
 ): Promise<readonly Axis[]> {
-  const [name = "filter", other] = names;
-  const pair = await pairOf(name, flags, around);
-  if (flags.line) return [pair[0]];
-  if (other === undefined) return orthonormal(...pair);
-  const second = other === name ? pair[1] : (await pairOf(other, flags, around))[0];
-  return orthonormal(pair[0], second);
+  const [name = around.problem.plane ? "coordinates" : "filter", other = name] = names;
+  const [first, own] = await pairOf(name, flags, around);
+  if (flags.line) return [first];
+  const second = other === name ? own : (await pairOf(other, flags, around))[0];
+  if (second === undefined) {
+    throw new InputError(
+      `invalid directions: ${name} (the run's points lie on a line; give a second direction, as in ${name},random)`,
+    );
+  }
+  return orthonormal(first, second);
 }
 
-/** Two directions of one kind; where there is but one, a drawn one beside it. */
+/**
+ * Two directions of one kind; where a kind is but one, a drawn one beside it. A trajectory along a
+ * line has no second.
+ */
 async function pairOf(
   name: string,
   flags: LandscapeFlags,
   { problem, model, here, walk, others }: Around,
-): Promise<readonly [Axis, Axis]> {
+): Promise<readonly [Axis, ...Axis[]]> {
   const seed = wholeNumber("draw", flags.draw, 0) ?? 0;
   const drawn = (normalization: Normalization, seed: number): Axis => ({
     name: `a ${normalization === "none" ? "random" : `${normalization}-normalized`} direction (seed ${seed})`,
@@ -320,15 +332,28 @@ async function pairOf(
       seed,
     ),
   });
+  // A point of a plane has no weights whose proportions could be kept.
+  const beside = drawn(problem.plane ? "none" : "filter", seed);
   if (isOther(name)) {
     const { name: called, point } = others.find((one) => one.flag === name) as Other;
     if (distance(point, here.x) === 0) {
       throw new InputError(`invalid directions: ${name} (it is the point itself)`);
     }
     const way = { name: `the way to ${called}`, vector: unit(minus(point, here.x)) };
-    return [way, drawn("filter", seed)];
+    return [way, beside];
   }
   const kind = name as Kind;
+  if (kind === "coordinates") {
+    if (!problem.plane) {
+      throw new InputError(
+        `invalid directions: coordinates (${problem.name} is no plane: give another, such as filter)`,
+      );
+    }
+    return [
+      { name: "x1", vector: Float64Array.of(1, 0) },
+      { name: "x2", vector: Float64Array.of(0, 1) },
+    ];
+  }
   if (kind === "random" || kind === "filter" || kind === "layer") {
     const normalization = kind === "random" ? "none" : kind;
     return [drawn(normalization, seed), drawn(normalization, seed + 1)];
@@ -339,7 +364,7 @@ async function pairOf(
   }
   if (kind === "eigen") return eigenDirections(here);
   if (kind === "eigen-sam") return samEigenDirections(here);
-  return [{ name: "the gradient g", vector: here.direction }, drawn("filter", seed)];
+  return [{ name: "the gradient g", vector: here.direction }, beside];
 }
 
 /** x⁺, where the line or plane goes through it. */

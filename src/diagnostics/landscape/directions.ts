@@ -112,7 +112,7 @@ export function orthonormal(first: Axis, second: Axis): readonly [Axis, Axis] {
   orthogonalize(vector, [first.vector]);
   if (norm(vector) < 1e-9) {
     throw new InputError(
-      `invalid directions: ${first.name} and ${second.name} are one line (give another second one)`,
+      `invalid directions: ${first.name} and ${second.name} are one line (give another second direction, such as random)`,
     );
   }
   const isTurned = Math.abs(dot(first.vector, second.vector)) > 1e-6;
@@ -151,9 +151,11 @@ export function project(
 
 /**
  * The two directions in which points spread most: their principal components, from the Gram matrix,
- * which is as small as the points are few.
+ * which is as small as the points are few. Points on a line have no second.
+ *
+ * @throws {InputError} when they do not spread at all.
  */
-export function principalDirections(points: readonly Vector[]): readonly [Axis, Axis] {
+export function principalDirections(points: readonly Vector[]): readonly [Axis, ...Axis[]] {
   const mean = meanOf(points);
   const centered = points.map((point) => minus(point, mean));
   const gram = new Matrix(centered.map((a) => centered.map((b) => dot(a, b))));
@@ -164,13 +166,10 @@ export function principalDirections(points: readonly Vector[]): readonly [Axis, 
     .map((value, column) => ({ value, column }))
     .sort((a, b) => b.value - a.value);
   const total = order.reduce((sum, { value }) => sum + Math.max(0, value), 0);
-  const axis = (which: number): Axis => {
+  const axis = (which: number): Axis | undefined => {
     const { value, column } = order[which] ?? { value: 0, column: 0 };
-    if (!(value > 1e-20 * total)) {
-      throw new InputError(
-        "invalid directions: trajectory (the run's points lie on a line; give another second direction)",
-      );
-    }
+    // Rounding alone leaves eigenvalues of about 1e-16 of the largest, with vectors that mean nothing.
+    if (!(value > 1e-14 * total)) return undefined;
     const vector = combine(eigenvectorMatrix.getColumn(column), centered);
     return {
       name: `principal component ${which + 1}`,
@@ -178,7 +177,11 @@ export function principalDirections(points: readonly Vector[]): readonly [Axis, 
       vector: unit(vector),
     };
   };
-  return [axis(0), axis(1)];
+  const [first, second] = [axis(0), axis(1)];
+  if (first === undefined) {
+    throw new InputError("invalid directions: trajectory (the run stands still; give another)");
+  }
+  return second === undefined ? [first] : [first, second];
 }
 
 function meanOf(points: readonly Vector[]): Vector {

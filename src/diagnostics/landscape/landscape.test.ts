@@ -213,19 +213,25 @@ test("principal components find the plane in which points lie, and say what a pr
   expect(kept).toBeCloseTo(1, 10);
   points.forEach((point, i) => {
     const [a = NaN, b = NaN] = coordinates[i] ?? [];
-    const back = combine([1, a, b], [x, plane[0].vector, plane[1].vector]);
+    const back = combine([1, a, b], [x, ...plane.map(({ vector }) => vector)]);
     expect(norm(minus(back, point))).toBeLessThan(1e-6);
   });
   expect(Math.abs(dot(plane[0].vector, u))).toBeGreaterThan(0.9);
   const away = points.map((point, i) => along(point, i % 2 === 0 ? 2 : -2, out));
   expect(project(away, x, plane).kept).toBeLessThan(0.8);
-  expect(() => principalDirections([x, along(x, 1, u), along(x, 2, u)])).toThrow(/on a line/);
+});
+
+test("points on a line have one principal direction, and points that stand still none", () => {
+  const u = axes[0].vector;
+  const line = principalDirections([x, along(x, 1, u), along(x, 2, u)]);
+  expect(line.map(({ vector }) => Math.abs(dot(vector, u)))).toEqual([expect.closeTo(1, 9)]);
+  expect(() => principalDirections([x, x, x])).toThrow(/the run stands still/);
 });
 
 test("two directions that are one line are refused", () => {
   const [first] = axes;
   expect(() => orthonormal(first, { name: "again", vector: first.vector })).toThrow(
-    "invalid directions: first and again are one line",
+    "invalid directions: first and again are one line (give another second direction, such as random)",
   );
 });
 
