@@ -66,7 +66,26 @@ describe("bad input is refused in one line, with exit code 2", () => {
     ["train fast", /^invalid command line: too many arguments/],
     ["trian", 'unknown command "trian" (did you mean "train"?)'],
     ["methods samm", 'unknown method "samm" (did you mean "sam"?)'],
+    ["methods fishersamm", 'unknown method "fishersamm" (did you mean "fishersam"?)'],
+    // All of one list, and no second names of what is in it.
+    ["methods nadir", /^unknown method "nadir" \(choose from gd, sam, usam, [\w, -]+, guarded\)$/],
     ["train --resume nowhere", "missing folder nowhere: it does not exist"],
+    [
+      "train --resume package.json",
+      "invalid folder package.json: it is a file (give the path of a folder)",
+    ],
+    ["sweep status nowhere", "missing folder nowhere: it does not exist"],
+    [
+      "sweep status package.json",
+      "invalid folder package.json: it is a file (give the path of a folder)",
+    ],
+    ["sweep README.md", "invalid file README.md: not a study (give a .json, .ts or .js file)"],
+    [
+      "report README.md",
+      /^invalid README.md: neither a run, nor a study, nor a certificate \(give the folder of a run/,
+    ],
+    ["report src", /^invalid src: neither a run, nor a study, nor a certificate/],
+    ["export --names lucid", "invalid --names: it is for --weights (add that, or leave it out)"],
     ["train --resume src", /^missing run in src: it has no config.json/],
     ["train --resume src --rho 1", "invalid --rho: a resumed run keeps its own (leave it out)"],
     ["train --problem cosine --steps 1 --out src", /^invalid out: src is not empty/],

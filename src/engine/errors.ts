@@ -84,10 +84,19 @@ export function nearest(name: string, candidates: Iterable<string>): string | un
   return best;
 }
 
-/** The error for a name that is not in a list: `unknown method "samm" (did you mean "sam"?)`. */
-export function unknownName(what: string, name: string, candidates: Iterable<string>): InputError {
+/**
+ * The error for a name that is not in a list: `unknown method "samm" (did you mean "sam"?)`.
+ *
+ * @param aliases what else may have been meant, too many to list.
+ */
+export function unknownName(
+  what: string,
+  name: string,
+  candidates: Iterable<string>,
+  aliases: Iterable<string> = [],
+): InputError {
   const known = [...candidates];
-  const guess = nearest(name, known);
+  const guess = nearest(name, [...known, ...aliases]);
   const remedy =
     guess === undefined ? `choose from ${known.join(", ")}` : `did you mean "${guess}"?`;
   return new InputError(`unknown ${what} "${excerpt(name)}" (${remedy})`);

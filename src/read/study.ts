@@ -80,8 +80,10 @@ export function parseDescription(
 export async function readDescription(
   folder: Folder,
 ): Promise<StudyConfig & { readonly cells: number }> {
-  const found = await readChecked(folder, studyFiles.study).catch((error: unknown) => {
+  const found = await readChecked(folder, studyFiles.study).catch(async (error: unknown) => {
     if (!(error instanceof InputError) || !error.message.startsWith("missing")) throw error;
+    // Of a folder that is not there, that is what is to be said.
+    await folder.list();
     throw new InputError(
       `missing study in ${folder.name}: it has no ${studyFiles.study} (give a folder made by lucid sweep)`,
     );

@@ -71,7 +71,15 @@ export const methods: readonly MethodEntry[] = [
 export function findMethod(name: string): MethodEntry {
   const wanted = name.toLowerCase();
   const found = methods.find((method) => namesOf(method).includes(wanted));
-  if (found === undefined) throw unknownName("method", name, methods.flatMap(namesOf));
+  if (found === undefined) {
+    const aliases = methods.flatMap((method) => method.aliases);
+    throw unknownName(
+      "method",
+      name,
+      methods.map((method) => method.name),
+      aliases,
+    );
+  }
   return found;
 }
 

@@ -12,5 +12,8 @@ import { parseStudy, type Study } from "../study/study.ts";
  */
 export async function readStudyFile(path: string, preset?: string): Promise<Study> {
   if (extname(path) === ".json") return parseStudy(await readJson(path), preset);
-  return parseStudy(await loadDefault(path, "study", "defineStudy({ … })"), preset);
+  return parseStudy(
+    await loadDefault(path, "study", "defineStudy({ … })", ".json, .ts or .js"),
+    preset,
+  );
 }

@@ -140,6 +140,12 @@ function optimizerOf(run: string | undefined, flags: PythonFlags) {
       `invalid ${other}: the file of --python says loss and point (leave it out)`,
     );
   }
+  const [without] = ["samples", "engine"].filter((name) => name in flags);
+  if (without !== undefined) {
+    throw new InputError(
+      `invalid --${without}: Python computes, on all samples that lucid() returns (leave it out)`,
+    );
+  }
   const { method = "sam", rho, lr, momentum, nesterov, weightDecay, set } = flags;
   if ((method !== "sam" && method !== "gd") || set !== undefined) {
     const what = set === undefined ? `method ${show(method)}` : "--set";

@@ -173,6 +173,37 @@ describe("bad input is refused in one line, with exit code 2", () => {
     ["no center", () => ["find", ...network], /^missing --center/],
     ["no start", () => words("find --problem ridge --rho 1.5 --by curve"), /^missing --point/],
     [
+      "a file for a point that is not refined",
+      () => [...at(inFolder("torch.safetensors")), "--out", "refined.safetensors"],
+      /^invalid --out: it is for --refine \(add that, or leave it out\)/,
+    ],
+    [
+      "a budget of a refinement that is not asked",
+      () => [...at(inFolder("torch.safetensors")), "--max-products", "5"],
+      /^invalid --max-products: it is for --refine/,
+    ],
+    [
+      "a timeout of a Python that is not asked",
+      () => [...at(inFolder("torch.safetensors")), "--timeout", "5"],
+      /^invalid --timeout: it is for --python/,
+    ],
+    [
+      "a statement without theorems",
+      () => words("certify --only B.3"),
+      /^invalid --only: it is for/,
+    ],
+    [
+      "a point beside theorems",
+      () => words("certify --theorems --problem cosine"),
+      /^invalid --problem: --theorems checks planes of its own/,
+    ],
+    ["a run beside theorems", () => words("certify run --theorems"), /^invalid run: --theorems/],
+    [
+      "samples of a model in Python",
+      () => words("certify --python model.py --rho 1 --samples 5"),
+      /^invalid --samples: Python computes, on all samples/,
+    ],
+    [
       "no statement",
       () => words("certify --theorems --only Fermat"),
       /^unknown statement "Fermat"/,

@@ -21,7 +21,7 @@ import {
   wholeNumber,
 } from "../shared/arguments.ts";
 import { printCertified, writeCertified, type Refined } from "../shared/certified.ts";
-import { addLossOptions, fieldOption } from "../shared/flags.ts";
+import { addLossOptions, fieldOption, kebab, refuseWithout } from "../shared/flags.ts";
 import { lossAndModel, type LossFlags } from "../shared/point.ts";
 import { short } from "../../report/words.ts";
 import { certifyPython } from "./certify-python.ts";
@@ -121,7 +121,12 @@ export function addCertify(program: Command, terminal: Terminal): void {
       const progress = startProgress({ stream: terminal.err });
       try {
         const { python } = flags;
-        if (flags.theorems) await theorems(flags, progress, terminal);
+        if (flags.theorems !== true) refuseWithout("--theorems", flags, ["only"]);
+        if (flags.refine !== true) refuseWithout("--refine", flags, ["out", "maxProducts"]);
+        if (python === undefined) {
+          refuseWithout("--python", flags, ["interpreter", "atOnce", "timeout"]);
+        }
+        if (flags.theorems) await theorems(run, flags, progress, terminal);
         else if (python !== undefined) {
           await prepareFiles(flags);
           await certifyPython(run, { ...flags, python }, progress, terminal);
@@ -217,10 +222,20 @@ async function prepareFiles({ out, html }: CertifyFlags): Promise<void> {
 }
 
 async function theorems(
-  { only, json }: CertifyFlags,
+  run: string | undefined,
+  { theorems: _, only, json, ...others }: CertifyFlags,
   progress: Progress,
   terminal: Terminal,
 ): Promise<void> {
+  const [other] = [
+    ...(run === undefined ? [] : [run]),
+    ...Object.keys(others).map((flag) => `--${kebab(flag)}`),
+  ];
+  if (other !== undefined) {
+    throw new InputError(
+      `invalid ${other}: --theorems checks planes of its own (leave it out, or --theorems)`,
+    );
+  }
   const rows = await checkTheorems({
     only,
     onProgress: (statement) => progress.update(() => `checking: ${statement}`),

@@ -23,7 +23,7 @@ import { torchState } from "../../problems/import/torch-names.ts";
 import { encodeModel } from "../../run/checkpoint.ts";
 import { inferenceModel } from "../../run/inference.ts";
 import { readRunFolder } from "../../store/run-folder.ts";
-import { addSpecOptions, kebab, specOf, type SpecFlags } from "../shared/flags.ts";
+import { addSpecOptions, kebab, refuseWithout, specOf, type SpecFlags } from "../shared/flags.ts";
 import { readModel } from "../shared/point.ts";
 import type { Terminal } from "../shared/terminal.ts";
 
@@ -57,7 +57,10 @@ export function addExport(program: Command, terminal: Terminal): void {
     .action((flags: ExportFlags) => {
       const { weights, model } = flags;
       const run = weights ?? model;
-      if (run === undefined) return exportStep(flags, terminal);
+      if (run === undefined) {
+        refuseWithout("--weights", flags, ["names"]);
+        return exportStep(flags, terminal);
+      }
       return exportTrained(run, flags, terminal);
     });
 }

@@ -6,6 +6,8 @@ import type { Command } from "@commander-js/extra-typings";
 import { InputError } from "../../engine/errors.ts";
 import { makeFolder, readText, writeText } from "../../platform/node/files.ts";
 import { parseCertificate } from "../../read/certificate.ts";
+import { isPack } from "../../read/pack.ts";
+import { studyFiles } from "../../read/study.ts";
 import { readRunFolder } from "../../store/run-folder.ts";
 import { option, storeOption } from "../shared/arguments.ts";
 import { openStored, storeUrl } from "../shared/stored.ts";
@@ -24,7 +26,7 @@ export function addReport(program: Command, terminal: Terminal): void {
     .description("Show a run, a study or a certificate as one page, without network.")
     .argument(
       "<what>",
-      "a run's folder; a study's folder, file or name; or what certify --json printed",
+      "a run's folder; a study's folder, packed file, or name in the database; or what certify --json printed",
     )
     .addOption(option("--out <file>", "where the page goes (default: report.html)"))
     .addOption(storeOption())
@@ -41,13 +43,24 @@ async function report(what: string, flags: ReportFlags, terminal: Terminal): Pro
   else terminal.out(`${pathToFileURL(resolve(out)).href}\n`);
 }
 
+const remedy =
+  "(give the folder of a run or a study, a packed study, or what lucid certify --json printed)";
+
 /** What it is, and its page. Everything that draws is loaded on demand. */
 async function pageOf(what: string, store: string | undefined) {
   if (what.endsWith(".json")) return { kind: "certificate", html: await certificateHtml(what) };
   if (isFile(join(what, "config.json"))) return { kind: "run", html: await runHtml(what) };
   if (!existsSync(what) && storeUrl(store) === undefined) {
+    throw new InputError(`missing ${what}: nothing is there ${remedy}`);
+  }
+  if (
+    store === undefined &&
+    existsSync(what) &&
+    !isPack(what) &&
+    !isFile(join(what, studyFiles.study))
+  ) {
     throw new InputError(
-      `missing ${what}: nothing is there (give the folder of a run or a study, a packed study, or what lucid certify --json printed)`,
+      `invalid ${what}: neither a run, nor a study, nor a certificate ${remedy}`,
     );
   }
   const stored = await openStored(what, store);

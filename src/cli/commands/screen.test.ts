@@ -258,6 +258,13 @@ test.each<[string, string, string, string[], RegExp]>([
     /^invalid log .*neither text nor/,
   ],
   [
+    "a text without numbers",
+    "page.html",
+    "<!doctype html>\n<title>A page</title>\n<p>Words</p>\n",
+    [],
+    /^invalid log .*page\.html: no line of it has a number \(give JSON lines, CSV or/,
+  ],
+  [
     "an unknown column",
     "words.jsonl",
     '{"step": 0}\n',

@@ -1,6 +1,6 @@
 /** Flags of the fields of a run, and the spec that flags describe. */
 import { Option, type Command } from "@commander-js/extra-typings";
-import { show } from "../../engine/errors.ts";
+import { InputError, show } from "../../engine/errors.ts";
 import { memoryLimit } from "../../platform/node/limits.ts";
 import { checkMemory } from "../../run/memory.ts";
 import { lossFields, specFields, type FieldUse, type SpecField } from "../../run/fields.ts";
@@ -33,6 +33,21 @@ export const withDefault = (description: string, value: unknown): string =>
 /** `weightDecay` as a flag has it: `weight-decay`. */
 export const kebab = (name: string): string =>
   name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+
+/**
+ * Refuse a flag that another one is missing for: it would do nothing.
+ *
+ * @param owner the flag that is not given.
+ * @throws {InputError} `invalid --out: it is for --refine (add that, or leave it out)`
+ */
+export function refuseWithout(owner: string, flags: object, names: readonly string[]): void {
+  const [given] = names.filter((name) => name in flags);
+  if (given !== undefined) {
+    throw new InputError(
+      `invalid --${kebab(given)}: it is for ${owner} (add that, or leave it out)`,
+    );
+  }
+}
 
 /** Flags that say what to run; the fields of a spec come as text. */
 export interface SpecFlags {

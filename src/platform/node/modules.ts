@@ -12,12 +12,18 @@ let registered = false;
  * What a module of a user exports by default. Wherever it lies, `lucid-sam` and its entry points are in it the library
  * that loads it: installed elsewhere, or a clone that nobody has built.
  *
- * @param what the file should be, in messages; `remedy` is an example of its default export.
+ * @param what the file should be, in messages; `remedy` is an example of its default export, and
+ *   `kinds` are the endings that its reader takes.
  * @throws {InputError} in one line, when the file is missing, no module, or exports nothing by default.
  */
-export async function loadDefault(path: string, what: string, remedy: string): Promise<unknown> {
+export async function loadDefault(
+  path: string,
+  what: string,
+  remedy: string,
+  kinds = ".ts or .js",
+): Promise<unknown> {
   if (!/^\.[cm]?[jt]s$/.test(extname(path))) {
-    throw new InputError(`invalid file ${path}: not a ${what} (give a .ts or .js file)`);
+    throw new InputError(`invalid file ${path}: not a ${what} (give a ${kinds} file)`);
   }
   await access(path).catch((error: unknown) => {
     throw fileError(error, "read", path);

@@ -1,15 +1,23 @@
 /** Logs of comma-separated values, such as those of Lightning's CSVLogger, W&B exports, spreadsheets. */
 import { csvParseRows } from "d3-dsv";
+import { InputError } from "../../engine/errors.ts";
 import { toRow, type LogFormat } from "./rows.ts";
 import { splitLines } from "../../platform/split-lines.ts";
 
-/** A reader of lines of values under the names in the first line. Empty fields are left aside. */
-export function csvLines(): LogFormat {
+/**
+ * A reader of lines of values under the names in the first line. Empty fields are left aside.
+ *
+ * @param path what messages call it.
+ * @throws {InputError} from the reader, at the end of a text without a single row: it is none.
+ */
+export function csvLines(path: string): LogFormat {
   const split = splitLines();
   let names: readonly string[] | undefined;
+  let [lines, rows] = [0, 0];
   return {
-    read: (bytes, ended) =>
-      split(bytes, ended).flatMap(({ text }) => {
+    read(bytes, ended) {
+      const found = split(bytes, ended);
+      const entries = found.flatMap(({ text }) => {
         const fields = csvParseRows(text.replace(/^\uFEFF/, "").trimEnd())[0];
         if (fields === undefined) return [];
         // Some loggers write their names again when they begin anew, or know of more.
@@ -21,7 +29,17 @@ export function csvLines(): LogFormat {
         return [
           { row: toRow(fields.map((field, i) => [known[i] ?? "", numberOf(field)] as const)) },
         ];
-      }),
+      });
+      lines += found.length;
+      rows += entries.length;
+      // Names alone are a log of a training that has not begun.
+      if (ended && rows === 0 && lines > 1) {
+        throw new InputError(
+          `invalid log ${path}: no line of it has a number (give JSON lines, CSV or *.tfevents.*)`,
+        );
+      }
+      return entries;
+    },
   };
 }
 

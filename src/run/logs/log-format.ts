@@ -23,7 +23,7 @@ export function formatOf(bytes: Uint8Array, path: string): LogFormat {
       `invalid log ${path}: neither text nor TensorBoard events (give JSON lines, CSV or *.tfevents.*)`,
     );
   }
-  return csvLines();
+  return csvLines(path);
 }
 
 /**
