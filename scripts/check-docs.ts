@@ -1,6 +1,6 @@
 /**
  * The check of the documentation: modules and what the entry points export have doc comments,
- * and every path and link of a page leads somewhere.
+ * every path and link of a page leads somewhere, and commands can be copied.
  */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
@@ -82,4 +82,14 @@ for (const page of pages) {
   }
 }
 for (const path of lost) console.error(`unknown path in ${path}`);
-process.exitCode = problems.size + lost.size > 0 ? 1 : 0;
+
+/** A clone, and a project that depends on the package, have the command as `npx lucid`. */
+const bare = /^\s*lucid .*$/gm;
+const commands = /^```sh\n(.*?)^```/gms;
+const uncopiable = pages.flatMap((page) =>
+  [...readFileSync(join(root, page), "utf8").matchAll(commands)]
+    .flatMap(([, block = ""]) => block.match(bare) ?? [])
+    .map((line) => `${page}: ${line}`),
+);
+for (const line of uncopiable) console.error(`missing npx in ${line}`);
+process.exitCode = problems.size + lost.size + uncopiable.length > 0 ? 1 : 0;

@@ -223,19 +223,22 @@ async function prepareFiles({ out, html }: CertifyFlags): Promise<void> {
 
 async function theorems(
   run: string | undefined,
-  { theorems: _, only, json, ...others }: CertifyFlags,
+  flags: CertifyFlags,
   progress: Progress,
   terminal: Terminal,
 ): Promise<void> {
   const [other] = [
     ...(run === undefined ? [] : [run]),
-    ...Object.keys(others).map((flag) => `--${kebab(flag)}`),
+    ...Object.keys(flags)
+      .filter((flag) => !["theorems", "only", "json"].includes(flag))
+      .map((flag) => `--${kebab(flag)}`),
   ];
   if (other !== undefined) {
     throw new InputError(
       `invalid ${other}: --theorems checks planes of its own (leave it out, or --theorems)`,
     );
   }
+  const { only, json } = flags;
   const rows = await checkTheorems({
     only,
     onProgress: (statement) => progress.update(() => `checking: ${statement}`),
