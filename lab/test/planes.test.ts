@@ -183,6 +183,38 @@ test("a map of basins is in the SVG, with its legend, in place of what SAM sees"
   expect(cells.length).toBeLessThan(20_000);
 });
 
+test("slopes, arrows, hallucinated points and a branch are in the SVG as on the page, and the PNG is made of it", async () => {
+  const page = await open(`${ridge}&layer=slope`, { acceptDownloads: true });
+  await expect.poll(() => sentence(page)).toBe(stopped);
+  await page.getByRole("button", { name: "Follow in ρ" }).click();
+  await page.getByText("turns back at ρ = 1.2").waitFor();
+  await page.getByText("hallucinated minimizer").waitFor();
+  const svg = String(await savedBy(page, "SVG"));
+  const said = [
+    "‖g⁺‖, the slope that it sees, at ρ = 1.6, and its way −g⁺<",
+    "turns at ρ = 1.20<",
+    ">hallucinated minimizer<",
+    ">start<",
+    'aria-label="vector"',
+  ];
+  expect(said.filter((words) => !svg.includes(words))).toEqual([]);
+  const png = await savedBy(page, "PNG");
+  const [, width, height] = /^<svg [^>]*width="(\d+)" height="([\d.]+)"/.exec(svg) ?? [];
+  expect(png.readUInt32BE(16)).toBe(2 * Number(width));
+  expect(png.readUInt32BE(20)).toBeCloseTo(2 * Number(height), -1);
+  // What is not shown is not drawn.
+  await page.getByText("Layers, race and settings").click();
+  await page.getByRole("checkbox", { name: "arrows of −g⁺" }).uncheck();
+  await page.getByRole("radio", { name: "f(x⁺)" }).check();
+  await page.getByRole("button", { name: "Follow in ρ" }).click();
+  const plain = String(await savedBy(page, "SVG"));
+  expect(plain).toContain("f(x⁺), what SAM sees, at ρ = 1.6<");
+  expect(said.filter((words) => plain.includes(words))).toEqual([
+    ">hallucinated minimizer<",
+    ">start<",
+  ]);
+});
+
 test("what is shown is saved as SVG, PNG, CSV and JSON, and copied as a command", async () => {
   const page = await open(ridge, { acceptDownloads: true });
   await expect.poll(() => sentence(page)).toBe(stopped);

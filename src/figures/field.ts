@@ -19,23 +19,29 @@ export function grid([[left, right], [bottom, top]]: View, columns: number, rows
   ]);
 }
 
-/** The direction −g⁺ at a point. */
+/** The way that a method takes from a point: of SAM, −g⁺. */
 export interface Arrow {
   readonly at: Point;
   /** Degrees clockwise from the direction of x₂. */
   readonly angle: number;
-  /** ‖g⁺‖ */
+  /** ‖g⁺‖, or the norm of what the method follows. */
   readonly norm: number;
 }
+
+/** The arrow of a method that takes its step along −v. */
+export const arrow = (at: Point, [v1, v2]: Point): Arrow => ({
+  at,
+  angle: (180 / Math.PI) * Math.atan2(-v1, -v2),
+  norm: Math.hypot(v1, v2),
+});
 
 /** −g⁺, SAM's step up to the learning rate, at the centers of cells with equal sides. */
 export function shiftedField(plane: Plane, rho: number, view: View, columns: number): Arrow[] {
   const [[left, right], [bottom, top]] = view;
   const rows = Math.round((columns * (top - bottom)) / (right - left));
-  return grid(view, columns, rows).map((at) => {
-    const [g1, g2] = plane.gradient(ascentPoint(plane, at, rho));
-    return { at, angle: (180 / Math.PI) * Math.atan2(-g1, -g2), norm: Math.hypot(g1, g2) };
-  });
+  return grid(view, columns, rows).map((at) =>
+    arrow(at, plane.gradient(ascentPoint(plane, at, rho))),
+  );
 }
 
 /** Values that divide the given ones into `count + 1` parts of equal size, each once. */

@@ -267,7 +267,7 @@ test("a plane shows where runs end in place of what SAM sees, and its legend nam
       plane: ridge().plane,
       rho: 1.6,
       paths: [],
-      basins: { words: "Where SAM ends", classes, columns: 2, rows: 2 },
+      right: { of: "basins", words: "Where SAM ends", cells: { classes, columns: 2, rows: 2 } },
     }),
   );
   const said = ["What SAM sees", "Where SAM ends", "at a minimizer", "out of bounds", "unsettled"];
@@ -282,6 +282,44 @@ test("a plane shows where runs end in place of what SAM sees, and its legend nam
     ["#8e0f43", "M1 1h1v1h-1zM0 0h1v1h-1z"],
     ["#1a1a1a", "M1 0h1v1h-1z"],
   ]);
+});
+
+test("a plane shows slopes in colors of their own, and whatever of points, branch and start is given", () => {
+  const { plane } = ridge();
+  const options = { title: "Slopes", plane, rho: 1.6, paths: [] };
+  const slope = ([x1, x2]: Point) => Math.hypot(...plane.gradient([x1, x2]));
+  const plain = renderSvg(planeFigure(options));
+  const svg = renderSvg(
+    planeFigure({
+      ...options,
+      right: { of: "slope", words: "‖g⁺‖, the slope", value: slope },
+      hallucinated: [{ point: [0.6, 0], verdict: "hallucinated-minimizer" }],
+      branch: {
+        points: [
+          { x: [0.2, 0], rho: 1 },
+          { x: [0.6, 0], rho: 1.2 },
+        ],
+        folds: [{ x: [0.6, 0], rho: 1.2 }],
+        here: [[0.4, 0]],
+      },
+      start: [-0.5, 1],
+    }),
+  );
+  const said = [
+    "‖g⁺‖, the slope",
+    "hallucinated minimizer",
+    "turns at ρ = 1.20",
+    "followed in ρ",
+    ">start<",
+    // The lowest color of slopes.
+    "rgb(178,140,188)",
+  ];
+  expect(said.map((words) => [plain, svg].map((text) => text.includes(words)))).toEqual(
+    said.map(() => [false, true]),
+  );
+  // What SAM sees comes with arrows; a map has those of its own field, and none without.
+  const arrows = (text: string) => text.split('aria-label="vector"').length - 1;
+  expect([arrows(plain), arrows(svg)]).toEqual([1, 0]);
 });
 
 test("a contact sheet refuses images in color", () => {

@@ -23,7 +23,9 @@ export function verdictDots<Item>(
 
 /** One entry of a legend. */
 export type LegendEntry =
-  { readonly verdict: VerdictName } | { readonly words: string; readonly line: Plot.LineOptions };
+  | { readonly verdict: VerdictName }
+  | { readonly words: string; readonly line: Plot.LineOptions }
+  | { readonly words: string; readonly ring: Plot.DotOptions };
 
 /** Entries for the verdicts that occur, each once, in the order of the table of marks. */
 export function verdictEntries(verdicts: Iterable<VerdictName>): LegendEntry[] {
@@ -53,14 +55,15 @@ export function legend(
     return item;
   });
   const height = lineHeight * (line + 1);
-  const marks = items.map(({ entry, x, y }) =>
-    "verdict" in entry
-      ? verdictDots([entry], (item) => item.verdict, { x: () => x + swatch / 2, y: () => y })
-      : Plot.line(
-          [x + 2, x + swatch - 4].map((x) => [x, y] as const),
-          entry.line,
-        ),
-  );
+  const marks = items.map(({ entry, x, y }) => {
+    const middle = { x: () => x + swatch / 2, y: () => y };
+    if ("verdict" in entry) return verdictDots([entry], (item) => item.verdict, middle);
+    if ("ring" in entry) return Plot.dot([entry], { ...entry.ring, ...middle });
+    return Plot.line(
+      [x + 2, x + swatch - 4].map((x) => [x, y] as const),
+      entry.line,
+    );
+  });
   return {
     height,
     plot: {

@@ -27,6 +27,33 @@ export interface PlanePath {
   readonly verdict: VerdictName;
   /** For runs shown for comparison: dashed, and without the ascent point. */
   readonly dashed?: boolean;
+  /** Of the line; default: ink, or the blue of minimizers where it is dashed. */
+  readonly color?: string | undefined;
+  /** Lengths of dashes and gaps of a dashed line, in pixels; default `2 4`. */
+  readonly dash?: string | undefined;
+}
+
+/** What the right map shows, under which heading: values of a function, or which start ends where. */
+export type RightMap = {
+  readonly words: string;
+  /** The way that a method takes; no arrows where it is absent. */
+  readonly field?: readonly Arrow[] | undefined;
+} & (
+  | {
+      /** `loss`: at the levels of the left map; `slope`: at levels and in colors of its own. */
+      readonly of: "loss" | "slope";
+      readonly value: (x: Point) => number;
+    }
+  | { readonly of: "basins"; readonly cells: BasinCells }
+);
+
+/** A branch of zeros of g⁺ that was followed in ρ. */
+export interface PlaneBranch {
+  readonly points: readonly { readonly x: Point; readonly rho: number }[];
+  /** Where it turns back in ρ. */
+  readonly folds: readonly { readonly x: Point; readonly rho: number }[];
+  /** Where it is at the ρ of the maps, as often as it passes it. */
+  readonly here: readonly Point[];
 }
 
 /** What to draw of a plane. */
@@ -39,29 +66,37 @@ export interface PlaneFigureOptions {
   readonly view?: View;
   /** Pixels between the points at which the maps are computed; default 4. */
   readonly spacing?: number;
-  /** Which start ends where, on the right map in place of what SAM sees. */
-  readonly basins?: (BasinCells & { readonly words: string }) | undefined;
+  /** The right map; default: what SAM sees, f(x⁺), and its way −g⁺. */
+  readonly right?: RightMap | undefined;
+  /** Zeros of g⁺ where g is none, on the right map. */
+  readonly hallucinated?:
+    readonly { readonly point: Point; readonly verdict: VerdictName }[] | undefined;
+  /** On both maps. */
+  readonly branch?: PlaneBranch | undefined;
+  /** Where all paths start, as a ring on both maps. */
+  readonly start?: Point | undefined;
 }
 
 /** Maps have colors of their own, so their ink is dark on every page. */
 const ink = "#1a1a1a";
-const [lowest, highest] = [
-  [121, 168, 212],
-  [251, 252, 255],
-] as const;
 const levelCount = 11;
-const shades = Array.from({ length: levelCount + 1 }, (_, i) => {
-  const parts = lowest.map((low, k) => low + (((highest[k] as number) - low) * i) / levelCount);
-  return `rgb(${parts.map(Math.round).join(",")})`;
-});
+const shadesFrom = (lowest: Rgb): readonly string[] =>
+  Array.from({ length: levelCount + 1 }, (_, i) => {
+    const parts = lowest.map((low, k) => low + (((highest[k] as number) - low) * i) / levelCount);
+    return `rgb(${parts.map(Math.round).join(",")})`;
+  });
+type Rgb = readonly [number, number, number];
+const highest: Rgb = [251, 252, 255];
+/** From low to high: of losses, and of slopes. */
+const shades = { loss: shadesFrom([121, 168, 212]), slope: shadesFrom([178, 140, 188]) };
 
 /** Width of a map in pixels. */
 const mapWidth = 366;
 
 /**
- * Two maps with contours at the same levels: f, and f^SAM(x) = f(x⁺) with the field −g⁺ that SAM
- * follows; or, in its place, which start ends where. Both show the critical points of f, the paths,
- * and where SAM looked from the end of its path, x⁺.
+ * Two maps: f, and beside it f^SAM(x) = f(x⁺) at the same levels with the field −g⁺ that SAM
+ * follows; or, in its place, another function or which start ends where. Both show the critical
+ * points of f, the paths, and where SAM looked from the end of its path, x⁺.
  */
 export function planeFigure({
   title,
@@ -70,64 +105,90 @@ export function planeFigure({
   paths,
   view = plane.domain,
   spacing = 4,
-  basins,
+  right = samMap(plane, rho, view, paths),
+  hallucinated = [],
+  branch,
+  start,
 }: PlaneFigureOptions): Figure {
-  const [[left, right], [bottom, top]] = view;
+  const [[west, east], [south, north]] = view;
   const width = mapWidth + margins.marginLeft + margins.marginRight;
-  const mapHeight = (mapWidth * (top - bottom)) / (right - left);
+  const mapHeight = (mapWidth * (north - south)) / (east - west);
   const height = mapHeight + margins.marginTop + margins.marginBottom;
   const key = legend(
     [
-      ...[...new Map(paths.map(({ name, dashed }) => [name, dashed]))].map(([words, dashed]) => ({
+      ...[...new Map(paths.map((path) => [path.name, path]))].map(([words, path]) => ({
         words,
-        line: pathStyle(dashed),
+        line: pathStyle(path),
       })),
+      ...(start ? [{ words: "start", ring: startStyle }] : []),
+      ...(branch ? [{ words: "followed in ρ, ★ at this one", line: branchStyle }] : []),
       ...verdictEntries([
         ...plane.critical.map(({ kind }) => kind),
+        ...hallucinated.map(({ verdict }) => verdict),
         ...paths.map(({ verdict }) => verdict),
       ]),
-      ...(basins ? basinEntries([basins]) : []),
+      ...(right.of === "basins" ? basinEntries([right.cells]) : []),
     ],
     2 * width - 24,
   );
-  const levels = planeLevels(plane, view);
   const over = [
     criticalPoints(plane, view),
+    ...(branch ? branchMarks(branch, view) : []),
     ...paths.map((path) => pathLine(path, view)),
     ...paths.map(pathEnd),
+    ...(start ? [Plot.dot([start], startStyle)] : []),
   ];
-  // Colors of ends are darker than those of the loss.
-  const halos = paths.map((path) => pathLine(path, view, { stroke: "white", strokeWidth: 5 }));
   const size = [width, height] as const;
-  const map = (words: string, value: (x: Point) => number, field: readonly Arrow[]) =>
-    planeMap({ words, value, field, levels, view, over, spacing, size });
-  const seen = () =>
-    map(
-      `What SAM sees: f(x⁺), ${radiusWords(rho, starts)}, and its way −g⁺`,
-      (x) => plane.value(ascentPoint(plane, x, rho)),
-      shiftedField(plane, rho, view, 15),
+  const levels = planeLevels(plane, view);
+  const map = (words: string, value: (x: Point) => number, options: Partial<PlaneMap> = {}) =>
+    planeMap({ words, value, field: [], levels, view, over, spacing, size, ...options });
+  const rightPlot = (): Plot.PlotOptions => {
+    const { words, field = [] } = right;
+    // Curves of such points come as many: they must not hide the map.
+    const found = verdictDots(
+      hallucinated.filter(({ point }) => inside(point, view)),
+      ({ verdict }) => verdict,
+      {
+        x: ({ point }) => point[0],
+        y: ({ point }) => point[1],
+        r: hallucinated.length > 24 ? 2 : 5,
+      },
     );
+    if (right.of === "basins") {
+      // Colors of ends are darker than those of the loss.
+      const halos = paths.map((path) => pathLine(path, view, { stroke: "white", strokeWidth: 5 }));
+      const marks = [arrows(field), ...halos, found, ...over];
+      return basinPlot({ words, cells: right.cells, view, over: marks, size });
+    }
+    const { of, value } = right;
+    const own = of === "slope" ? { levels: levelsOf(value, view), shades: shades.slope } : {};
+    return map(words, value, { field, ...own, over: [found, ...over] });
+  };
   const y = titleHeight + key.height;
-  const starts = paths.flatMap(({ rows }) => {
-    const [{ point } = {}] = rows;
-    return point && Math.hypot(...point) > 0 ? [rho / Math.hypot(...point)] : [];
-  });
   return sheet({
     width: 2 * width,
     height: y + height,
     title,
     panels: [
       { x: 12, y: titleHeight, plot: key.plot },
-      { x: 0, y, plot: map("The loss f(x)", plane.value, []) },
-      {
-        x: width,
-        y,
-        plot: basins
-          ? basinPlot({ ...basins, cells: basins, view, over: [...halos, ...over], size })
-          : seen(),
-      },
+      { x: 0, y, plot: map("The loss f(x)", plane.value) },
+      { x: width, y, plot: rightPlot() },
     ],
   });
+}
+
+/** What SAM sees, by the closed forms of a plane. */
+function samMap(plane: Plane, rho: number, view: View, paths: readonly PlanePath[]): RightMap {
+  const starts = paths.flatMap(({ rows }) => {
+    const [{ point } = {}] = rows;
+    return point && Math.hypot(...point) > 0 ? [rho / Math.hypot(...point)] : [];
+  });
+  return {
+    of: "loss",
+    words: `What SAM sees: f(x⁺), ${radiusWords(rho, starts)}, and its way −g⁺`,
+    value: (x) => plane.value(ascentPoint(plane, x, rho)),
+    field: shiftedField(plane, rho, view, 15),
+  };
 }
 
 /** One map of a plane. */
@@ -137,6 +198,8 @@ export interface PlaneMap {
   readonly field: readonly Arrow[];
   /** Of the contours, ascending; equal levels on all maps of a sheet make them comparable. */
   readonly levels: readonly number[];
+  /** Colors between levels, from low to high; default: those of losses. */
+  readonly shades?: readonly string[] | undefined;
   readonly view: View;
   /** What lies over the map: critical points, paths, curves. */
   readonly over: readonly Plot.Markish[];
@@ -148,7 +211,7 @@ export interface PlaneMap {
 
 /** A map of a function of two variables with contours, arrows, and what lies over them. */
 export function planeMap(map: PlaneMap): Plot.PlotOptions {
-  const { words, value, field, levels, spacing } = map;
+  const { words, value, field, levels, spacing, shades: colors = shades.loss } = map;
   const [[left, right], [bottom, top]] = map.view;
   return {
     width: map.size[0],
@@ -156,11 +219,11 @@ export function planeMap(map: PlaneMap): Plot.PlotOptions {
     ...margins,
     x: { domain: [left, right], label: "x₁", ticks: 7 },
     y: { domain: [bottom, top], label: null, ticks: 7 },
-    color: { type: "threshold", domain: [...levels], range: shades },
+    color: { type: "threshold", domain: [...levels], range: [...colors] },
     length: { type: "identity" },
     marks: [
       head(words, "x₂", margins),
-      Plot.frame({ fill: shades[0] ?? null, stroke: null }),
+      Plot.frame({ fill: colors[0] ?? null, stroke: null }),
       Plot.contour({
         x1: left,
         x2: right,
@@ -178,9 +241,11 @@ export function planeMap(map: PlaneMap): Plot.PlotOptions {
 }
 
 /** Levels that divide the values of a plane in a view into classes of equal size. */
-export const planeLevels = (plane: Plane, view: View): number[] =>
+export const planeLevels = (plane: Plane, view: View): number[] => levelsOf(plane.value, view);
+
+const levelsOf = (value: (x: Point) => number, view: View): number[] =>
   quantiles(
-    grid(view, 48, 48).map((x) => plane.value(x)),
+    grid(view, 48, 48).map((x) => value(x)),
     levelCount,
   );
 
@@ -218,21 +283,52 @@ export function criticalPoints({ critical }: Plane, view: View): Plot.Markish {
   );
 }
 
-const pathStyle = (dashed = false): Plot.LineOptions => ({
-  stroke: dashed ? verdictMarks.minimizer.color : ink,
+const pathStyle = ({
+  dashed = false,
+  color = dashed ? verdictMarks.minimizer.color : ink,
+  dash = "2 4",
+}: PlanePath): Plot.LineOptions => ({
+  stroke: color,
   strokeWidth: 2,
-  ...(dashed && { strokeDasharray: "2 4" }),
+  ...(dashed && { strokeDasharray: dash }),
 });
+
+const startStyle = { r: 7, stroke: ink, strokeWidth: 2 };
+const branchStyle = { stroke: "#8a5a00", strokeWidth: 3, strokeDasharray: "2 5" };
+
+/** The way of a branch with the ρ of its ends and turns, and stars where it is at the ρ of the maps. */
+function branchMarks({ points, folds, here }: PlaneBranch, view: View): Plot.Markish[] {
+  const ends = [points[0], points.at(-1)].filter((end) => end !== undefined);
+  const label = { x: ({ x }: Named) => x[0], y: ({ x }: Named) => x[1], dx: 9, fill: ink } as const;
+  const text = { ...label, fontWeight: 600, textAnchor: "start", stroke: "white" } as const;
+  const named = [
+    ...folds.map(({ x, rho }) => ({ x, words: `turns at ρ = ${rho.toPrecision(3)}` })),
+    ...ends.map(({ x, rho }) => ({ x, words: `ρ = ${rho.toPrecision(3)}` })),
+  ].filter(({ x }) => inside(x, view));
+  type Named = (typeof named)[number];
+  const { stroke: fill } = branchStyle;
+  return [
+    Plot.line(
+      points.map(({ x }) => (inside(x, view) ? x : [Number.NaN, Number.NaN])),
+      branchStyle,
+    ),
+    Plot.text(named, { ...text, text: ({ words }: Named) => words, strokeWidth: 3 }),
+    Plot.dot(
+      here.filter((x) => inside(x, view)),
+      { r: 6, symbol: "star", fill, stroke: "white" },
+    ),
+  ];
+}
 
 /** The path, cut where it leaves the view; points closer than a pixel to the one before are left out. */
 function pathLine(
-  { rows, dashed }: PlanePath,
+  path: PlanePath,
   view: View,
-  style: Plot.LineOptions = pathStyle(dashed),
+  style: Plot.LineOptions = pathStyle(path),
 ): Plot.Markish {
   const pixel = (view[0][1] - view[0][0]) / mapWidth;
   const points: Point[] = [];
-  for (const { point } of rows) {
+  for (const { point } of path.rows) {
     const before = points.at(-1);
     if (point === undefined) continue;
     if (before && Math.hypot(point[0] - before[0], point[1] - before[1]) < pixel) continue;

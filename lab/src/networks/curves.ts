@@ -2,7 +2,6 @@
 import { figureRun, gradRatioFigure, lossFigure } from "lucid-sam/figures";
 import type { Verdict } from "lucid-sam/diagnostics";
 import type { MetricRow, RunSpec, Scores } from "lucid-sam/run";
-import { pngOf } from "../shared/exports.ts";
 
 export interface DrawnRun {
   readonly spec: RunSpec;
@@ -33,26 +32,4 @@ export function curvesSvg(runs: readonly DrawnRun[]): string {
   });
   const inside = parts.map((part) => part.outerHTML).join("\n");
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" color="#111" style="color: #111; background: white">\n${inside}\n</svg>\n`;
-}
-
-/** An SVG as a PNG of twice its size, on white paper. */
-export async function pngOfSvg(svg: string): Promise<Blob> {
-  const address = URL.createObjectURL(new Blob([svg], { type: "image/svg+xml" }));
-  try {
-    const image = new Image();
-    image.src = address;
-    await image.decode();
-    const canvas = document.createElement("canvas");
-    canvas.width = 2 * image.naturalWidth;
-    canvas.height = 2 * image.naturalHeight;
-    const context = canvas.getContext("2d");
-    if (context) {
-      context.fillStyle = "white";
-      context.fillRect(0, 0, canvas.width, canvas.height);
-      context.drawImage(image, 0, 0, canvas.width, canvas.height);
-    }
-    return await pngOf(canvas);
-  } finally {
-    URL.revokeObjectURL(address);
-  }
 }

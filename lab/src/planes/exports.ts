@@ -1,8 +1,11 @@
 /** Exports of the view: the maps as they are, as a figure, and the runs as rows. */
+import type { RightMap } from "lucid-sam/figures";
 import { commandOf } from "../address.ts";
-import { csvOf, pngOf, type Exports } from "../shared/exports.ts";
-import { colorOf } from "../shared/theme.svelte.ts";
-import { endsWords } from "./descriptions.ts";
+import { csvOf, pngOfSvg, type Exports } from "../shared/exports.ts";
+import { directionsOf } from "./arrows.ts";
+import { placesAt } from "./branch.ts";
+import type { Run } from "./contestants.ts";
+import { endsWords, seenTitle } from "./descriptions.ts";
 import type { Session } from "./session.svelte.ts";
 import { entryAt, type Course, type Stand } from "./walk.ts";
 
@@ -14,7 +17,7 @@ export function exportsOf(session: Session): Exports {
     name: `${spec.problem}-${spec.method}-rho-${rho}`,
     command: () => commandOf(scenario.canonical()),
     svg: () => figureSvg(session),
-    png: mapsPng,
+    png: async () => pngOfSvg(await figureSvg(session)),
     csv: () =>
       csvOf(
         race.runs.flatMap(({ name, course }) =>
@@ -56,28 +59,6 @@ const everything = ({ scenario, clock, race, search, certifier }: Session) => ({
   certificate: certifier.certificate ?? null,
 });
 
-/** Both maps as they are on the page, side by side. */
-async function mapsPng(): Promise<Blob> {
-  const maps = [...document.querySelectorAll<HTMLCanvasElement>("figure canvas:not(.base)")];
-  const both = document.createElement("canvas");
-  const gap = 16;
-  both.width = maps.reduce((sum, { width }) => sum + width + gap, gap);
-  both.height = Math.max(...maps.map(({ height }) => height)) + 2 * gap;
-  const context = both.getContext("2d");
-  if (context) {
-    context.fillStyle = colorOf("--panel");
-    context.fillRect(0, 0, both.width, both.height);
-    let x = gap;
-    for (const map of maps) {
-      const base = map.previousElementSibling as HTMLCanvasElement;
-      context.drawImage(base, x, gap, map.width, map.height);
-      context.drawImage(map, x, gap);
-      x += map.width + gap;
-    }
-  }
-  return pngOf(both);
-}
-
 /** What stands at the end of a path. */
 const verdicts = {
   minimizer: "minimizer",
@@ -90,20 +71,39 @@ const verdicts = {
   diverged: "diverged",
 } as const satisfies { readonly [Kind in Stand["kind"]]: string };
 
-/** Both maps as a figure of the package, dark on white. */
+/** Colors of runs for comparison, on white paper. */
+const comparisonColors = {
+  main: undefined,
+  descent: "#0b5cad",
+  switch: "#00704f",
+  rival: "#7a3a9e",
+} as const satisfies { readonly [Id in Run["id"]]: string | undefined };
+
+/** Letters of a title that fit on one line. */
+const mostLetters = 95;
+/** Arrows along the longer side of a map. */
+const mostArrows = 15;
+
+/** Both maps as a figure of the package, with all layers that are shown, dark on white. */
 async function figureSvg(session: Session): Promise<string> {
-  const { scenario, clock, race, basins } = session;
-  const { planeFigure } = await import("lucid-sam/figures");
-  const { spec, plane, rho, rate } = scenario;
-  const { picture } = basins;
+  const { scenario, clock, race, search } = session;
+  const { arrow, planeFigure } = await import("lucid-sam/figures");
+  const { spec, fields, plane, rho, radius, rate, start, view } = scenario;
+  const field =
+    fields.field && race.scene
+      ? directionsOf(race.scene, radius, view, mostArrows).map(({ at, v }) => arrow(at, v))
+      : undefined;
   const figure = planeFigure({
-    title: `${spec.problem}, ρ = ${rho}, η = ${rate}: ${race.sentence}`,
+    title: titleOf(`${spec.problem}, ρ = ${rho}, η = ${rate}: ${race.sentence}`),
     plane,
     rho,
-    paths: race.runs.map(({ id, name, course }, i) => ({
+    start,
+    paths: race.runs.map(({ id, name, course, dash }, i) => ({
       name,
       verdict: verdicts[race.stands[i]?.kind ?? "moving"],
       dashed: id !== "main",
+      color: comparisonColors[id],
+      dash: dash.join(" "),
       rows: rowsOf(course)
         .slice(0, entryAt(course, clock.step) + 1)
         .map(({ x1, x2, ahead1, ahead2 }) => ({
@@ -111,11 +111,37 @@ async function figureSvg(session: Session): Promise<string> {
           ascentPoint: [ahead1, ahead2] as const,
         })),
     })),
-    basins: picture && {
-      ...picture,
-      words: endsWords(session),
-    },
+    right: { ...rightMap(session), field },
+    hallucinated: search.points.map(({ point, kind }) => ({ point, verdict: kind })),
+    branch: search.branch && { ...search.branch, here: placesAt(search.branch, rho) },
   });
   const svg = figure(document).outerHTML;
   return `${svg.replace("<svg ", '<svg color="#111" style="color: #111; background: white" ')}\n`;
+}
+
+/** As many sentences as fit above both maps, the first in any case. */
+function titleOf(words: string): string {
+  const [first = "", ...rest] = words.split(/(?<=\.) /);
+  let title = first;
+  for (const sentence of rest) {
+    if (title.length + sentence.length > mostLetters) break;
+    title += ` ${sentence}`;
+  }
+  return title;
+}
+
+/** The right map in the layer that is shown. */
+function rightMap(session: Session): RightMap {
+  const { scenario, pictures, basins } = session;
+  if (scenario.fields.layer === "basins" && basins.picture) {
+    return { of: "basins", words: endsWords(session), cells: basins.picture };
+  }
+  const { seenShade } = pictures;
+  const value = pictures.valueOf(seenShade);
+  const ways = scenario.fields.field ? ", and its way −g⁺" : "";
+  return {
+    of: seenShade === "shiftedGradNorm" ? "slope" : "loss",
+    words: `${seenTitle(session)}, at ρ = ${scenario.rho}${ways}`,
+    value: ([x1, x2]) => value(x1, x2),
+  };
 }

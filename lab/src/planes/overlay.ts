@@ -1,5 +1,6 @@
 /** What lies over a map: the way a method takes, critical and hallucinated points, paths, x and x⁺. */
 import type { CriticalSet, Point } from "lucid-sam/problems";
+import { placesAt } from "./branch.ts";
 import type { Inks } from "./inks.ts";
 import type { FollowedBranch, HallucinatedPoint } from "./protocol.ts";
 import { aheadAt, entryAt, pointAt, type Course } from "./walk.ts";
@@ -268,15 +269,7 @@ function drawBranch(
   }
   const ends = [branch.points[0], branch.points.at(-1)];
   for (const end of ends) if (end) label(`ρ = ${end.rho.toPrecision(3)}`, end.x);
-  // Where the branch is at this ρ: between the points that enclose it.
-  for (const [i, from] of branch.points.entries()) {
-    const to = branch.points[i + 1];
-    if (to === undefined || (from.rho - rho) * (to.rho - rho) > 0) continue;
-    const part = (rho - from.rho) / (to.rho - from.rho || 1);
-    const at: Point = [
-      from.x[0] + part * (to.x[0] - from.x[0]),
-      from.x[1] + part * (to.x[1] - from.x[1]),
-    ];
+  for (const at of placesAt(branch, rho)) {
     drawMark(context, "star", pixel(at), 7 * ratio, inks.branch, inks.halo);
   }
 }

@@ -59,8 +59,28 @@ export class Pictures {
     const { layer } = this.#from.scenario.fields;
     const { picture } = this.#from.basins;
     if (layer === "basins" && picture) return paintBasins(picture, size);
-    return this.#paint(layer === "slope" ? "shiftedGradNorm" : "shiftedLoss", size);
+    return this.#paint(this.seenShade, size);
   };
+
+  /** What the right map is colored by where it shows no basins. */
+  get seenShade(): Shade {
+    return this.#from.scenario.fields.layer === "slope" ? "shiftedGradNorm" : "shiftedLoss";
+  }
+
+  /** What a map is colored by, at (x₁, x₂). */
+  valueOf(shade: Shade): (x1: number, x2: number) => number {
+    const { scene } = this.#from.race;
+    const rho = this.#rhoOf(shade);
+    if (scene === undefined) return this.#plainly(shade, rho);
+    const knobs = knobValues(scene, { rho });
+    const at = mapOutputs.indexOf(shade);
+    return (x1, x2) => scene.shades(x1, x2, ...knobs)[at] ?? NaN;
+  }
+
+  /** The left map does not change with ρ. */
+  #rhoOf(shade: Shade): number {
+    return shade === "loss" ? 0 : this.#from.scenario.rho;
+  }
 
   #paint(shade: Shade, size: Size): ImageBitmap | undefined {
     const { scenario, race } = this.#from;
@@ -68,26 +88,20 @@ export class Pictures {
     const { view, scales } = scenario;
     const kind = shade === "shiftedGradNorm" ? "slope" : "loss";
     const [scale, ramp] = [scales[kind], ramps[theme.current][kind]];
-    // The left map does not change with ρ.
-    const rho = shade === "loss" ? 0 : scenario.rho;
-    if (scene === undefined) {
-      const value = this.#plainly(shade, rho);
-      return paintPlainly(value, { view, scale, ramp }, size, plainCells.moving);
-    }
-    const knobs = knobValues(scene, { rho });
     // A processor that plays the part of a graphics card is too slow for what moves.
     const isHurried = shade !== "loss" && scenario.isMoving && this.#cost > slow;
-    if (!this.#isPlain && this.#shader && !isHurried) {
+    if (scene && !this.#isPlain && this.#shader && !isHurried) {
+      const knobs = knobValues(scene, { rho: this.#rhoOf(shade) });
       const began = performance.now();
       const bitmap = this.#shader.paint(scene, { shade, view, knobs, scale, ramp }, size);
       this.#cost = (this.#cost + performance.now() - began) / 2;
       if (bitmap) return bitmap;
       queueMicrotask(() => (this.#isPlain = true));
     }
-    const at = mapOutputs.indexOf(shade);
-    const value = (x1: number, x2: number) => scene.shades(x1, x2, ...knobs)[at] ?? NaN;
-    const cells = scenario.isMoving ? plainCells.moving : plainCells.resting;
-    return paintPlainly(value, { view, scale, ramp }, size, cells);
+    // The first picture has to be quick, as what moves.
+    const isQuick = scene === undefined || scenario.isMoving;
+    const cells = isQuick ? plainCells.moving : plainCells.resting;
+    return paintPlainly(this.valueOf(shade), { view, scale, ramp }, size, cells);
   }
 
   /** The first picture needs no code: SAM's ascent by the plane's closed forms. */

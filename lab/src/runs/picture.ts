@@ -1,7 +1,6 @@
-/** Pictures of what is on the page: its drawings, one below the other, as SVG and as PNG. */
+/** Pictures of what is on the page: its drawings, one below the other, as SVG. */
 import { InputError } from "lucid-sam/engine";
 import { colorOf } from "../shared/theme.svelte.ts";
-import { pngOf } from "../shared/exports.ts";
 
 const namespace = "http://www.w3.org/2000/svg";
 const gap = 8;
@@ -52,21 +51,4 @@ export function svgOf(part: HTMLElement | undefined, title: string): string {
 function sizeOf(drawing: SVGSVGElement): { width: number; height: number } {
   const { width, height } = drawing.viewBox.baseVal;
   return { width, height };
-}
-
-/** The same as an image, twice as fine as it is on the page. */
-export async function pngOfSvg(svg: string): Promise<Blob> {
-  const image = new Image();
-  const address = URL.createObjectURL(new Blob([svg], { type: "image/svg+xml" }));
-  try {
-    image.src = address;
-    await image.decode();
-    const canvas = document.createElement("canvas");
-    canvas.width = 2 * image.naturalWidth;
-    canvas.height = 2 * image.naturalHeight;
-    canvas.getContext("2d")?.drawImage(image, 0, 0, canvas.width, canvas.height);
-    return await pngOf(canvas);
-  } finally {
-    URL.revokeObjectURL(address);
-  }
 }

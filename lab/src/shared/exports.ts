@@ -26,11 +26,28 @@ export function save(name: string, content: Blob): void {
 }
 
 /** A canvas as a PNG. */
-export async function pngOf(canvas: HTMLCanvasElement): Promise<Blob> {
+async function pngOf(canvas: HTMLCanvasElement): Promise<Blob> {
   const blob = await new Promise<Blob | null>((done) => canvas.toBlob(done, "image/png"));
   if (blob === null)
     throw new Error("invalid picture: the canvas is empty (make the window larger)");
   return blob;
+}
+
+/** An SVG as a PNG of twice its size; paper is what the SVG has of it. */
+export async function pngOfSvg(svg: string): Promise<Blob> {
+  const address = URL.createObjectURL(new Blob([svg], { type: "image/svg+xml" }));
+  try {
+    const image = new Image();
+    image.src = address;
+    await image.decode();
+    const canvas = document.createElement("canvas");
+    canvas.width = 2 * image.naturalWidth;
+    canvas.height = 2 * image.naturalHeight;
+    canvas.getContext("2d")?.drawImage(image, 0, 0, canvas.width, canvas.height);
+    return await pngOf(canvas);
+  } finally {
+    URL.revokeObjectURL(address);
+  }
 }
 
 /** Lists as their entries, other objects as JSON. */
