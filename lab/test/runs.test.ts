@@ -316,6 +316,36 @@ test("the rows of a sweep come in while it runs, without a reload", async () => 
   await item(page, "live/late").waitFor({ state: "detached", ...patient });
 });
 
+test.each([
+  { width: 360, isWhole: false, doesScroll: true },
+  { width: 1280, isWhole: false, doesScroll: false },
+  { width: 3840, isWhole: true, doesScroll: false },
+])(
+  "at $width pixels 13 columns have names as long as there is room, and whole in their titles",
+  async ({ width, isWhole, doesScroll }) => {
+    const page = await open("#runs?item=stored/long.jsonl.gz&x=training&y=method", { width });
+    const map = page.getByRole("region", { name: "Places of the map" });
+    const names = map.locator("text:has(title)");
+    await expect.poll(() => names.count(), patient).toBe(15);
+    const drawn = await names.evaluateAll((texts) =>
+      texts.map((text) => [text.querySelector("title")?.textContent, text.lastChild?.textContent]),
+    );
+    const whole = "SAM after plain descent over a tenth of the run, number 0";
+    const [, shown = ""] = drawn.find(([title]) => title === whole) ?? [];
+    expect(shown === whole).toBe(isWhole);
+    expect(shown).toMatch(isWhole ? / 0$/ : /^SAM after.*…$/);
+    // Whether the last column is there, or is said to be.
+    const hint = map.locator("xpath=ancestor::section[1]").getByText("scroll for more →");
+    await expect.poll(() => hint.count()).toBe(doesScroll ? 1 : 0);
+    const last = map.getByRole("button").last();
+    const box = await last.boundingBox();
+    expect((box?.x ?? NaN) + (box?.width ?? NaN) > width).toBe(doesScroll);
+    if (!doesScroll) return;
+    await map.evaluate((element) => element.scrollTo(element.scrollWidth, 0));
+    await map.locator("xpath=ancestor::section[1]").getByText("← scroll back").waitFor();
+  },
+);
+
 test("ten thousand cells make a page of fifty", async () => {
   const page = await open("#runs?item=stored/long.jsonl.gz&x=seed&y=method");
   await page.getByText("10,000 of 10,000 cells done").waitFor(patient);

@@ -107,7 +107,8 @@ export async function makeLong(from: string, to: string, count: number): Promise
   const cell = JSON.parse(line) as { spec: object; row: object };
   const lines = Array.from({ length: count }, (_, i) => {
     const id = i.toString(16).padStart(16, "0");
-    const at = { rho: i % 10, method: i % 2 === 0 ? "sam" : "usam", seed: i };
+    const training = `SAM after plain descent over a tenth of the run, number ${i % 13}`;
+    const at = { rho: i % 10, method: i % 2 === 0 ? "sam" : "usam", training, seed: i };
     return JSON.stringify({ ...cell, id, at, row: { ...cell.row, cell: id, at } });
   });
   await writeFile(to, gzipSync([JSON.stringify(description), ...lines, ""].join("\n")));
