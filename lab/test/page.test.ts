@@ -91,6 +91,26 @@ test("what an address does not know is refused aloud, and left by a link", async
   await page.getByText("what SAM sees").waitFor();
 });
 
+test("what moved before another view was asked for does not bring the old one back", async () => {
+  let ask = () => {};
+  const asked = new Promise<void>((done) => (ask = done));
+  const page = await open("#planes?problem=ridge&rho=1.6", {}, async (page) => {
+    // Longer than what moves waits until it is written.
+    await page.route("**/Networks-*.js", async (route) => {
+      ask();
+      await new Promise((done) => setTimeout(done, 1500));
+      await route.continue();
+    });
+  });
+  await page.getByText("SAM stopped here").waitFor();
+  await page.getByRole("slider", { name: /^ρ/ }).focus();
+  await page.keyboard.press("ArrowRight");
+  await page.getByRole("link", { name: "Networks", exact: true }).click();
+  await asked;
+  await page.getByText("Most of these fail on purpose").waitFor();
+  expect(new URL(page.url()).hash).toBe("#networks");
+});
+
 test.each([360, 1280, 2560])("nothing is wider than a window of %d pixels", async (width) => {
   for (const hash of ["#planes", "#networks", "#runs"]) {
     const page = await open(hash, { viewport: { width, height: 800 } });
