@@ -35,6 +35,10 @@ test.each([
     "#planes?problem=mlp",
     "invalid problem: mlp is no plane (open it in Networks, or choose ridge)",
   ],
+  [
+    "#planes?steps=1000000000",
+    "invalid steps: 1000000000 (on planes give at most 100000, or use the command line)",
+  ],
   ["#planes?rho=-1", /^invalid rho: -1 \(give a number, 0 or more/],
   ["#planes?rho=1&rho=2", "invalid rho: given twice (give it once)"],
   ["#planes?problem=ridge&hidden=5", "invalid hidden: problem ridge has none (leave it out)"],

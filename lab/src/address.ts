@@ -8,7 +8,7 @@ import { findProblem } from "lucid-sam/problems";
 import { parseSpec, specFields, type RunSpec } from "lucid-sam/run";
 import type { z } from "zod";
 import { networkFields, networkPreset } from "./networks/fields.ts";
-import { planeFields, planePreset } from "./planes/fields.ts";
+import { mostSteps, planeFields, planePreset } from "./planes/fields.ts";
 import { runFields } from "./runs/fields.ts";
 import { isViewName, viewNameOf, views, type ViewName } from "./views.ts";
 
@@ -79,6 +79,11 @@ function addressOf(
   if (view === "planes" && findProblem(spec.problem).kind !== "plane") {
     throw new InputError(
       `invalid problem: ${spec.problem} is no plane (open it in Networks, or choose ridge)`,
+    );
+  }
+  if (view === "planes" && spec.steps > mostSteps) {
+    throw new InputError(
+      `invalid steps: ${spec.steps} (on planes give at most ${mostSteps}, or use the command line)`,
     );
   }
   return { view, spec, fields };

@@ -37,6 +37,44 @@ test("what is dropped once more is read anew, and of what is chosen quickly the 
   await shows(page).getByText("900,000 rows, 0 of them").waitFor(patient);
 });
 
+test("points that are damaged, or of another network, are refused in one line each", async () => {
+  const page = await site.open("#runs");
+  const header = (offsets: readonly number[]) => {
+    const text = Buffer.from(
+      JSON.stringify({ w: { dtype: "F32", shape: [3, 5], data_offsets: offsets } }),
+    );
+    const length = Buffer.alloc(8);
+    length.writeBigUInt64LE(BigInt(text.length));
+    return Buffer.concat([length, text]);
+  };
+  const files = {
+    "empty.safetensors": Buffer.alloc(0),
+    "long.safetensors": Buffer.concat([Buffer.alloc(8, 0x7f), Buffer.from("{}")]),
+    "short.safetensors": Buffer.concat([header([0, 400]), Buffer.alloc(60)]),
+    "other.safetensors": Buffer.concat([header([0, 60]), Buffer.alloc(60)]),
+  };
+  await drop(
+    page,
+    Object.entries(files).map(([path, bytes]) => ({ path, base64: bytes.toString("base64") })),
+  );
+  for (const [path, line] of [
+    ["empty.safetensors", /^invalid file empty\.safetensors: 0 bytes are too few$/],
+    ["long.safetensors", /^invalid file long\.safetensors: a header of \d+ bytes is too long$/],
+    [
+      "short.safetensors",
+      /^invalid file short\.safetensors: tensor "w" lies at bytes 0 to 400 of 60$/,
+    ],
+  ] as const) {
+    await item(page, path).click(patient);
+    await page.getByRole("alert").getByText(line).waitFor(patient);
+  }
+  await item(page, "other.safetensors").click();
+  await page.getByRole("button", { name: "Certify this point" }).click();
+  await page
+    .getByText(/^missing layers\/0\/bias in other\.safetensors: it has w /)
+    .waitFor(patient);
+});
+
 test("names of any characters are shown, linked and read", async () => {
   const page = await site.open("#runs");
   const names = [

@@ -145,6 +145,44 @@ test("a function of one's own is mapped, walked, certified; what is wrong is sai
   await page.getByText("hallucinated minimizer", { exact: true }).waitFor({ timeout: 100_000 });
 });
 
+test("a function that is no number at its start shows no other, and is drawn once a start is given", async () => {
+  const page = await open("#planes?problem=expression&rho=0.1&lr=0.01&f=log(x1)");
+  await page
+    .getByText(/^invalid f: log\(x1\) is NaN, .* \(give a start where both are finite\)$/)
+    .waitFor();
+  expect(await sentence(page)).toBe("There is no picture of this yet.");
+  // Neither the marks nor the colors of another function.
+  expect(await page.getByRole("list", { name: "Marks" }).innerText()).toBe("◯ start");
+  /** How many colors the left map has between two hundredths of its width. */
+  const colors = (from: number, to: number) =>
+    page
+      .locator("figure canvas.base")
+      .first()
+      .evaluate(
+        (canvas, [from, to]) => {
+          const copy = document.createElement("canvas");
+          [copy.width, copy.height] = [100, 100];
+          const context = copy.getContext("2d");
+          context?.drawImage(canvas as HTMLCanvasElement, 0, 0, 100, 100);
+          const part = context?.getImageData(from, 0, to - from, 100);
+          return new Set(new Uint32Array(part?.data.buffer ?? new ArrayBuffer())).size;
+        },
+        [from, to] as const,
+      );
+  expect(await colors(0, 100)).toBe(1);
+  expect(await page.getByRole("button", { name: "SVG", exact: true }).count()).toBe(0);
+  const map = page.locator("figure canvas:not(.base)").first();
+  const box = await map.boundingBox();
+  if (!box) throw new Error("no map");
+  await page.mouse.click(box.x + 0.8 * box.width, box.y + 0.5 * box.height);
+  await expect.poll(() => sentence(page)).toMatch(/^SAM/);
+  expect(await page.getByText(/^invalid f/).count()).toBe(0);
+  await page.getByRole("button", { name: "SVG", exact: true }).waitFor();
+  // Shaders too leave blank where the logarithm is none.
+  await expect.poll(() => colors(55, 100)).toBeGreaterThan(5);
+  expect(await colors(0, 45)).toBe(1);
+});
+
 test("a map of basins says its budget, its classes, and takes more steps", async () => {
   const page = await open(`${ridge}&layer=basins&cells=64`);
   await page.getByText("64 × 64 starts, at most 2000 steps each").waitFor();

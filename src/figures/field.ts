@@ -47,6 +47,7 @@ export function shiftedField(plane: Plane, rho: number, view: View, columns: num
 /** Values that divide the given ones into `count + 1` parts of equal size, each once. */
 export function quantiles(values: readonly number[], count: number): number[] {
   const sorted = values.filter(Number.isFinite).sort((a, b) => a - b);
+  if (sorted.length === 0) return [];
   const chosen = Array.from(
     { length: count },
     (_, i) => sorted[Math.floor(((i + 1) * sorted.length) / (count + 1))] as number,

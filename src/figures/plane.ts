@@ -213,6 +213,8 @@ export interface PlaneMap {
 export function planeMap(map: PlaneMap): Plot.PlotOptions {
   const { words, value, field, levels, spacing, shades: colors = shades.loss } = map;
   const [[left, right], [bottom, top]] = map.view;
+  // What is no number stays blank, and what is below all levels is then drawn as all else is.
+  const isWhole = grid(map.view, 48, 48).every((x) => Number.isFinite(value(x)));
   return {
     width: map.size[0],
     height: map.size[1],
@@ -223,14 +225,14 @@ export function planeMap(map: PlaneMap): Plot.PlotOptions {
     length: { type: "identity" },
     marks: [
       head(words, "x₂", margins),
-      Plot.frame({ fill: colors[0] ?? null, stroke: null }),
+      Plot.frame({ fill: (isWhole ? colors[0] : colors.at(-1)) ?? null, stroke: null }),
       Plot.contour({
         x1: left,
         x2: right,
         y1: bottom,
         y2: top,
         fill: (x1: number, x2: number) => value([x1, x2]),
-        thresholds: [...levels],
+        thresholds: [...(isWhole ? [] : [-Number.MAX_VALUE]), ...levels],
         pixelSize: spacing,
       }),
       arrows(field),

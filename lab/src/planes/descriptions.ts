@@ -22,7 +22,8 @@ function criticalWords(critical: readonly CriticalSet[]): string {
 
 /** The left map: the loss, and where the runs stand. */
 export function lossWords({ scenario, clock, race }: Session): string {
-  const { view, plane, start } = scenario;
+  const { view, plane, start, broken } = scenario;
+  if (broken !== undefined) return `Nothing yet. The start is at (${start.join(", ")}).`;
   const runs = race.runs.map(({ name, course }, i) => {
     const at = pointAt(course, entryAt(course, clock.step));
     return `${name} is ${standWords(race.stands[i] ?? { kind: "moving" })} at (${pointWords(at)}).`;
@@ -48,7 +49,8 @@ export function seenTitle({ scenario: { spec, fields } }: Session): string {
 }
 
 /** The right map: what is seen, or where runs end. */
-export function seenWords({ scenario: { fields, rho }, basins, search }: Session): string {
+export function seenWords({ scenario: { fields, rho, broken }, basins, search }: Session): string {
+  if (broken !== undefined) return "Nothing yet.";
   if (fields.layer !== "basins") {
     return `What is seen from ρ = ${rho} uphill of every point, in the colors of the left map. ${search.points.length} hallucinated points were found.`;
   }

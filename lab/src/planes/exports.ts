@@ -16,8 +16,10 @@ export function exportsOf(session: Session): Exports {
   return {
     name: `${spec.problem}-${spec.method}-rho-${rho}`,
     command: () => commandOf(scenario.canonical()),
-    svg: () => figureSvg(session),
-    png: async () => pngOfSvg(await figureSvg(session)),
+    ...(scenario.broken === undefined && {
+      svg: () => figureSvg(session),
+      png: async () => pngOfSvg(await figureSvg(session)),
+    }),
     csv: () =>
       csvOf(
         race.runs.flatMap(({ name, course }) =>

@@ -3,6 +3,9 @@ import { choice, findMethod, flag, number } from "lucid-sam/sam";
 import { InputError } from "lucid-sam/engine";
 import { z } from "zod";
 
+/** Steps of a run at most: all of them are kept, and walked anew whenever something moves. */
+export const mostSteps = 100_000;
+
 /** What the right map can show. */
 export const layers = ["surrogate", "slope", "basins"] as const;
 export type Layer = (typeof layers)[number];

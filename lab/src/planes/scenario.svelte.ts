@@ -1,7 +1,7 @@
 /** The scenario: which run on which plane from where, as the address says, and what moved since. */
-import { findProblem, planes, type Plane, type Point } from "lucid-sam/problems";
+import { InputError } from "lucid-sam/engine";
+import { findProblem, type Plane, type Point } from "lucid-sam/problems";
 import { canonicalJson, parseSpec, type RunSpec } from "lucid-sam/run";
-import { untrack } from "svelte";
 import type { Change } from "../address.ts";
 import { announcer } from "../shared/announcer.svelte.ts";
 import type { ViewProps } from "../view.ts";
@@ -52,11 +52,12 @@ export class Scenario {
     const { problem, f, range, separate } = this.written;
     return canonicalJson({ problem, f, range, separate });
   });
-  readonly #made = $derived(planeOf(this.planeKey, () => this.written["start"]));
+  readonly #startKey = $derived(canonicalJson(this.written["start"] ?? null));
+  readonly #made = $derived(planeOf(this.planeKey, () => this.#startKey));
   /** Why there is nothing to draw, where there is not. */
   readonly broken = $derived(typeof this.#made === "string" ? this.#made : undefined);
   readonly plane = $derived(
-    typeof this.#made === "string" ? planes.quadratic.create().plane : this.#made,
+    typeof this.#made === "string" ? blankPlane(this.planeKey) : this.#made,
   );
   readonly view = $derived(this.plane.domain);
   readonly scales = $derived(scalesOf(this.plane));
@@ -127,22 +128,44 @@ export class Scenario {
   }
 }
 
+/** Where there is no plane: nothing, over the range that was given, for a start to be put there. */
+function blankPlane(key: string): Plane {
+  const { range = [-2, 2, -2, 2] } = JSON.parse(key) as { readonly range?: readonly number[] };
+  const [left = -2, right = 2, bottom = -2, top = 2] = range;
+  return {
+    value: () => NaN,
+    gradient: () => [NaN, NaN],
+    hessian: () => [
+      [NaN, NaN],
+      [NaN, NaN],
+    ],
+    critical: [],
+    domain: [
+      [left, right],
+      [bottom, top],
+    ],
+    start: [(left + right) / 2, (bottom + top) / 2],
+  };
+}
+
 /**
- * The plane of a key, or why there is none. A start of one's own is given to planes that have none
- * themselves.
+ * The plane of a key, or why there is none. A start of one's own is asked for by planes that have
+ * none themselves.
  */
-function planeOf(key: string, startOf: () => unknown): Plane | string {
+function planeOf(key: string, startOf: () => string): Plane | string {
   const given = JSON.parse(key) as { readonly problem: string };
   const entry = findProblem(given.problem);
   const make = (start: unknown) => {
     const options = { ...entry.options.parse({ ...given, start }), dtype: "float64" as const };
-    return entry.create(options, undefined).plane ?? planes.ridge.create().plane;
+    const { plane } = entry.create(options, undefined);
+    if (plane === undefined) throw new InputError(`invalid problem: ${given.problem} is no plane`);
+    return plane;
   };
   try {
     return make(undefined);
   } catch {
     try {
-      return make(untrack(startOf));
+      return make(JSON.parse(startOf()) ?? undefined);
     } catch (error) {
       return error instanceof Error ? error.message : String(error);
     }

@@ -59,7 +59,7 @@ const ends: { readonly [preset: string]: readonly [sam: string, switched?: strin
   "The next basin's minimizer": ["SAM stopped here. The slope is 0.76. It believes it is 0."],
   "Chatter on the ridge": ["SAM is still on its way after 300 steps. The slope is 0.16."],
   "Out of bounds": [
-    "SAM has left all bounds: its steps grow. A smaller learning rate η would hold it.",
+    "SAM has left all bounds: its steps grow. A smaller ρ or learning rate η would hold it.",
   ],
   "A saddle holds it": [
     "SAM goes to and fro around a saddle. It looks 1 uphill, across it, and is sent back.",
@@ -92,6 +92,17 @@ test.each(presets)("$name: the preset shows what it says", async ({ name, spec, 
     return verdictSentence(nameOf("sam"), course, k, stand, { rho, steps: full.steps });
   };
   expect([said(false), ...(fields?.turn ? [said(true)] : [])]).toEqual(ends[name]);
+});
+
+test("a run whose steps are lost in rounding is on its way, not to and fro", async () => {
+  const scene = await sceneOf("ridge");
+  const { plane } = planes.ridge.create();
+  const sam = { see: scene.see, knobs: knobValues(scene, { rho: 1.6 }), until: Infinity };
+  const stands = [1e-300, 1e-3].map((rate) => {
+    const course = walk([sam], [-0.25, 0.75], rate, 60);
+    return standAt(course, 60, plane, 1.6).kind;
+  });
+  expect(stands).toEqual(["moving", "moving"]);
 });
 
 test("a run that leaves all bounds ends there, and descent first turns at its step", async () => {

@@ -173,7 +173,9 @@ export function standAt(course: Course, k: number, plane: Plane, reach: number):
     middle[1] += b[1] / lookBack;
   }
   const [a, b] = [pointAt(course, from), pointAt(course, k)];
-  if (Math.hypot(b[0] - a[0], b[1] - a[1]) > 0.1 * length) return { kind: "moving" };
+  // Steps that are lost in rounding lead nowhere, and not to and fro either.
+  const isOnItsWay = length === 0 || Math.hypot(b[0] - a[0], b[1] - a[1]) > 0.1 * length;
+  if (isOnItsWay) return { kind: "moving" };
   let nearest = reach;
   let what: "minimizer" | "saddle" | "maximizer" | undefined;
   for (const { kind, points } of plane.critical) {

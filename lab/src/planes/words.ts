@@ -62,7 +62,7 @@ export function verdictSentence(
         ? `${name} goes to and fro and does not settle. The slope is ${slope}.`
         : `${name} goes to and fro around ${two(stand.what)}. ${looks}, across it, and is sent back.`;
     case "diverged":
-      return `${name} has left all bounds: its steps grow. A smaller learning rate η would hold it.`;
+      return `${name} has left all bounds: its steps grow. A smaller ${rho > 0 ? "ρ or " : ""}learning rate η would hold it.`;
     case "moving":
       return k >= steps
         ? `${name} is still on its way after ${steps} steps. The slope is ${slope}.`

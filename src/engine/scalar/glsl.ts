@@ -20,6 +20,12 @@ const typeNames: Readonly<Record<string, string>> = {
 };
 const typeName = ({ type: { dtype } }: Node): string => typeNames[dtype] ?? "float";
 
+const notANumber = "uintBitsToFloat(0x7fc00000u)";
+const infinite = {
+  positive: "uintBitsToFloat(0x7f800000u)",
+  negative: "uintBitsToFloat(0xff800000u)",
+};
+
 const operations: Readonly<Record<string, Write>> = {
   ...common,
   idiv: ([x, y], node) => (typeName(node) === "float" ? `trunc(${x} / ${y})` : `${x} / ${y}`),
@@ -28,12 +34,14 @@ const operations: Readonly<Record<string, Write>> = {
     typeName(node) === "float" ? `${x} - ${y} * trunc(${x} / ${y})` : `${x} % ${y}`,
   reciprocal: ([x]) => `1.0 / ${x}`,
   sigmoid: ([x]) => `1.0 / (1.0 + exp(-${x}))`,
+  // Outside of what they are defined on, the built-in ones give any number.
+  log: ([x]) => `(${x} > 0.0 ? log(${x}) : ${x} == 0.0 ? ${infinite.negative} : ${notANumber})`,
+  sqrt: ([x]) => `(${x} < 0.0 ? ${notANumber} : sqrt(${x}))`,
+  asin: ([x]) => `(abs(${x}) > 1.0 ? ${notANumber} : asin(${x}))`,
   // The built-in one overflows to NaN on some processors.
   tanh: ([x]) => `tanh(clamp(${x}, -20.0, 20.0))`,
   ...Object.fromEntries(
-    "floor ceil sin cos asin atan exp log sqrt abs min max"
-      .split(" ")
-      .map((name) => [name, call(name)]),
+    "floor ceil sin cos atan exp abs min max".split(" ").map((name) => [name, call(name)]),
   ),
   xor: infix("^^"),
   equal: infix("=="),
@@ -49,8 +57,8 @@ export const glsl: Language = {
     if (type === "int") return value < 0 ? `(${value})` : String(value);
     if (type === "uint") return `${value}u`;
     const held = Math.fround(value);
-    if (Number.isNaN(held)) return "uintBitsToFloat(0x7fc00000u)";
-    if (!Number.isFinite(held)) return `uintBitsToFloat(0x${held > 0 ? "7" : "f"}f800000u)`;
+    if (Number.isNaN(held)) return notANumber;
+    if (!Number.isFinite(held)) return infinite[held > 0 ? "positive" : "negative"];
     const digits = String(Number(held.toPrecision(9)));
     const text = /[.e]/.test(digits) ? digits : `${digits}.0`;
     return held < 0 || Object.is(held, -0) ? `(${Object.is(held, -0) ? "-0.0" : text})` : text;
@@ -66,8 +74,8 @@ export const glsl: Language = {
 /**
  * Source text of a GLSL ES 3.00 function that gives its outputs by `out` parameters, of type float.
  * It differs from the engines: numbers have 24 bits; sin and cos may have 11, less for large arguments,
- * and exp and their kin fewer than 24; what becomes of NaN and ±Infinity, and of min and max of a NaN,
- * is the processor's affair.
+ * and exp and their kin fewer than 24. Functions are NaN where they are undefined; what becomes of NaN
+ * and ±Infinity after that, and of min and max of a NaN, is the processor's affair.
  *
  * @param name of the function; default `evaluate`.
  * @example
