@@ -1,6 +1,7 @@
 /** Pictures of weights: images for what reads images, bars for vectors, matrices for the rest. */
 import type { Tensor } from "lucid-sam/engine";
 import type { Model } from "lucid-sam/problems";
+import type { Theme } from "../shared/theme.svelte.ts";
 
 /** Weights as rows of equal length, drawn cell by cell. */
 export interface Picture {
@@ -80,17 +81,19 @@ export function describePicture({ name, shape, kind, count, most, norm }: Pictur
 }
 
 type Color = readonly [number, number, number];
-/** Negative and positive: blue and orange, which color-blind people tell apart. */
-const ends: { readonly [side in "negative" | "positive"]: Color } = {
-  negative: [0, 90, 181],
-  positive: [220, 106, 0],
+/** Of no weight, of negative and of positive ones: blue and orange, which color-blind people tell apart. */
+const colors: {
+  readonly [T in Theme]: { readonly [Part in "paper" | "negative" | "positive"]: Color };
+} = {
+  light: { paper: [255, 255, 255], negative: [0, 90, 181], positive: [220, 106, 0] },
+  dark: { paper: [27, 30, 34], negative: [94, 164, 240], positive: [255, 140, 60] },
 };
 
 /**
  * Draw a picture, a pixel per cell: the color of 0 is the paper's, negative weights are blue,
  * positive ones orange. Weights that are not finite are gray.
  */
-export function drawPicture(canvas: HTMLCanvasElement, picture: Picture, isDark: boolean): void {
+export function drawPicture(canvas: HTMLCanvasElement, picture: Picture, theme: Theme): void {
   const { kind, values, height, width, count, most } = picture;
   const perRow = kind === "images" ? Math.ceil(Math.sqrt(1.6 * count)) : 1;
   const gap = kind === "images" ? 1 : 0;
@@ -104,10 +107,10 @@ export function drawPicture(canvas: HTMLCanvasElement, picture: Picture, isDark:
   const context = canvas.getContext("2d");
   if (!context) return;
   const image = context.createImageData(wide, high);
-  const paper: Color = isDark ? [27, 30, 34] : [255, 255, 255];
+  const { paper, negative, positive } = colors[theme];
   const paint = (x: number, y: number, value: number) => {
     const at = 4 * (y * wide + x);
-    const end = value < 0 ? ends.negative : ends.positive;
+    const end = value < 0 ? negative : positive;
     const share = most > 0 ? Math.min(1, Math.abs(value) / most) : 0;
     for (let c = 0; c < 3; c++) {
       const [from, to] = [paper[c] as number, end[c] as number];
