@@ -26,7 +26,8 @@ export class Certifier {
   readonly #key = $derived.by(() => {
     const { planeKey, rho, rate, spec } = this.#scenario;
     const point = this.#race.place;
-    return point && canonicalJson({ planeKey, point, rho, rate, method: spec.method });
+    const { method, settings } = spec;
+    return point && canonicalJson({ planeKey, point, rho, rate, method, settings });
   });
   readonly isReady = $derived.by(() => this.#key !== undefined && this.#scenario.rho !== 0);
   /** Of the point shown, once it was asked for. */

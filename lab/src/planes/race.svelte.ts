@@ -26,6 +26,8 @@ export class Race {
   readonly #scenes = new Scenes(this.#tracer);
   /** Courses that an engine computed, by their specs. */
   #computed = $state.raw<{ readonly [spec: string]: Course }>({});
+  /** Specs that an engine computes, or will. */
+  readonly #underway = new Set<string>();
   /** What the engine says of its work. */
   engineNote = $state("");
 
@@ -117,7 +119,8 @@ export class Race {
   async #compute(wanted: readonly RunSpec[], runner: Runner): Promise<void> {
     for (const spec of wanted) {
       const key = canonicalJson(spec);
-      if (key in this.#computed) continue;
+      if (key in this.#computed || this.#underway.has(key)) continue;
+      this.#underway.add(key);
       this.engineNote = "The engine computes …";
       try {
         const course = await runner.course(spec);
@@ -127,6 +130,8 @@ export class Race {
       } catch (error) {
         if (error instanceof CancelledError) return;
         this.engineNote = error instanceof Error ? error.message : String(error);
+      } finally {
+        this.#underway.delete(key);
       }
     }
   }

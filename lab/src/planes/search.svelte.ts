@@ -23,7 +23,10 @@ export class Search {
     this.#race = race;
     $effect(() => {
       const course = race.first?.course;
-      if (course === undefined) return undefined;
+      if (course === undefined) {
+        this.warning = undefined;
+        return undefined;
+      }
       const wait = setTimeout(() => void this.#screen(course), screenAfter);
       return () => clearTimeout(wait);
     });

@@ -113,7 +113,7 @@ test("a run that leaves all bounds ends there, and descent first turns at its st
     until,
   });
   const lost = walk([stretch(1.6, Infinity)], [-1.4, 1.2], 0.1, 100);
-  expect(lost.diverged).toBe(true);
+  expect(lost.left).toBe("bounds");
   expect(lost.count).toBeLessThan(20);
   const turned = walk([stretch(0, 7), stretch(1.6, Infinity)], [-0.25, 0.75], 0.02, 20);
   const distances = Array.from({ length: 20 }, (_, k) =>

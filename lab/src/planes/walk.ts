@@ -19,6 +19,9 @@ export const knobValues = (
   given: { readonly [name: string]: number },
 ): number[] => knobs.map(([name, value]) => given[name] ?? value);
 
+/** All bounds, or the part of the plane where f is a number. */
+export type Left = "bounds" | "domain";
+
 /** Where a run went: by column, an entry for every step and one for where it ended. */
 export interface Course extends Evidence {
   readonly x1: Float64Array;
@@ -28,8 +31,8 @@ export interface Course extends Evidence {
   readonly ahead2: Float64Array;
   /** How many entries there are. */
   readonly count: number;
-  /** Whether it left all bounds after the last entry. */
-  readonly diverged: boolean;
+  /** What it left with its last entry, if anything. */
+  readonly left?: Left | undefined;
 }
 
 /** A stretch of a run in which one method is followed. */
@@ -53,7 +56,7 @@ const columns = [
   "directionNorm",
 ] as const;
 
-/** x ← x − ηv, from a start. What leaves all bounds ends there. */
+/** x ← x − ηv, from a start. What leaves all bounds, or where f is a number, ends there. */
 export function walk(
   stretches: readonly Stretch[],
   [a, b]: Point,
@@ -64,17 +67,16 @@ export function walk(
     [Name in (typeof columns)[number]]: Float64Array;
   };
   let count = 0;
-  let diverged = false;
+  let left: Left | undefined;
   let at = 0;
   for (let k = 0; k <= steps; k++) {
     while (k >= (stretches[at]?.until ?? Infinity) && at < stretches.length - 1) at++;
     const stretch = stretches[at];
     if (stretch === undefined) break;
     const [f, g1, g2, g, p1, p2, fp, s1, s2, s, v1, v2] = stretch.see(a, b, ...stretch.knobs);
-    if (!(Math.abs(a) < 1e12 && Math.abs(b) < 1e12) || !Number.isFinite(f)) {
-      diverged = true;
-      break;
-    }
+    if (!(Math.abs(a) < 1e12 && Math.abs(b) < 1e12)) left = "bounds";
+    else if (!Number.isFinite(f)) left = "domain";
+    if (left !== undefined) break;
     course.x1[k] = a;
     course.x2[k] = b;
     course.ahead1[k] = num(p1);
@@ -89,7 +91,7 @@ export function walk(
     a -= rate * num(v1);
     b -= rate * num(v2);
   }
-  return { ...cut(course, count), count, diverged };
+  return { ...cut(course, count), count, left };
 }
 
 const num = (value: number | undefined): number => value ?? NaN;
@@ -121,7 +123,7 @@ export function courseOf(rows: readonly LabRow[]): Course {
     cosine: column(({ cosine }) => cosine),
     directionNorm: column(({ shiftedGradNorm }) => shiftedGradNorm),
     count: kept.length,
-    diverged: kept.length < rows.length,
+    left: kept.length < rows.length ? "bounds" : undefined,
   };
 }
 
@@ -142,7 +144,7 @@ export type Stand =
   | { readonly kind: "stopped" | "slowing" }
   | { readonly kind: "around"; readonly what: "minimizer" | "saddle" | "maximizer" | undefined }
   | { readonly kind: "moving" }
-  | { readonly kind: "diverged" };
+  | { readonly kind: "diverged"; readonly left: Left };
 
 /** ‖g‖ that counts as none. */
 const restNorm = 1e-6;
@@ -157,7 +159,7 @@ const lookBack = 40;
  * @param reach how far from a critical point a run may go around it, such as ρ.
  */
 export function standAt(course: Course, k: number, plane: Plane, reach: number): Stand {
-  if (course.diverged && k >= course.count - 1) return { kind: "diverged" };
+  if (course.left && k >= course.count - 1) return { kind: "diverged", left: course.left };
   const [g, v] = [num(course.gradNorm[k]), num(course.directionNorm[k])];
   if (g <= restNorm) return { kind: criticalKind(plane, pointAt(course, k)) };
   if (v <= still * g) return { kind: "stopped" };

@@ -61,8 +61,12 @@ export function verdictSentence(
       return stand.what === undefined
         ? `${name} goes to and fro and does not settle. The slope is ${slope}.`
         : `${name} goes to and fro around ${two(stand.what)}. ${looks}, across it, and is sent back.`;
-    case "diverged":
-      return `${name} has left all bounds: its steps grow. A smaller ${rho > 0 ? "ρ or " : ""}learning rate η would hold it.`;
+    case "diverged": {
+      const smaller = `A smaller ${rho > 0 ? "ρ or " : ""}learning rate η`;
+      return stand.left === "bounds"
+        ? `${name} has left all bounds: its steps grow. ${smaller} would hold it.`
+        : `${name} has stepped where the function is no number. ${smaller} may keep it from there.`;
+    }
     case "moving":
       return k >= steps
         ? `${name} is still on its way after ${steps} steps. The slope is ${slope}.`
@@ -82,7 +86,7 @@ export function standWords(stand: Stand): string {
     case "around":
       return stand.what === undefined ? "to and fro" : `to and fro around a ${stand.what}`;
     case "diverged":
-      return "out of bounds";
+      return stand.left === "bounds" ? "out of bounds" : "where f is no number";
     case "moving":
       return "on its way";
     default:
