@@ -9,6 +9,7 @@ import { parseSpec, specFields, type RunSpec } from "lucid-sam/run";
 import type { z } from "zod";
 import { networkFields, networkPreset } from "./networks/fields.ts";
 import { mostSteps, planeFields, planePreset } from "./planes/fields.ts";
+import { parseTurn, turned } from "./networks/turns.ts";
 import { runFields } from "./runs/fields.ts";
 import { isViewName, viewNameOf, views, type ViewName } from "./views.ts";
 
@@ -81,12 +82,24 @@ function addressOf(
       `invalid problem: ${spec.problem} is no plane (open it in Networks, or choose ridge)`,
     );
   }
+  if (view === "networks") checkTurns(spec, fields as FieldsOf<"networks">);
   if (view === "planes" && spec.steps > mostSteps) {
     throw new InputError(
       `invalid steps: ${spec.steps} (on planes give at most ${mostSteps}, or use the command line)`,
     );
   }
   return { view, spec, fields };
+}
+
+/**
+ * What takes over on the way must be able to.
+ *
+ * @throws {InputError} for an unknown method, or a ρ that it cannot have.
+ */
+function checkTurns(spec: RunSpec, { turns, fork }: FieldsOf<"networks">): void {
+  for (const text of [...turns, ...(fork === undefined ? [] : [fork])]) {
+    turned(spec, parseTurn(text));
+  }
 }
 
 /** The address, from `#` on: what has its default is left out. */

@@ -161,6 +161,20 @@ test("a log of somebody else's training says what it lacks, and takes columns by
     .toContain("Missing columns: shiftedLoss, shiftedGradNorm, cosine.");
 });
 
+test("links that were cut or mistyped are answered in one line, or as far as they can be read", async () => {
+  const page = await open("#runs?item=stored/torch/metrics.csv&map=gradNorm:%25zz,loss:train/loss");
+  const lacks = page.getByText(/^Missing columns/);
+  await expect
+    .poll(() => lacks.innerText(), patient)
+    .toContain("Missing columns: shiftedLoss, gradNorm, shiftedGradNorm, cosine.");
+  const other = await open("#runs?item=stored/good&cell=0123");
+  await expect
+    .poll(() => other.getByRole("alert").innerText(), patient)
+    .toBe("unknown cell 0123: the study has none of this name (choose one of its table)");
+  await other.getByRole("button", { name: "← Back to the study" }).click();
+  await other.getByText("8 shown, 0 picked").waitFor(patient);
+});
+
 test("what is picked on the map shows in the table, the curves and the address", async () => {
   const page = await open("#runs?item=stored/good");
   await page.getByText("8 of 8 cells done").waitFor(patient);

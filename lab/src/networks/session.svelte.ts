@@ -5,7 +5,7 @@ import type { Address } from "../address.ts";
 import { CancelledError, startEngine, type Engine } from "../engine/client.ts";
 import { isMotionReduced } from "../shared/motion.svelte.ts";
 import { Track, type Frame } from "./track.svelte.ts";
-import { formatTurn, parseTurn, specAt, turned, type Turn } from "./turns.ts";
+import { formatTurn, parseTurn, specAt, type Turn } from "./turns.ts";
 
 export type Stage = "ready" | "opening" | "playing" | "paused" | "over";
 
@@ -198,17 +198,6 @@ export class Session {
     this.#certifier?.cancel();
     this.#certifier = undefined;
     if (this.certified && "note" in this.certified) this.certified = undefined;
-  }
-
-  /**
-   * The text of a turn of this run.
-   *
-   * @throws {InputError} where it could not be taken.
-   */
-  check(turn: Turn): string {
-    const text = formatTurn(turn);
-    if (this.#address) turned(this.#address.spec, parseTurn(text));
-    return text;
   }
 }
 

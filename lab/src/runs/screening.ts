@@ -1,12 +1,13 @@
 /** How a log is screened, as the address has it. */
 import type { FieldsOf } from "../address.ts";
 import type { Screening } from "./reader/protocol.ts";
+import { decoded } from "./words.ts";
 
 /** `gradNorm:train/gn,loss:train/loss` as names by column; `undefined` where nothing is named. */
 export function parseMap(text: string): { readonly [column: string]: string } | undefined {
   const pairs = text.split(",").flatMap((pair): [string, string][] => {
     const at = pair.indexOf(":");
-    return at > 0 ? [[pair.slice(0, at), decodeURIComponent(pair.slice(at + 1))]] : [];
+    return at > 0 ? [[pair.slice(0, at), decoded(pair.slice(at + 1))]] : [];
   });
   return pairs.length === 0 ? undefined : Object.fromEntries(pairs);
 }

@@ -1,5 +1,5 @@
 /** Selections of cells, as text: `rho=2 verdict=minimizer loss<0.1 | cell=0123456789abcdef`. */
-import { valueText } from "./words.ts";
+import { decoded, valueText } from "./words.ts";
 import type { CellPlace, CellRow } from "./reader/protocol.ts";
 
 /** A cell, and its row once there is one. */
@@ -35,14 +35,6 @@ export function columnOf({ id, at, row }: Entry, column: string): unknown {
 /** Spaces and bars part terms. */
 const encoded = (text: string) =>
   text.replace(/[\s|%]/g, (character) => encodeURIComponent(character));
-
-function decoded(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
-}
 
 /** The term for the entries that have a value in a column. */
 export const term = (column: string, value: unknown): string =>

@@ -20,6 +20,15 @@ export const counted = (count: number, what: string): string =>
 export const valueText = (value: unknown): string =>
   typeof value === "string" ? value : (JSON.stringify(value) ?? "–");
 
+/** What stands for a text that addresses encode; what is none, as it is. */
+export function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
 /** What quantities are called. */
 export const quantityNames: Readonly<Record<Quantity, string>> = {
   loss: "loss f(x)",
