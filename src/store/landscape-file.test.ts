@@ -1,5 +1,5 @@
 /** Landscape files: what is written is known when they are opened again, and of nothing else. */
-import { appendFile, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { appendFile, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -117,4 +117,16 @@ test("a landscape of a newer version is refused", async () => {
   await expect(known()).rejects.toThrow(
     `invalid file ${path}: of a newer version (update lucid-sam)`,
   );
+});
+
+test("of two that write to one folder the later is refused, and nothing is torn", async () => {
+  const file = await openLandscape(path, identity, directions);
+  await file.append([place(0, 0, 1)]);
+  await expect(known()).rejects.toThrow(
+    new RegExp(`^invalid folder .*: process ${process.pid} has been writing to it since`),
+  );
+  await file.append([place(1, 1, 2)]);
+  await file.close();
+  expect((await known()).size).toBe(2);
+  expect(await readdir(root)).toEqual(["landscape.jsonl"]);
 });
