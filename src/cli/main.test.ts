@@ -27,6 +27,12 @@ describe("bad input is refused in one line, with exit code 2", () => {
     ["train --n 1e9", /^invalid number of training images: 1000000000/],
     ["train --hidden 0", "invalid hidden: 0 (give widths of 1 or more, such as 128,64)"],
     ["train --pool 3", /^invalid pool: 3 does not divide images of 14 × 14 pixels/],
+    ["train --problem ./nowhere", "missing file ./nowhere: it does not exist"],
+    ["train --problem ./nowhere.ts", "missing file ./nowhere.ts: it does not exist"],
+    [
+      "train --problem ./README.md",
+      "invalid file ./README.md: not a problem (give a .ts or .js file, or the folder that lucid_sam.export wrote)",
+    ],
     ["train --problem cosine --start NaN,1", /^invalid start: NaN,1/],
     ["train --problem cosine --hidden 3", /^invalid hidden: problem cosine has none/],
     ["train --problem cosine --batch 2", /^invalid batch: 2 of 1 samples/],

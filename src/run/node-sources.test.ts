@@ -46,7 +46,11 @@ const lineOver = (train, dtype) => defineProblem({ train, dtype,
 
   it.each([
     ["missing.mjs", undefined, /^missing file .*missing\.mjs: it does not exist$/],
-    ["text.txt", "hello", /^invalid file .*text\.txt: not a problem \(give a \.ts or \.js file\)$/],
+    [
+      "text.txt",
+      "hello",
+      /^invalid file .*text\.txt: not a problem \(give a \.ts or \.js file, or the folder/,
+    ],
     ["broken.mjs", "export default (", /^invalid file .*broken\.mjs: cannot load it, /],
     ["none.mjs", "export const a = 1;", /^invalid file .*: no default export \(export default \(/],
     ["number.mjs", "export default 3;", /^invalid file .*: not a problem \(export default \(/],

@@ -47,7 +47,8 @@ const problemFromFile: Sources["problem"] = async (file, data, dtype) => {
   );
   if (isFolder || file.endsWith(".onnx")) return problemFromExport(file, isFolder, data, dtype);
   const remedy = "({ table, dtype }) => defineProblem({ … })";
-  const made = (await loadDefault(file, "problem", remedy)) as ProblemFile | undefined;
+  const kinds = ".ts or .js file, or the folder that lucid_sam.export wrote";
+  const made = (await loadDefault(file, "problem", remedy, kinds)) as ProblemFile | undefined;
   const table = data === undefined ? undefined : parseCsv(await readText(data), data);
   const problem = typeof made === "function" ? await make(file, made, { table, dtype }) : made;
   if (typeof problem !== "object" || problem === null || !("forward" in problem)) {

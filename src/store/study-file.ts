@@ -13,7 +13,7 @@ import { parseStudy, type Study } from "../study/study.ts";
 export async function readStudyFile(path: string, preset?: string): Promise<Study> {
   if (extname(path) === ".json") return parseStudy(await readJson(path), preset);
   return parseStudy(
-    await loadDefault(path, "study", "defineStudy({ … })", ".json, .ts or .js"),
+    await loadDefault(path, "study", "defineStudy({ … })", ".json, .ts or .js file"),
     preset,
   );
 }

@@ -78,3 +78,19 @@ test("where nothing rests nothing is said of stability", async () => {
     /\n {2}drift +[\d.]+ +in 300 steps, learning rate [\d.]+; loss [\d.]+ to [\d.]+\n/,
   );
 });
+
+test("what a problem is called is not said twice where its description is that", async () => {
+  const certificate = await certify({
+    problem: planes.cosine.create(),
+    point: { x: tensor([1, 0], [2], "float64") },
+    rho: 4,
+    steps: 1,
+  });
+  const named = (description: string) =>
+    describeCertificate({
+      ...certificate,
+      ...(certificate.subject && { subject: { ...certificate.subject, description } }),
+    });
+  expect(named("cosine")).toMatch(/^Certified: cosine, 2 parameters/);
+  expect(named("equal basins")).toMatch(/^Certified: cosine \(equal basins\), 2 parameters/);
+});

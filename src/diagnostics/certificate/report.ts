@@ -63,7 +63,7 @@ export function subjectLines({ subject, zero }: Certificate): string[] {
         ].join(", ")
       : "";
   return [
-    `Certified: ${problem}${description === undefined ? "" : ` (${description})`}, ${parameters} parameters, loss ${number(loss)} on ${samples} ${samples === 1 ? "sample" : "samples"}${scores}; as left by ${method.name} on the full batch${radius}${decay}${ball}.`,
+    `Certified: ${problem}${description === undefined || description === problem ? "" : ` (${description})`}, ${parameters} parameters, loss ${number(loss)} on ${samples} ${samples === 1 ? "sample" : "samples"}${scores}; as left by ${method.name} on the full batch${radius}${decay}${ball}.`,
     ...(zero?.exact && zero.moved > 0
       ? [
           `The certificate is of the zero at the distance ${number(zero.moved)} from the point that was given.`,

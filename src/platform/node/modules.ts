@@ -13,21 +13,21 @@ let registered = false;
  * that loads it: installed elsewhere, or a clone that nobody has built.
  *
  * @param what the file should be, in messages; `remedy` is an example of its default export, and
- *   `kinds` are the endings that its reader takes.
+ *   `kinds` is all that its reader takes.
  * @throws {InputError} in one line, when the file is missing, no module, or exports nothing by default.
  */
 export async function loadDefault(
   path: string,
   what: string,
   remedy: string,
-  kinds = ".ts or .js",
+  kinds: string,
 ): Promise<unknown> {
-  if (!/^\.[cm]?[jt]s$/.test(extname(path))) {
-    throw new InputError(`invalid file ${path}: not a ${what} (give a ${kinds} file)`);
-  }
   await access(path).catch((error: unknown) => {
     throw fileError(error, "read", path);
   });
+  if (!/^\.[cm]?[jt]s$/.test(extname(path))) {
+    throw new InputError(`invalid file ${path}: not a ${what} (give a ${kinds})`);
+  }
   const module = await load(path).catch((error: unknown) => {
     throw new InputError(`invalid file ${path}: cannot load it, ${reasonOf(error)}`, {
       cause: error,
