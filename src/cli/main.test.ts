@@ -69,6 +69,12 @@ describe("bad input is refused in one line, with exit code 2", () => {
       "sweep unpack study.jsonl.gz --out here",
       'unknown option "--out" of sweep unpack (see --help)',
     ],
+    [
+      "bench --python /nowhere/python --minutes 1",
+      "unknown interpreter /nowhere/python (give a Python that has torch: --python .venv/bin/python)",
+    ],
+    ["bench --only wide", /^unknown group "wide"/],
+    ["bench --threads 1,100000", /^invalid threads: 100000 \(this machine has/],
     ["train fast", /^invalid command line: too many arguments/],
     ["trian", 'unknown command "trian" (did you mean "train"?)'],
     ["methods samm", 'unknown method "samm" (did you mean "sam"?)'],

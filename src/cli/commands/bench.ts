@@ -1,7 +1,10 @@
 /** `lucid bench`: our engines, PyTorch and JAX on the same steps, side by side. */
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
 import type { Command } from "@commander-js/extra-typings";
 import { groups, runBench, type BenchRow } from "../../bench/harness.ts";
-import { unknownName } from "../../engine/errors.ts";
+import { InputError, unknownName } from "../../engine/errors.ts";
+import { checkThreads } from "../../engine/threads.ts";
 import { option, wholeNumber } from "../shared/arguments.ts";
 import { table } from "../shared/table.ts";
 import { printJson, type Terminal } from "../shared/terminal.ts";
@@ -36,21 +39,32 @@ async function bench(
 ): Promise<void> {
   const names = groups.map(({ name }) => name);
   if (only !== undefined && !names.includes(only)) throw unknownName("group", only, names);
+  const counts = threads?.split(",").map((n) => wholeNumber("threads", n));
+  for (const count of counts ?? []) checkThreads("threads", count);
+  if (python !== undefined) await checkPython(python);
   const rows: BenchRow[] = [];
   for await (const row of runBench({
     ...(python === undefined ? {} : { python }),
     ...(only === undefined ? {} : { groups: ["matrix product", only] }),
     ...(blocks === undefined ? {} : { blocks: wholeNumber("blocks", blocks) }),
     ...(minutes === undefined ? {} : { minutes: wholeNumber("minutes", minutes) }),
-    ...(threads === undefined
-      ? {}
-      : { threads: threads.split(",").map((n) => wholeNumber("threads", n)) }),
+    ...(counts === undefined ? {} : { threads: counts }),
     onProgress: (line) => terminal.err.write(`${line}\n`),
   })) {
     rows.push(row);
   }
   if (json) printJson(terminal, rows);
   else terminal.out(describe(rows));
+}
+
+/** A Python without torch leaves its columns out; one that is none was asked for by mistake. */
+async function checkPython(path: string): Promise<void> {
+  await promisify(execFile)(path, ["--version"]).catch((error: unknown) => {
+    throw new InputError(
+      `unknown interpreter ${path} (give a Python that has torch: --python .venv/bin/python)`,
+      { cause: error },
+    );
+  });
 }
 
 /** The steps side by side, as docs/performance.md has them, and then one line per contender. */
