@@ -13,7 +13,7 @@ const query = (pairs: { readonly [field: string]: string }) =>
     .join("&")}`;
 
 /** Section 9's network after descent over a tenth of the run: the switch does not save it. */
-export const whereTheSwitchFails = query({ ...networkPreset, switch: "0.1" });
+const whereTheSwitchFails = query({ ...networkPreset, switch: "0.1" });
 
 export const presets: readonly Preset[] = [
   {

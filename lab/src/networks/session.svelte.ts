@@ -4,6 +4,7 @@ import { canonicalJson, type RunSpec } from "lucid-sam/run";
 import type { Address } from "../address.ts";
 import { CancelledError, startEngine, type Engine } from "../engine/client.ts";
 import { isMotionReduced } from "../shared/motion.svelte.ts";
+import { lineOf } from "../shared/line.ts";
 import { Track, type Frame } from "./track.svelte.ts";
 import { formatTurn, parseTurn, specAt, type Turn } from "./turns.ts";
 
@@ -99,7 +100,7 @@ export class Session {
     } catch (error) {
       if (error instanceof CancelledError || era !== this.#era) return;
       this.reset();
-      this.error = error instanceof Error ? error.message : String(error);
+      this.error = lineOf(error);
     }
   }
 
@@ -188,7 +189,7 @@ export class Session {
       this.certified = { step, certificate };
     } catch (error) {
       if (error instanceof CancelledError) return;
-      this.certified = { step, error: error instanceof Error ? error.message : String(error) };
+      this.certified = { step, error: lineOf(error) };
     } finally {
       engine.cancel();
     }

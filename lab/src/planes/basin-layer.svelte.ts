@@ -1,4 +1,5 @@
 /** The layer of basins: the map of where runs end, computed while it is shown. */
+import { lineOf } from "../shared/line.ts";
 import { basinMarks } from "./basin-marks.ts";
 import { Basins, type BasinPicture } from "./basins.ts";
 import type { Race } from "./race.svelte.ts";
@@ -45,7 +46,7 @@ export class BasinLayer {
           (picture) => (this.picture = picture),
         );
       } catch (error) {
-        this.error = error instanceof Error ? error.message : String(error);
+        this.error = lineOf(error);
       }
     });
   }

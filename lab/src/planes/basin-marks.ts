@@ -20,7 +20,7 @@ export const basinMarks: {
 };
 
 /** Whether the hatching has ink at a pixel. */
-export function isInk(hatch: (typeof basinMarks)[BasinEnd]["hatch"], i: number, j: number) {
+function isInk(hatch: (typeof basinMarks)[BasinEnd]["hatch"], i: number, j: number) {
   switch (hatch) {
     case "none":
       return false;

@@ -3,6 +3,7 @@ import type { Certificate } from "lucid-sam/diagnostics";
 import { canonicalJson } from "lucid-sam/run";
 import { CancelledError } from "../engine/client.ts";
 import { announcer } from "../shared/announcer.svelte.ts";
+import { lineOf } from "../shared/line.ts";
 import type { Race } from "./race.svelte.ts";
 import type { Runner } from "./runner.ts";
 import type { Scenario } from "./scenario.svelte.ts";
@@ -51,7 +52,7 @@ export class Certifier {
       }
     } catch (error) {
       if (error instanceof CancelledError) return;
-      this.note = error instanceof Error ? error.message : String(error);
+      this.note = lineOf(error);
     } finally {
       this.isBusy = false;
     }

@@ -98,7 +98,7 @@ function outline(context: CanvasRenderingContext2D, shape: Shape, r: number): vo
 }
 
 /** A mark with a halo, `r` in pixels of the canvas. */
-export function drawMark(
+function drawMark(
   context: CanvasRenderingContext2D,
   shape: Shape,
   [x, y]: Point,

@@ -3,6 +3,7 @@ import { canonicalJson, parseSpec, type RunSpec } from "lucid-sam/run";
 import { findMethod } from "lucid-sam/sam";
 import { untrack } from "svelte";
 import { CancelledError } from "../engine/client.ts";
+import { lineOf } from "../shared/line.ts";
 import type { Clock } from "./clock.svelte.ts";
 import { contestantsOf, isScene, type Run } from "./contestants.ts";
 import type { FirstPicture } from "./first-picture.svelte.ts";
@@ -129,7 +130,7 @@ export class Race {
         this.engineNote = "";
       } catch (error) {
         if (error instanceof CancelledError) return;
-        this.engineNote = error instanceof Error ? error.message : String(error);
+        this.engineNote = lineOf(error);
       } finally {
         this.#underway.delete(key);
       }

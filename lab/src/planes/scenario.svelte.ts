@@ -5,6 +5,7 @@ import { canonicalJson, parseSpec, type RunSpec } from "lucid-sam/run";
 import type { Change } from "../address.ts";
 import { announcer } from "../shared/announcer.svelte.ts";
 import type { ViewProps } from "../view.ts";
+import { lineOf } from "../shared/line.ts";
 import { scalesOf } from "./ramps.ts";
 
 /** Changes that come with every movement: shown at once, in the address a little later. */
@@ -117,7 +118,7 @@ export class Scenario {
       this.#props.go(change, how);
       this.refusal = "";
     } catch (error) {
-      this.refusal = error instanceof Error ? error.message : String(error);
+      this.refusal = lineOf(error);
       announcer.say(this.refusal);
     }
   }
@@ -167,7 +168,7 @@ function planeOf(key: string, startOf: () => string): Plane | string {
     try {
       return make(JSON.parse(startOf()) ?? undefined);
     } catch (error) {
-      return error instanceof Error ? error.message : String(error);
+      return lineOf(error);
     }
   }
 }

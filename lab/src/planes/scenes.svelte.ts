@@ -8,7 +8,7 @@ import type { PlaneClient } from "./plane-client.ts";
 import type { Scene, See } from "./walk.ts";
 
 /** What a scene depends on: the function and the method, not where it starts, nor ρ. */
-export function sceneKey(spec: RunSpec): string {
+function sceneKey(spec: RunSpec): string {
   const { problem, f, range, separate, method, settings } = spec;
   return canonicalJson({ problem, f, range, separate, method, settings });
 }

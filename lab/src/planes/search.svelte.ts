@@ -2,6 +2,7 @@
 import type { Warning } from "lucid-sam/diagnostics";
 import { CancelledError } from "../engine/client.ts";
 import { announcer } from "../shared/announcer.svelte.ts";
+import { lineOf } from "../shared/line.ts";
 import type { FirstPicture } from "./first-picture.svelte.ts";
 import { startPlaneWorker } from "./plane-client.ts";
 import type { FollowedBranch, HallucinatedPoint } from "./protocol.ts";
@@ -101,7 +102,7 @@ export class Search {
       this.#note = branchSentence(branch);
     } catch (error) {
       if (error instanceof CancelledError) return;
-      this.#note = error instanceof Error ? error.message : String(error);
+      this.#note = lineOf(error);
     }
     announcer.say(this.#note);
   }

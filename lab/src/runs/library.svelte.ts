@@ -4,9 +4,10 @@ import type { MetricRow } from "lucid-sam/run";
 import type { Row } from "lucid-sam/study";
 import type { StoredPoint } from "../engine/protocol.ts";
 import { announcer } from "../shared/announcer.svelte.ts";
+import { lineOf } from "../shared/line.ts";
 import { startReader, type Reader } from "./reader/client.ts";
 import type { CellRow, Content, GivenFile, Item, News, Screening } from "./reader/protocol.ts";
-import { counted, lineOf } from "./words.ts";
+import { counted } from "./words.ts";
 
 /** Whether this page may come from `lucid lab`, which serves it at the root of this machine. */
 const mayBeServed = () =>

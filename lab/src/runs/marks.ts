@@ -18,7 +18,7 @@ const others: Readonly<Record<string, Look>> = {
   "not yet": { words: "not yet", color: "#888888", hollow: true, path: "M-4,0H4" },
 };
 
-export const isVerdict = (name: string): name is VerdictName => Object.hasOwn(verdictMarks, name);
+const isVerdict = (name: string): name is VerdictName => Object.hasOwn(verdictMarks, name);
 
 /** How a verdict, `failed` or `not yet` is drawn. */
 export function lookOf(name: string): Look {

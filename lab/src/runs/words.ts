@@ -51,7 +51,3 @@ export const kindNames: Readonly<Record<Item["kind"], string>> = {
   landscape: "landscape",
   unknown: "not known",
 };
-
-/** One line of an error. */
-export const lineOf = (error: unknown): string =>
-  error instanceof Error ? error.message : String(error);

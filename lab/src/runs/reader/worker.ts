@@ -13,6 +13,7 @@ import {
 } from "lucid-sam/read";
 import type { Row } from "lucid-sam/study";
 import type { StoredPoint } from "../../engine/protocol.ts";
+import { lineOf } from "../../shared/line.ts";
 import { Shelf, type Change } from "./files.ts";
 import { cellRow, problemNote, tensorNotes, thinner } from "./notes.ts";
 import type {
@@ -53,7 +54,6 @@ let open: Open | undefined;
 let turn = 0;
 
 const news = (what: News) => postMessage({ news: what });
-const lineOf = (error: unknown) => (error instanceof Error ? error.message : String(error));
 
 /** Rows told at once. */
 const together = 1000;
