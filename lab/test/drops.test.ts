@@ -70,7 +70,7 @@ test("points that are damaged, or of another network, are refused in one line ea
   }
   await item(page, "other.safetensors").click();
   await page.getByRole("button", { name: "Certify this point" }).click();
-  await page
+  await shows(page)
     .getByText(/^missing layers\/0\/bias in other\.safetensors: it has w /)
     .waitFor(patient);
 });

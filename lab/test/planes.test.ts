@@ -229,8 +229,8 @@ test("slopes, arrows, hallucinated points and a branch are in the SVG as on the 
   const page = await open(`${ridge}&layer=slope`, { acceptDownloads: true });
   await expect.poll(() => sentence(page)).toBe(stopped);
   await page.getByRole("button", { name: "Follow in ρ" }).click();
-  await page.getByText("turns back at ρ = 1.2").waitFor();
-  await page.getByText("hallucinated minimizer").waitFor();
+  await page.getByText("turns back at ρ = 1.2").first().waitFor();
+  await page.getByRole("list", { name: "Marks" }).getByText("hallucinated minimizer").waitFor();
   const svg = String(await savedBy(page, "SVG"));
   const said = [
     "‖g⁺‖, the slope that it sees, at ρ = 1.6, and its way −g⁺<",

@@ -168,7 +168,7 @@ export class Session {
   }
 
   /** The run as it goes where a frame of it stands. */
-  specOf(track: Track, { step }: Frame): RunSpec {
+  specOf(track: Track, { step }: Pick<Frame, "step">): RunSpec {
     // Where a turn begins, the step before was still the other method's.
     const taken = track.turns.filter((turn) => turn.step < step);
     return specAt(track.spec, taken, step);
