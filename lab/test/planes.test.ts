@@ -238,6 +238,8 @@ test("slopes, arrows, hallucinated points and a branch are in the SVG as on the 
     ">hallucinated minimizer<",
     ">start<",
     'aria-label="vector"',
+    // The color of the least slopes.
+    'fill="rgb(178,140,188)"',
   ];
   expect(said.filter((words) => !svg.includes(words))).toEqual([]);
   const png = await savedBy(page, "PNG");
