@@ -44,6 +44,7 @@ export class BasinLayer {
             minimum: plane.minimum,
           },
           (picture) => (this.picture = picture),
+          (line) => (this.error = line),
         );
       } catch (error) {
         this.error = lineOf(error);

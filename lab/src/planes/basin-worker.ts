@@ -1,5 +1,6 @@
 /** A worker of basin maps: computes its share, coarse to fine, until it is asked for another map. */
 import { basinMap, type BasinMap, type BasinOptions } from "lucid-sam/diagnostics";
+import { lineOf } from "../shared/line.ts";
 import { runCode } from "./code.ts";
 
 /** A map to compute. */
@@ -8,12 +9,10 @@ export interface BasinJob {
   readonly options: BasinOptions;
 }
 
-/** What there is of it so far. */
-export interface BasinNews {
-  readonly id: number;
-  readonly map: BasinMap;
-  readonly done: boolean;
-}
+/** What there is of it so far, or why there is no more. */
+export type BasinNews =
+  | { readonly id: number; readonly map: BasinMap; readonly done: boolean }
+  | { readonly id: number; readonly error: string };
 
 /** Milliseconds between news of one grid; a finer grid is always told. */
 const pace = 80;
@@ -42,4 +41,8 @@ async function compute({ id, options }: BasinJob): Promise<void> {
   if (last) postMessage({ id, map: last, done: true } satisfies BasinNews);
 }
 
-addEventListener("message", ({ data }: MessageEvent<BasinJob>) => void compute(data));
+addEventListener("message", ({ data }: MessageEvent<BasinJob>) => {
+  compute(data).catch((error: unknown) =>
+    postMessage({ id: data.id, error: lineOf(error) } satisfies BasinNews),
+  );
+});

@@ -29,12 +29,13 @@ async function optionsOf(rho: number, cells: number, steps: number) {
 }
 
 const whole = (options: Parameters<Basins["start"]>[0]) =>
-  new Promise<readonly BasinPicture[]>((done) => {
+  new Promise<readonly BasinPicture[]>((done, fail) => {
     const pictures: BasinPicture[] = [];
-    basins.start(options, (picture) => {
+    const take = (picture: BasinPicture) => {
       pictures.push(picture);
       if (picture.done) done(pictures);
-    });
+    };
+    basins.start(options, take, (line) => fail(new Error(line)));
   });
 
 test("a map comes coarse to fine, and on ridge nearly every start ends at a hallucinated point at ρ = 1.6", async () => {
@@ -65,8 +66,21 @@ test("a new map drops the old one, whose last news is still on its way", async (
   const [old, next] = [await optionsOf(1.6, 64, 500), await optionsOf(1.6, 32, 500)];
   const columns: number[] = [];
   for (let i = 0; i < 20; i++) {
-    await new Promise<void>((begun) => basins.start(old, () => begun()));
+    await new Promise<void>((begun, fail) =>
+      basins.start(
+        old,
+        () => begun(),
+        (line) => fail(new Error(line)),
+      ),
+    );
     columns.push(...(await whole(next)).map((picture) => picture.columns));
   }
   expect(new Set(columns)).toEqual(new Set([32]));
+});
+
+test("what a worker cannot compute is told, and the next map is computed", async () => {
+  const options = await optionsOf(1.6, 32, 500);
+  const code = { ...options.code, javaScript: '(() => { throw new Error("no loop"); })()' };
+  await expect(whole({ ...options, code })).rejects.toThrow("no loop");
+  expect((await whole(options)).at(-1)?.done).toBe(true);
 });

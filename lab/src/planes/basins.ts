@@ -29,8 +29,9 @@ export interface BasinPicture {
 interface Computing {
   readonly id: number;
   readonly began: number;
-  readonly parts: Map<number, BasinNews>;
+  readonly parts: Map<number, Exclude<BasinNews, { error: string }>>;
   readonly onPicture: (picture: BasinPicture) => void;
+  readonly onError: (line: string) => void;
 }
 
 /** Computes maps, one at a time. */
@@ -52,9 +53,13 @@ export class Basins {
   }
 
   /** Compute a map; what was being computed is dropped. */
-  start(options: BasinOptions, onPicture: (picture: BasinPicture) => void): void {
+  start(
+    options: BasinOptions,
+    onPicture: (picture: BasinPicture) => void,
+    onError: (line: string) => void,
+  ): void {
     const id = (this.#now?.id ?? 0) + 1;
-    this.#now = { id, began: performance.now(), parts: new Map(), onPicture };
+    this.#now = { id, began: performance.now(), parts: new Map(), onPicture, onError };
     for (const [worker, thread] of this.#workers.entries()) {
       const share = { worker, of: this.#workers.length };
       // A worker has no origin of its own.
@@ -66,6 +71,10 @@ export class Basins {
   #take(worker: number, news: BasinNews): void {
     const now = this.#now;
     if (now?.id !== news.id) return;
+    if ("error" in news) {
+      now.onError(news.error);
+      return;
+    }
     now.parts.set(worker, news);
     const parts = [...now.parts.values()];
     // One's part alone has holes.
