@@ -26,6 +26,7 @@ import { readRunFolder } from "../../store/run-folder.ts";
 import { addSpecOptions, kebab, refuseWithout, specOf, type SpecFlags } from "../shared/flags.ts";
 import { readModel } from "../shared/point.ts";
 import type { Terminal } from "../shared/terminal.ts";
+import { commandLine } from "../shared/command-line.ts";
 
 interface ExportFlags extends SpecFlags {
   readonly weights?: string;
@@ -79,7 +80,7 @@ async function exportTrained(run: string, flags: ExportFlags, terminal: Terminal
   const { config, result } = await readRunFolder(run);
   if (result === undefined) {
     throw new InputError(
-      `invalid run ${run}: it is not finished (lucid train --resume ${run} finishes it)`,
+      `invalid run ${run}: it is not finished (${commandLine("train", "--resume", run)} finishes it)`,
     );
   }
   const { spec } = config;

@@ -41,6 +41,7 @@ import {
 import { addLossOptions, fieldOption, kebab, lossOf } from "../shared/flags.ts";
 import { lossAndModel, readModel, type LossFlags, type Target } from "../shared/point.ts";
 import { Interrupted, printJson, type Terminal } from "../shared/terminal.ts";
+import { commandLine } from "../shared/command-line.ts";
 
 interface LandscapeFlags extends LossFlags {
   readonly point?: string;
@@ -449,9 +450,9 @@ function commandOf(run: string | undefined, flags: LandscapeFlags): string {
       ? []
       : value === true
         ? [`--${kebab(flag)}`]
-        : [`--${kebab(flag)} ${show(value)}`],
+        : [`--${kebab(flag)}`, show(value)],
   );
-  return ["lucid landscape", ...(run === undefined ? [] : [run]), ...given].join(" ");
+  return commandLine("landscape", ...(run === undefined ? [] : [run]), ...given);
 }
 
 /** A row per place. */

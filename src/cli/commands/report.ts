@@ -13,6 +13,7 @@ import { option, storeOption } from "../shared/arguments.ts";
 import { openStored, storeUrl } from "../shared/stored.ts";
 import { studyHtml } from "../shared/study-html.ts";
 import { printJson, type Terminal } from "../shared/terminal.ts";
+import { commandLine } from "../shared/command-line.ts";
 
 interface ReportFlags {
   readonly out?: string;
@@ -85,7 +86,7 @@ async function runHtml(folder: string): Promise<string> {
   const { result, rows } = await readRunFolder(folder);
   if (result === undefined) {
     throw new InputError(
-      `invalid run ${folder}: it is not finished (lucid train --resume ${folder} finishes it)`,
+      `invalid run ${folder}: it is not finished (${commandLine("train", "--resume", folder)} finishes it)`,
     );
   }
   const { runPage } = await import("../../report/run-page.ts");

@@ -31,6 +31,7 @@ import {
 import { connectQueue, storeUrl } from "../shared/stored.ts";
 import { studyHtml } from "../shared/study-html.ts";
 import { Interrupted, printJson, type Terminal } from "../shared/terminal.ts";
+import { commandLine } from "../shared/command-line.ts";
 
 interface SweepFlags {
   readonly out?: string;
@@ -124,7 +125,7 @@ async function run(file: string, flags: SweepFlags, terminal: Terminal): Promise
       const { failed = 0 } = finished.statuses;
       if (failed > 0) {
         throw new MachineError(
-          `invalid cells: ${failed} of ${finished.cells} failed (see why above; lucid sweep rerun ${destination.name} --failed, then sweep again)`,
+          `invalid cells: ${failed} of ${finished.cells} failed (see why above; ${commandLine("sweep", "rerun", destination.name, "--failed")}, then sweep again)`,
         );
       }
     } finally {

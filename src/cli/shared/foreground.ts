@@ -14,6 +14,7 @@ import { createRunner, type RunResult } from "../../run/run.ts";
 import { specHash, type RunSpec } from "../../run/spec.ts";
 import { downloadLine, drawingLine, progressLine, scoresLine } from "./report.ts";
 import { Interrupted, type Terminal } from "./terminal.ts";
+import { commandLine } from "./command-line.ts";
 
 /** What is to be done, whether it begins or continues. */
 export interface ForegroundRun {
@@ -136,13 +137,14 @@ export async function runInForeground(
       if (best) await folder.keepBest(best);
     }
     await folder?.save(outcome.checkpoint);
+    const then = folder ? `; continue with: ${commandLine("train", "--resume", folder.path)}` : "";
     throw new Interrupted(
-      `stopped at step ${outcome.checkpoint.state.step} of ${spec.steps}; continue with: lucid train --resume ${folder?.path}`,
+      `stopped at step ${outcome.checkpoint.state.step} of ${spec.steps}${then}`,
     );
   } catch (error) {
     progress.done();
     if (error instanceof MachineError && folder !== undefined) {
-      progress.note(`the run can be continued: lucid train --resume ${folder.path}`);
+      progress.note(`the run can be continued: ${commandLine("train", "--resume", folder.path)}`);
     }
     throw error;
   } finally {

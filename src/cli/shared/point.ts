@@ -20,6 +20,7 @@ import { checkMemory } from "../../run/memory.ts";
 import { parseSpec, type RunSpec } from "../../run/spec.ts";
 import { kebab, lossOf } from "./flags.ts";
 import { downloadLine, drawingLine } from "./report.ts";
+import { commandLine } from "./command-line.ts";
 
 /** Flags that say what the loss is, at which ρ, and how the point was made. */
 export interface LossFlags {
@@ -75,7 +76,7 @@ export async function targetOfRun(
   const { config, result } = await readRunFolder(folder);
   if (result === undefined) {
     throw new InputError(
-      `invalid run ${folder}: it is not finished (lucid train --resume ${folder} finishes it)`,
+      `invalid run ${folder}: it is not finished (${commandLine("train", "--resume", folder)} finishes it)`,
     );
   }
   const target = await build(
