@@ -25,9 +25,12 @@ export default mergeConfig(
               {
                 extends: true,
                 ssr: { resolve: { conditions: ["source", "node"] } },
+                // Found while tests run, they would make Vite bundle again and load the pages anew.
+                optimizeDeps: { include: ["@bufbuild/protobuf/wire", "fflate"] },
                 test: {
                   ...patience,
                   name: "modules",
+                  env: { VITEST_BROWSER_IFRAME_TIMEOUT: String(patience.hookTimeout) },
                   include: ["src/**/*.test.ts"],
                   globalSetup: ["test/node-certificates.ts"],
                   browser: {

@@ -116,7 +116,7 @@ describe("Ctrl-C", () => {
     expect(await ended(child)).toBe(130);
     const [stdout, stderr] = await outputs;
     expect(stdout).toBe("");
-    expect(stderr).toContain(`of 10000; continue with: lucid train --resume ${out}\n`);
+    expect(stderr).toContain(`of 10000; continue with: npx lucid train --resume ${out}\n`);
     expect(essence(await lucid("train", "--resume", out, "--json"))).toEqual(essence(whole));
   });
 

@@ -56,7 +56,7 @@ async function playPlanes(page: Page): Promise<void> {
   await page.waitForTimeout(1000);
   await press(page, "Pause");
   await press(page, "Follow in ρ");
-  await page.getByText("turns back at").waitFor(patient);
+  await page.getByText("turns back at").first().waitFor(patient);
   await go(page, "#planes?problem=wide-narrow&rho=2.5&steps=400&layer=basins&cells=48&budget=500");
   await page.getByText("48 × 48 starts, at most 500 steps each").waitFor(patient);
   await page.locator(".legend li").first().waitFor(patient);

@@ -164,7 +164,7 @@ describe("refuses, in one line,", () => {
       `missing run in ${root}: it has no config.json (give a folder made by --out)`,
     );
     await writeFile(path, "");
-    await expect(readRunFolder(path)).rejects.toThrow(`invalid file ${path}: `);
+    await expect(readRunFolder(path)).rejects.toThrow(`invalid folder ${path}: `);
   });
 
   test.each<[string, object, string]>([
