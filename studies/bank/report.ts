@@ -12,7 +12,7 @@ import {
   type Label,
   type Wait,
 } from "./bank.ts";
-import type { Assessment } from "../../src/diagnostics/screen/rules.ts";
+import { gathersSpeed, type Assessment } from "../../src/diagnostics/screen/rules.ts";
 import { screenTolerances, type ScreenTolerances } from "../../src/diagnostics/screen/screen.ts";
 import { clopperPearson } from "../intervals.ts";
 
@@ -169,16 +169,6 @@ const hasHeldFor =
   ({ horizon }, since) =>
     since <= (1 - part) * horizon;
 
-/** What a step is worth to first order, ⟨g, g⁺⟩, over a part of the run. */
-function worth({ signals }: Assessment, from: number, to: number): number {
-  const { cosine, gradRatio, gradNorm } = signals.window(from, to);
-  return cosine * gradRatio * gradNorm ** 2;
-}
-
-/** Whether a fall gathers speed: steps are worth a tenth more than they were, so that no line is its future. */
-const gathersSpeed = (found: Assessment) =>
-  worth(found, 0.75, 1) > 1.1 * Math.max(0, worth(found, 0.5, 0.75));
-
 /** Whether the run seems to leave a saddle: the loss falls beyond doubt while ‖g‖ and the cosine grow. */
 function leavesSaddle({ signals, drift }: Assessment): boolean {
   const [before, now] = [signals.window(0.5, 0.75), signals.window(0.75, 1)];
@@ -200,7 +190,8 @@ export const waits: { readonly [name: string]: Wait } = {
       [`until the whole run excludes a fall by ${100 * share} %`, excludes(1, share)],
     ]),
   ),
-  [waitInUse]: (found, since) => excludes(3 / 4, 0.1)(found, since) && !gathersSpeed(found),
+  [waitInUse]: (found, since) =>
+    excludes(3 / 4, 0.1)(found, since) && !gathersSpeed(found, screenTolerances),
   "until the last three quarters exclude a fall by 10 %, and while ‖g‖ and the cosine grow and the loss falls":
     (found, since) => excludes(3 / 4, 0.1)(found, since) && !leavesSaddle(found),
   "until the evidence has held for the last tenth": hasHeldFor(1 / 10),

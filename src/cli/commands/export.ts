@@ -22,11 +22,10 @@ import { castTree } from "../../problems/float64.ts";
 import { torchState } from "../../problems/import/torch-names.ts";
 import { encodeModel } from "../../run/checkpoint.ts";
 import { inferenceModel } from "../../run/inference.ts";
-import { readRunFolder } from "../../store/run-folder.ts";
 import { addSpecOptions, kebab, refuseWithout, specOf, type SpecFlags } from "../shared/flags.ts";
 import { readModel } from "../shared/point.ts";
 import type { Terminal } from "../shared/terminal.ts";
-import { commandLine } from "../shared/command-line.ts";
+import { readFinishedRun } from "../shared/finished-run.ts";
 
 interface ExportFlags extends SpecFlags {
   readonly weights?: string;
@@ -77,12 +76,7 @@ async function exportTrained(run: string, flags: ExportFlags, terminal: Terminal
     throw new InputError("invalid --model: --weights asks for another file (give one of them)");
   }
   if (names !== "torch" && names !== "lucid") throw unknownName("names", names, ["torch", "lucid"]);
-  const { config, result } = await readRunFolder(run);
-  if (result === undefined) {
-    throw new InputError(
-      `invalid run ${run}: it is not finished (${commandLine("train", "--resume", run)} finishes it)`,
-    );
-  }
+  const { config } = await readFinishedRun(run);
   const { spec } = config;
   const problem = await buildProblem(spec, nodeSources());
   const exact = await readModel(problem, join(run, "final.safetensors"));

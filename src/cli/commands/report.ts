@@ -8,12 +8,11 @@ import { makeFolder, readText, writeText } from "../../platform/node/files.ts";
 import { parseCertificate } from "../../read/certificate.ts";
 import { isPack } from "../../read/pack.ts";
 import { studyFiles } from "../../read/study.ts";
-import { readRunFolder } from "../../store/run-folder.ts";
 import { option, storeOption } from "../shared/arguments.ts";
 import { openStored, storeUrl } from "../shared/stored.ts";
 import { studyHtml } from "../shared/study-html.ts";
 import { printJson, type Terminal } from "../shared/terminal.ts";
-import { commandLine } from "../shared/command-line.ts";
+import { readFinishedRun } from "../shared/finished-run.ts";
 
 interface ReportFlags {
   readonly out?: string;
@@ -83,12 +82,7 @@ async function certificateHtml(file: string): Promise<string> {
 }
 
 async function runHtml(folder: string): Promise<string> {
-  const { result, rows } = await readRunFolder(folder);
-  if (result === undefined) {
-    throw new InputError(
-      `invalid run ${folder}: it is not finished (${commandLine("train", "--resume", folder)} finishes it)`,
-    );
-  }
+  const { result, rows } = await readFinishedRun(folder);
   const { runPage } = await import("../../report/run-page.ts");
   return runPage({ title: `Run ${basename(resolve(folder))}`, runs: [{ result, rows }] });
 }

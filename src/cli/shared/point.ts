@@ -14,13 +14,12 @@ import type { Method } from "../../sam/contract/method.ts";
 import { memoryLimit } from "../../platform/node/limits.ts";
 import { nodeSources } from "../../run/node-sources.ts";
 import { readTensors } from "../../read/tensors.ts";
-import { readRunFolder } from "../../store/run-folder.ts";
 import { lastRho } from "../../run/radius.ts";
 import { checkMemory } from "../../run/memory.ts";
 import { parseSpec, type RunSpec } from "../../run/spec.ts";
 import { kebab, lossOf } from "./flags.ts";
 import { downloadLine, drawingLine } from "./report.ts";
-import { commandLine } from "./command-line.ts";
+import { readFinishedRun } from "./finished-run.ts";
 
 /** Flags that say what the loss is, at which ρ, and how the point was made. */
 export interface LossFlags {
@@ -73,12 +72,7 @@ export async function targetOfRun(
   dtype: unknown = "float64",
 ): Promise<Target & { readonly model: Model; readonly start: Tree<Tensor> }> {
   const { rho, lr } = flags;
-  const { config, result } = await readRunFolder(folder);
-  if (result === undefined) {
-    throw new InputError(
-      `invalid run ${folder}: it is not finished (${commandLine("train", "--resume", folder)} finishes it)`,
-    );
-  }
+  const { config } = await readFinishedRun(folder);
   const target = await build(
     parseSpec({
       ...(flags.method === undefined ? config.spec : madeBy(show(flags.method), config.spec)),

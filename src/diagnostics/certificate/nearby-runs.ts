@@ -5,14 +5,14 @@ import { inTurns } from "../../engine/turns.ts";
 import type { Problem } from "../../problems/problem.ts";
 import type { Descending, Knobs, Method } from "../../sam/contract/method.ts";
 import { openMembers, planMembers } from "../../sam/training/members.ts";
-import { bytesPerSample } from "../../sam/training/pass-memory.ts";
+import { fitsBeside, leastWorkBeside } from "../../sam/training/pass-memory.ts";
 import { toRecords, type Records } from "../../sam/training/records.ts";
 import type { TrainingState } from "../../sam/training/state.ts";
 import type { StepOptions } from "../../sam/training/step.ts";
 import { compileTraining, type CompiledTraining } from "../../sam/training/training.ts";
 import { valueAt } from "../../settings/schedules.ts";
 import type { NearbyRun } from "./certificate.ts";
-import { flatten, mostBytesBeside, unflatten, type Derivatives } from "../point/derivatives.ts";
+import { flatten, unflatten, type Derivatives } from "../point/derivatives.ts";
 import { samPoint } from "../point/sam-point.ts";
 import { along, distance, dot, type Vector } from "../algebra/vectors.ts";
 
@@ -178,9 +178,6 @@ function held(method: Method, learningRate: number): Method {
  */
 const leastSteps = 10_000;
 
-/** Parameters × samples × steps of all runs, from which on a thread is started for half of them. */
-const leastWork = 1e8;
-
 /** Compile a method on a problem, run it from every start, free it. */
 async function runAll(
   {
@@ -204,10 +201,7 @@ async function runAll(
   // Two runs at once gain more from two cores than one run on both.
   const work = (from[0]?.length ?? 0) * problem.train.size * steps * from.length;
   const isApart =
-    from.length > 1 &&
-    threads > 1 &&
-    work >= leastWork &&
-    problem.train.size * (await bytesPerSample(problem)) <= mostBytesBeside;
+    from.length > 1 && threads > 1 && work >= leastWorkBeside && (await fitsBeside(problem));
   const training = await compileTraining({
     problem,
     method,

@@ -24,9 +24,9 @@ import type { Problem } from "../../problems/problem.ts";
 import { objectiveOf } from "../../sam/contract/objective.ts";
 import { castBytes } from "../../sam/contract/samples.ts";
 import { ofLength } from "../../sam/parts/ascent.ts";
-import { bytesPerSample } from "../../sam/training/pass-memory.ts";
+import { fitsBeside, leastWorkBeside } from "../../sam/training/pass-memory.ts";
 import type { Vector } from "../algebra/vectors.ts";
-import { mostBytesBeside, unflatten } from "../point/derivatives.ts";
+import { unflatten } from "../point/derivatives.ts";
 import { fixedLoss, type FixedLossOptions } from "../point/fixed-loss.ts";
 import type { Axis } from "./directions.ts";
 import type { Layer } from "./layers.ts";
@@ -60,9 +60,6 @@ export interface LandscapeOptions extends FixedLossOptions, EngineOptions {
    */
   readonly shiftedGradients?: boolean | undefined;
 }
-
-/** Places × parameters × samples of a call, from which on threads are started for parts of them. */
-const leastWorkBeside = 1e8;
 
 /** Parts of a call for each program: with one alone nobody could make up for another's delay. */
 const piecesEach = 2;
@@ -139,8 +136,7 @@ export async function compileLandscape({
     inputs: typesOf(data),
     knobs: Object.fromEntries(names.map((name) => [name, { dtype, shape: [] }])),
   };
-  const isShared =
-    threads > 1 && problem.train.size * (await bytesPerSample(problem)) <= mostBytesBeside;
+  const isShared = threads > 1 && (await fitsBeside(problem));
   const program = await compile(definition, { ...engine, threads: isShared ? 1 : threads });
   let twins: readonly Twin[] = [];
   /** Twins for so many places, if they are worth the start of a thread. */

@@ -17,7 +17,7 @@ import type { Plane, Point, Problem } from "../../problems/problem.ts";
 import { objectiveOf } from "../../sam/contract/objective.ts";
 import { castBytes } from "../../sam/contract/samples.ts";
 import { prepareFullPass } from "../../sam/training/full-pass.ts";
-import { blockOf, bytesPerSample } from "../../sam/training/pass-memory.ts";
+import { blockOf, bytesPerSample, fitsBeside } from "../../sam/training/pass-memory.ts";
 import type { Vector } from "../algebra/vectors.ts";
 import { fixedLoss, type FixedLossOptions } from "./fixed-loss.ts";
 
@@ -65,9 +65,6 @@ const [leastBeside, mostBeside] = [300, 5000];
 
 /** Rows of a Hessian that are computed in one call, where two programs share them. */
 const rowsAtOnce = 64;
-
-/** Bytes that a pass may take for two to take place at once. */
-export const mostBytesBeside = 2 ** 28;
 
 /** Which loss derivatives are of, and how they are compiled. */
 export interface DerivativesOptions extends FixedLossOptions, EngineOptions {
@@ -134,7 +131,7 @@ export async function compileDerivatives(
     (options.threads ?? 1) > 1 &&
     dimension >= leastBeside &&
     dimension <= mostBeside &&
-    loss.train.size * (await bytesPerSample(loss)) <= mostBytesBeside;
+    (await fitsBeside(loss));
   const productProgram = await compile(productStep, {
     ...options,
     ...(isShared && { threads: 1 }),

@@ -261,7 +261,7 @@ function excludesFall({ signals, horizon, recent }: Assessment, { excluded }: Sc
 }
 
 /** Whether steps of the last quarter are worth more, to first order, than those of the quarter before. */
-function gathersSpeed({ signals }: Assessment, { quickening }: ScreenTolerances): boolean {
+export function gathersSpeed({ signals }: Assessment, { quickening }: ScreenTolerances): boolean {
   const worth = (from: number, to: number) => {
     const { cosine, gradRatio, gradNorm } = signals.window(from, to);
     return cosine * gradRatio * gradNorm ** 2;

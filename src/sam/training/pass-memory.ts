@@ -69,3 +69,13 @@ export async function blockOf(problem: Problem): Promise<number | undefined> {
   if (size * each <= passLimit) return undefined;
   return Math.max(1, Math.floor(passLimit / 4 / each));
 }
+
+/** Bytes that a pass may take for several to take place at once. */
+const mostBytesBeside = 2 ** 28;
+
+/** Passes × parameters × samples from which on a thread for a part of them is worth its start. */
+export const leastWorkBeside = 1e8;
+
+/** Whether passes over all samples are small enough for several to take place at once. */
+export const fitsBeside = async (problem: Problem): Promise<boolean> =>
+  problem.train.size * (await bytesPerSample(problem)) <= mostBytesBeside;
